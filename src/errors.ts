@@ -1,0 +1,99 @@
+/**
+ * Every error the hub answers with: one table from code to HTTP status, whether trying again helps, and the sentence a chat user sees.
+ * Code throws `new HubError(code, detail)`; http/app.ts is the only place that makes it a response, hub/hub.ts the only one that makes
+ * it a chat reply.
+ */
+
+interface Row {
+  status: number;
+  title: string;
+  /** May the same request succeed later, unchanged? */
+  retry: boolean;
+  /** What the person in the chat reads; absent: the generic sentence. */
+  chat?: 'learning' | 'busy';
+}
+
+const table = {
+  bad_json: { status: 400, title: 'The body is not JSON', retry: false },
+  invalid: { status: 422, title: 'The request does not fit', retry: false },
+  unauthorized: { status: 401, title: 'Sign in first', retry: false },
+  not_found: { status: 404, title: 'There is no such thing here', retry: false },
+  method_not_allowed: { status: 405, title: 'That method does not apply here', retry: false },
+  too_large: { status: 413, title: 'The body is too large', retry: false },
+  unsupported_type: { status: 415, title: 'That content type is not read here', retry: false },
+  bot_exists: { status: 409, title: 'That APP_ID is taken', retry: false },
+  version_conflict: { status: 412, title: 'Somebody else changed it first', retry: false },
+  job_ended: { status: 409, title: 'That job has ended', retry: false },
+  nothing_to_train: { status: 422, title: 'There is nothing to train from', retry: false },
+  model_active: { status: 409, title: 'That model is the one in use', retry: false },
+  model_missing: { status: 409, title: 'The files of that model are gone', retry: false },
+  no_model: { status: 409, title: 'The bot has no trained model yet', retry: false, chat: 'learning' },
+  bot_quarantined: { status: 503, title: 'The bot keeps failing and was taken out of service', retry: false },
+  wake_failed: { status: 503, title: 'The bot could not be started', retry: true },
+  turn_failed: { status: 502, title: 'The bot failed on this message', retry: true },
+  turn_timeout: { status: 504, title: 'The bot took too long', retry: true },
+  mailbox_full: { status: 429, title: 'Too many messages wait in this conversation', retry: true, chat: 'busy' },
+  stopping: { status: 503, title: 'The hub is shutting down', retry: true },
+  store_unavailable: { status: 503, title: 'The store cannot be written', retry: true },
+  disk_full: { status: 507, title: 'Too little disk space is left', retry: true },
+  internal: { status: 500, title: 'Something went wrong in the hub', retry: true },
+} as const satisfies Record<string, Row>;
+
+export type ErrorCode = keyof typeof table;
+/** One fault of a request: where (JSON pointer, e.g. `/0/Q/1/q`), and what to do. */
+export interface Fault {
+  pointer: string;
+  detail: string;
+}
+
+/** An error with a stable code. `detail` says what to do next and never holds a secret. */
+export class HubError extends Error {
+  override readonly name = 'HubError';
+  constructor(
+    readonly code: ErrorCode,
+    detail: string,
+    readonly options: { errors?: Fault[]; cause?: unknown } = {},
+  ) {
+    super(detail, { cause: options.cause });
+  }
+  get status(): number {
+    return table[this.code].status;
+  }
+  get title(): string {
+    return table[this.code].title;
+  }
+  get retry(): boolean {
+    return table[this.code].retry;
+  }
+}
+
+/** Any thrown value as a HubError; what is not one becomes `internal` with a bland sentence, so that nothing inside leaks out. */
+export function hubErrorOf(thrown: unknown): HubError {
+  if (thrown instanceof HubError) return thrown;
+  return new HubError('internal', 'The hub failed on this request; its log has the reason.', { cause: thrown });
+}
+
+const sentences = {
+  en: {
+    learning: 'I am still learning my answers. Please ask me again in a moment.',
+    busy: 'I am still working on your earlier messages. Please wait a moment.',
+    failed: 'Sorry, something went wrong on my side. Please try again in a moment.',
+  },
+  zh: {
+    learning: '我还在学习答案，请稍后再问我一次。',
+    busy: '我还在处理您之前的消息，请稍等片刻。',
+    failed: '抱歉，我这边出了点问题，请稍后再试。',
+  },
+};
+
+/** What the person in the chat reads when a turn ends in `error`; `language` is the bot's, English where we have no words. */
+export function chatSentence(error: HubError, language: string): string {
+  const row: Row = table[error.code];
+  const words = language.startsWith('zh') ? sentences.zh : sentences.en;
+  return words[row.chat ?? 'failed'];
+}
+
+/** All codes with status and title, for the API document. */
+export function errorTable(): { code: ErrorCode; status: number; title: string; retry: boolean }[] {
+  return Object.entries(table).map(([code, { status, title, retry }]) => ({ code: code as ErrorCode, status, title, retry }));
+}
