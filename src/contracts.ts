@@ -43,6 +43,8 @@ export interface BotMessage {
   buttons?: { title: string; payload: string }[];
   attachment?: unknown;
   custom?: unknown;
+  /** Added by the hub: what answered, so that nobody mistakes the lite engine for Rasa. */
+  metadata?: { engine: EngineName };
 }
 
 /** One part of an answer as its author wrote it. */
@@ -215,6 +217,7 @@ export interface RunningEngine {
 }
 export interface BotStatus {
   state: BotState;
+  /** Null while asleep. */
   engineInUse: EngineName | null;
   pid: number | null;
   /** Why it is quarantined, in words. */
@@ -301,6 +304,30 @@ export interface TrainingQueue {
 /** Does one job; what it rejects with becomes the job's `error`. `signal` aborts on cancel and on close. */
 export type JobHandler = (job: TrainingJob, report: JobReport, signal: AbortSignal) => Promise<{ modelId: string }>;
 export type JobReport = (progress: { percent?: number; stage?: string; line?: string }) => void;
+
+export interface TrainingRequest {
+  /** Replaces the bot's FAQ before training. */
+  pairs?: FaqPair[];
+  /** One Rasa YAML text, laid over the bot's project. */
+  yaml?: string;
+}
+/** The training path, as its callers see it. */
+export interface Training {
+  /** Takes the snapshot and queues the job. Rejects with `not_found` or `nothing_to_train`. */
+  request(appId: string, request: TrainingRequest): Promise<TrainingJob>;
+  /** The bot's newest job, if it has not ended. */
+  current(appId: string): Promise<TrainingJob | null>;
+  /** Resolves when the job has ended, with the job as it ended. */
+  ended(jobId: string): Promise<TrainingJob>;
+  /** Resolves when no job of the bot waits or runs. */
+  settled(appId: string): Promise<void>;
+  /** Makes an earlier model the active one, once it has come up. */
+  activate(appId: string, modelId: string): Promise<Model>;
+  /** Deletes a model that is not active, and its files when nothing else names them. */
+  remove(appId: string, modelId: string): Promise<void>;
+  /** Starts taking jobs. */
+  start(parallel: number): Promise<void>;
+}
 
 /** Files by sha256: model archives and content snapshots. Nothing is visible under a digest before it is whole. */
 export interface ModelShelf {

@@ -1,0 +1,289 @@
+/** The composition root: builds every part from the config, in order, and is the only place where folders meet. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createConnectors } from '../connectors/index.js';
+import type { Config } from './config.js';
+import type { Bot, BotProgress, Connector, Engine, Engines, Hub, Model, ModelShelf, Store, Training, TrainingQueue } from './contracts.js';
+import { createLiteEngine } from './engines/lite.js';
+import { openPool } from './engines/pool.js';
+import { openTrackerChannel } from './engines/rasa/channel.js';
+import { createRasaEngine } from './engines/rasa/rasa.js';
+import { createRemoteEngine } from './engines/remote.js';
+import { createHttpApp } from './http/app.js';
+import { createAuth, keptAdminToken } from './http/auth.js';
+import { botRoutes, newBot } from './http/bots.js';
+import { faqRoutes } from './http/faq.js';
+import { openApiOf } from './http/openapi.js';
+import { healthRoutes, machineRoutes } from './http/operations.js';
+import { pageRoutes } from './http/pages.js';
+import type { Route } from './http/route.js';
+import { talkRoutes } from './http/talk.js';
+import { trainingRoutes } from './http/training.js';
+import { type Connections, createConnections } from './hub/connections.js';
+import { createHub } from './hub/hub.js';
+import { createLifecycle, type Lifecycle } from './lifecycle.js';
+import type { Log, Logs } from './log.js';
+import { freeDisk, readMachine } from './machine.js';
+import { createMetrics, type Metrics } from './metrics.js';
+import { openStore } from './stores/index.js';
+import { openModelShelf } from './training/models.js';
+import { createEmbeddedQueue } from './training/queue-embedded.js';
+import { loadTemplates, type Template } from './training/templates.js';
+import { createRasaTrainer } from './training/train.js';
+import { createTraining } from './training/training.js';
+
+/** Where Rasa is, or in words why there is none. */
+export type RasaRuntime = { python: string } | { reason: string };
+
+export interface App {
+  /** Where the hub listens, e.g. `http://127.0.0.1:5005`. */
+  readonly url: string;
+  readonly chatUrl: string | null;
+  readonly adminToken: string;
+  stop(): Promise<boolean>;
+}
+export interface AppOptions {
+  config: Config;
+  rasa: RasaRuntime;
+  logs: Logs;
+  /** Stand-ins for tests of the message path. */
+  engines?: { rasa?: Engine; lite?: Engine };
+}
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const templatesDir = join(here, '..', 'templates');
+const widgetDir = join(here, '..', 'widget');
+const packageDir = join(here, 'engines', 'rasa');
+
+/** What the parts share while they are put together. */
+interface Parts {
+  options: AppOptions;
+  log: Log;
+  life: Lifecycle;
+  store: Store;
+  shelf: ModelShelf;
+  templates: Template[];
+  runtimeDir: string;
+}
+
+/** Starts a hub. Rejects, with everything stopped again, when a part cannot start. */
+export async function openApp(options: AppOptions): Promise<App> {
+  const life = createLifecycle(options.logs.log);
+  try {
+    return await startParts(options, life);
+  } catch (error) {
+    await life.stop();
+    throw error;
+  }
+}
+
+async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
+  const { config, logs } = options;
+  const parts = await openFoundations(options, life);
+  const { store } = parts;
+  const adminToken = config.adminToken ?? (await keptAdminToken(config.dataDir));
+  logs.hide(adminToken);
+
+  const engines = await openEngines(parts);
+  const { queue, training } = openTraining(parts, engines);
+  const metrics = createMetrics();
+  const { hub, connections, connectors } = openMessagePath(parts, { engines, training, metrics });
+
+  let url = '';
+  const publicUrl = (): string => config.publicUrl ?? url;
+  const server = createServer({ requestTimeout: 15 * 60_000, headersTimeout: 10_000 });
+  const routes = buildRoutes(parts, { engines, training, queue, hub, connections, metrics, publicUrl });
+  const http = createHttpApp({ ...routes, auth: createAuth(adminToken), log: parts.log, onResponse: (facts) => metrics.response(facts) });
+  // Koa's handler is async and catches all errors itself; the server wants one that answers nothing.
+  const handle = http.callback();
+  server.on('request', (request, response) => void handle(request, response));
+  for (const connector of connectors) connector.attach?.(server);
+
+  await openAllChannels(store, connections);
+  url = await listen(server, config);
+  life.onStop('listener', () => {
+    server.close();
+    server.closeIdleConnections();
+    return Promise.resolve();
+  });
+  await training.start(config.maxParallelTrainings);
+  const recovered = await hub.recover();
+  if (recovered > 0) parts.log.info({ messages: recovered }, 'took up what an earlier run had stored');
+  const demo = await demoBot(parts, { training, connections });
+  return { url, adminToken, chatUrl: demo ? `${publicUrl()}/bots/${demo}/chat` : null, stop: () => life.stop() };
+}
+
+async function openFoundations(options: AppOptions, life: Lifecycle): Promise<Parts> {
+  const { config, logs } = options;
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const store = await openStore(config.databaseUrl);
+  life.onStop('store', () => store.close());
+  const shelf = await openModelShelf(join(config.dataDir, 'models'));
+  const runtimeDir = await mkdtemp(join(tmpdir(), 'sb-'));
+  life.onStop('runtime folder', () => rm(runtimeDir, { recursive: true, force: true }));
+  return { options, log: logs.log, life, store, shelf, templates: await loadTemplates(templatesDir), runtimeDir };
+}
+
+async function openEngines(parts: Parts): Promise<Engines> {
+  const { options, store, shelf, life, log } = parts;
+  const lite = options.engines?.lite ?? createLiteEngine({ chitchat: (content) => chitchatOf(parts.templates, content.bot), fallback: (content) => fallbackOf(parts.templates, content.bot) });
+  const remote = createRemoteEngine();
+  const rasa = options.engines?.rasa ?? (await openRasa(parts));
+  const pool = openPool({
+    bot: (appId) => store.bots.get(appId),
+    model: (appId, id) => store.models.get(appId, id),
+    load: async (model) => ({ ...model, archivePath: model.archive && (await shelf.fetch(model.archive)), contentPath: await shelf.fetch(model.content) }),
+    engineFor: (bot: Bot, model: Model | null) => {
+      if (bot.engine === 'remote') return remote;
+      return rasa && model?.archive ? rasa : lite;
+    },
+    idleParkMs: options.config.idleParkSeconds * 1000,
+    log,
+  });
+  life.onStop('bots', () => pool.stop());
+  return pool;
+}
+
+async function openRasa({ options, store, runtimeDir, life, log }: Parts): Promise<Engine | null> {
+  if (!('python' in options.rasa)) return null;
+  const channel = await openTrackerChannel({ socket: join(runtimeDir, 'hub.sock'), trackers: store.trackers, log });
+  life.onStop('tracker channel', () => channel.close());
+  const { childEnv: env } = options.config;
+  return createRasaEngine({ python: options.rasa.python, packageDir, runtimeDir, env, channel, hide: (secret) => options.logs.hide(secret) });
+}
+
+function openTraining(parts: Parts, engines: Engines): { queue: TrainingQueue; training: Training } {
+  const { options, store, shelf, life, log, templates, runtimeDir } = parts;
+  const { config, rasa } = options;
+  const queue = createEmbeddedQueue({ jobs: store.jobs, log });
+  life.onStop('training queue', () => queue.close());
+  const trainer = 'python' in rasa ? createRasaTrainer({ python: rasa.python, packageDir, workDir: runtimeDir, env: config.childEnv, templates }) : null;
+  const free = (): Promise<number> => freeDisk(config.dataDir);
+  return { queue, training: createTraining({ store, shelf, queue, engines, trainer, freeDisk: free, minFreeDisk: config.minFreeDisk, log }) };
+}
+
+function openMessagePath(parts: Parts, { engines, training, metrics }: { engines: Engines; training: Training; metrics: Metrics }) {
+  const { store, log, life } = parts;
+  const connectors: Connector[] = createConnectors({
+    exists: async (appId) => (await store.bots.get(appId)) !== null,
+    history: async (appId, conversation) => (await store.conversations.messages(appId, conversation, { limit: 200 })).items,
+    log,
+  });
+  const connections: Connections = createConnections({
+    connectors,
+    receive: (message) => hub.receive(message),
+    progress: (appId) => progressOf(parts, { engines, training }, appId),
+    log,
+  });
+  life.onStop('channels', () => connections.stop());
+  const hub = createHub({
+    store,
+    engines,
+    connections,
+    trained: (appId) => training.settled(appId),
+    log,
+    onSettled: (message) => metrics.message(message),
+  });
+  life.onStop('hub', () => hub.stop());
+  return { hub, connections, connectors };
+}
+
+/** What a waiting person is told about the bot. */
+async function progressOf(parts: Parts, { engines, training }: { engines: Engines; training: Training }, appId: string): Promise<BotProgress> {
+  const [bot, job] = await Promise.all([parts.store.bots.get(appId), training.current(appId)]);
+  const { state, engineInUse, reason } = engines.status(appId);
+  const untrained = bot?.activeModel === null && bot.engine !== 'remote';
+  const problem = reason ?? (untrained && !job ? 'no_model' : null);
+  const shown = job && untrained ? { percent: job.percent, stage: job.stage, eta: job.eta } : null;
+  return { ready: state === 'awake' || (!untrained && problem === null && bot !== null), state, training: shown, engineInUse, problem };
+}
+
+interface RouteParts {
+  engines: Engines;
+  training: Training;
+  queue: TrainingQueue;
+  hub: Hub;
+  connections: Connections;
+  metrics: Metrics;
+  publicUrl: () => string;
+}
+
+function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Route[] } {
+  const { store, shelf, templates, options } = parts;
+  const { engines, training, queue, hub, connections, metrics, publicUrl } = made;
+  const operations = {
+    store,
+    machine: () => readMachine(options.config.dataDir),
+    engine: () => ('python' in options.rasa ? { engine: 'rasa' as const, reason: null } : { engine: 'lite' as const, reason: options.rasa.reason }),
+    metrics: () => metrics.text(),
+  };
+  const bots = botRoutes({
+    store,
+    engines,
+    training,
+    templates,
+    defaultEngine: operations.engine().engine,
+    publicUrl,
+    onCreated: (bot) => welcome(parts, connections, bot),
+    onDeleting: async (appId) => {
+      const job = await training.current(appId);
+      if (job) await queue.cancel(job.id);
+      await connections.close(appId);
+      await engines.park(appId);
+    },
+  });
+  const api = [...bots, ...faqRoutes({ store }), ...trainingRoutes({ store, training, queue, shelf }), ...talkRoutes({ store, hub }), ...machineRoutes(operations)];
+  const health = healthRoutes(operations);
+  const pages = pageRoutes({ store, widgetDir, openApi: () => document });
+  const document = openApiOf([...api.map((row) => ({ ...row, path: `/api/v1${row.path}` })), ...health, ...pages]);
+  return { api, root: [...health, ...pages] };
+}
+
+/** A new bot gets its template's pairs and open channels. */
+async function welcome({ store, templates }: Parts, connections: Connections, bot: Bot): Promise<void> {
+  const pairs = templates.find((template) => template.name === bot.template)?.pairs ?? [];
+  if (pairs.length > 0) await store.faq.put(bot.appId, pairs);
+  connections.open(bot);
+}
+
+async function openAllChannels(store: Store, connections: Connections): Promise<void> {
+  let cursor: string | undefined;
+  do {
+    const page = await store.bots.list({ limit: 500, cursor });
+    for (const bot of page.items) connections.open(bot);
+    cursor = page.next ?? undefined;
+  } while (cursor);
+}
+
+/** The first start on an empty store makes a bot to talk to; answers its APP_ID while it exists. */
+async function demoBot(parts: Parts, made: { training: Training; connections: Connections }): Promise<string | null> {
+  const { store, templates } = parts;
+  const appId = 'demo';
+  if (await store.settings.get('demo')) return (await store.bots.get(appId)) ? appId : null;
+  const template = templates.find(({ name }) => name === 'demo');
+  if (!template) return null;
+  const engine = 'python' in parts.options.rasa ? 'rasa' : 'lite';
+  const bot = newBot(template, { appId, name: template.title['en'] ?? 'Demo', engine });
+  if (!(await store.bots.get(appId))) await store.bots.create(bot);
+  await welcome(parts, made.connections, bot);
+  await made.training.request(appId, {});
+  await store.settings.set('demo', appId);
+  return appId;
+}
+
+function listen(server: Server, { host, port }: Config): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const taken = error.code === 'EADDRINUSE';
+      reject(taken ? new Error(`PORT=${port} is in use. Stop the other program, or start with another: PORT=5006 npm start`) : error);
+    });
+    server.listen(port, host, () => {
+      const address = server.address();
+      const actual = typeof address === 'object' && address ? address.port : port;
+      resolve(`http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${actual}`);
+    });
+  });
+}

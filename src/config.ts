@@ -1,0 +1,201 @@
+/**
+ * Settings: `configOf(env)` is pure, reports every fault at once, and is the only reader of the environment.
+ * `config.example.env` is generated from the same table (`switchboard config`), so the two cannot drift apart.
+ */
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+export interface Config {
+  readonly port: number;
+  readonly host: string;
+  readonly dataDir: string;
+  readonly databaseUrl: string;
+  readonly publicUrl: string | null;
+  readonly adminToken: string | null;
+  readonly rasaPython: string | null;
+  readonly idleParkSeconds: number;
+  readonly maxParallelTrainings: number;
+  readonly minFreeDisk: number;
+  readonly logLevel: LogLevel;
+  /** The few harmless names that every child process inherits; secrets never are among them (Rasa expands `${NAME}` in bots' files). */
+  readonly childEnv: Readonly<Record<string, string>>;
+  /** Per-user cache for the Rasa runtime, shared by checkouts. */
+  readonly cacheDir: string;
+}
+export type LogLevel = (typeof logLevels)[number];
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+
+/** Thrown by `configOf`: `faults` has one sentence per wrong setting, each with its name, what was given and what is expected. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  constructor(readonly faults: string[]) {
+    super(`${faults.length} wrong ${faults.length === 1 ? 'setting' : 'settings'}:\n${faults.map((f) => `  ${f}`).join('\n')}`);
+  }
+}
+
+interface Setting<T> {
+  name: string;
+  doc: string;
+  /** As it would stand in the environment; '' where nothing is the default. */
+  example: string;
+  /** What a good value looks like, for the fault's sentence. */
+  expected: string;
+  secret?: boolean;
+  /** Undefined: not acceptable. */
+  read(text: string): T | undefined;
+}
+
+const number =
+  (min: number, max: number, whole = true) =>
+  (text: string): number | undefined => {
+    const value = Number(text);
+    const fits = text.trim() !== '' && value >= min && value <= max && (!whole || Number.isInteger(value));
+    return fits ? value : undefined;
+  };
+
+/** `512m`, `2g`, `1048576` as bytes; undefined when it is none of these. */
+function bytesOf(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?$/i.exec(text.trim());
+  if (!match) return undefined;
+  const power = ['', 'k', 'm', 'g', 't'].indexOf((match[2] ?? '').toLowerCase());
+  return Math.round(Number(match[1]) * 1024 ** power);
+}
+
+function urlOf(text: string): string | undefined {
+  try {
+    const url = new URL(text);
+    return ['http:', 'https:'].includes(url.protocol) ? text.replace(/\/+$/, '') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const settings = {
+  port: {
+    name: 'PORT',
+    doc: 'TCP port the hub listens on; 0 takes a free one.',
+    example: '5005',
+    expected: 'a whole number from 0 to 65535',
+    read: number(0, 65_535),
+  },
+  host: {
+    name: 'HOST',
+    doc: 'Address the hub listens on; 0.0.0.0 opens it to the network.',
+    example: '127.0.0.1',
+    expected: 'a host name or address',
+    read: (text) => (/^[\w.:%-]+$/.test(text) ? text : undefined),
+  },
+  dataDir: {
+    name: 'DATA_DIR',
+    doc: 'Folder for the database, model archives and generated secrets. One hub at a time.',
+    example: './data',
+    expected: 'a folder path',
+    read: (text) => resolve(text),
+  },
+  databaseUrl: {
+    name: 'DATABASE_URL',
+    doc: 'Where bots and conversations are kept; empty: a SQLite file in DATA_DIR.',
+    example: '',
+    expected: 'sqlite:PATH',
+    secret: true,
+    read: (text) => (/^sqlite:.+/.test(text) ? text : undefined),
+  },
+  publicUrl: {
+    name: 'PUBLIC_URL',
+    doc: 'Address under which people reach the hub, when it is not http://HOST:PORT (a proxy, a tunnel).',
+    example: '',
+    expected: 'an http:// or https:// URL',
+    read: urlOf,
+  },
+  adminToken: {
+    name: 'ADMIN_TOKEN',
+    doc: 'A fixed admin API token, at least 16 characters; empty: the first start makes one and keeps it in DATA_DIR/admin-token.',
+    example: '',
+    expected: 'at least 16 characters without blanks',
+    secret: true,
+    read: (text) => (/^[\x21-\x7e]{16,}$/.test(text) ? text : undefined),
+  },
+  rasaPython: {
+    name: 'RASA_PYTHON',
+    doc: 'A Python that has Rasa 3.6; empty: one is provisioned on the first start; "none": no Rasa, bots answer with the lite engine.',
+    example: '',
+    expected: 'a path, or none',
+    read: (text) => text,
+  },
+  idleParkSeconds: {
+    name: 'IDLE_PARK_SECONDS',
+    doc: 'An awake bot that was asked nothing for so long goes to sleep.',
+    example: '900',
+    expected: 'a number of seconds from 1 to 31536000',
+    read: number(1, 31_536_000),
+  },
+  maxParallelTrainings: {
+    name: 'MAX_PARALLEL_TRAININGS',
+    doc: 'Trainings that run at once on this machine; the others wait in a fair queue.',
+    example: '1',
+    expected: 'a whole number from 1 to 64',
+    read: number(1, 64),
+  },
+  minFreeDisk: {
+    name: 'MIN_FREE_DISK',
+    doc: 'Trainings wait while less than this is free in DATA_DIR (bytes, or with k, m, g).',
+    example: '1g',
+    expected: 'a size like 500m or 2g',
+    read: bytesOf,
+  },
+  cacheDir: {
+    name: 'SWITCHBOARD_CACHE',
+    doc: 'Folder for the Rasa runtime (2.6 GB), shared by all checkouts of this user; empty: the per-user cache folder.',
+    example: '',
+    expected: 'a folder path',
+    read: (text) => resolve(text),
+  },
+  logLevel: {
+    name: 'LOG_LEVEL',
+    doc: 'Least important kind of log line that is written.',
+    example: 'info',
+    expected: `one of ${logLevels.join(', ')}`,
+    read: (text) => logLevels.find((level) => level === text),
+  },
+} satisfies Record<Exclude<keyof Config, 'childEnv'>, Setting<unknown>>;
+
+const inherited = /^(PATH|LANG|LC_ALL|TZ|OPENBLAS_\w+|LD_LIBRARY_PATH|SYSTEMROOT)$/;
+
+function childEnvOf(env: Record<string, string | undefined>): Config['childEnv'] {
+  const entries = Object.entries(env).filter((entry): entry is [string, string] => inherited.test(entry[0]) && entry[1] !== undefined);
+  return Object.freeze(Object.fromEntries(entries));
+}
+
+/** Where the platform keeps per-user caches. */
+function cacheDirOf(env: Record<string, string | undefined>): string {
+  const home = env['HOME'] ?? env['USERPROFILE'] ?? tmpdir();
+  if (env['XDG_CACHE_HOME']) return join(env['XDG_CACHE_HOME'], 'switchboard');
+  if (process.platform === 'darwin') return join(home, 'Library', 'Caches', 'switchboard');
+  if (process.platform === 'win32') return join(env['LOCALAPPDATA'] ?? home, 'switchboard', 'cache');
+  return join(home, '.cache', 'switchboard');
+}
+
+/** Reads all settings. Throws `ConfigError` naming every fault; secrets are never quoted in it. */
+export function configOf(env: Record<string, string | undefined>): Config {
+  const faults: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [key, setting] of Object.entries(settings) as [string, Setting<unknown>][]) {
+    const text = env[setting.name]?.trim() || setting.example;
+    values[key] = text === '' ? null : setting.read(text);
+    if (values[key] !== undefined) continue;
+    const given = setting.secret ? '(hidden)' : JSON.stringify(text);
+    faults.push(`${setting.name}=${given}: expected ${setting.expected}. ${setting.doc}`);
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  const config = values as unknown as Config;
+  const databaseUrl = (values['databaseUrl'] as string | null) ?? `sqlite:${join(config.dataDir, 'switchboard.db')}`;
+  return Object.freeze({ ...config, databaseUrl, childEnv: childEnvOf(env), cacheDir: config.cacheDir || cacheDirOf(env) });
+}
+
+/** The text of `config.example.env`: every setting with its meaning and default, commented out. */
+export function exampleEnv(): string {
+  const blocks = Object.values<Setting<unknown>>(settings).map(
+    (setting) => `# ${setting.doc}\n# Expected: ${setting.expected}.\n#${setting.name}=${setting.example}\n`,
+  );
+  return `# Settings of Switchboard, with their defaults. Generated: npm run -s switchboard -- config > config.example.env\n\n${blocks.join('\n')}`;
+}

@@ -1,0 +1,117 @@
+/**
+ * The private line from Rasa children to the hub's store: trackers over HTTP on a Unix socket. Each child has a secret of its own that
+ * stands for its APP_ID, so a child reads and writes the conversations of its own bot and nothing else, and no database address or
+ * password ever reaches it.
+ *
+ *   GET  /trackers/{sender}?all=1   {offset, events} | 404
+ *   POST /trackers/{sender}/events  {from, events} -> 204 | 409 when the tracker does not hold exactly `from` events
+ *   PUT  /trackers/{sender}         {events} -> 204
+ *   GET  /trackers                  [sender]
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Json, TrackerStore } from '../../contracts.js';
+import type { Log } from '../../log.js';
+
+/** One bot's access to the channel; `close` takes it away. */
+export interface ChannelKey {
+  secret: string;
+  close(): void;
+}
+export interface TrackerChannel {
+  readonly socket: string;
+  /** A new secret for a child of this bot. */
+  admit(appId: string): ChannelKey;
+  close(): Promise<void>;
+}
+
+/** A tracker with images inlined is large; more than this is a runaway. */
+const maxBytes = 20_000_000;
+const digest = (secret: string): string => createHash('sha256').update(secret).digest('hex');
+
+interface Answer {
+  status: number;
+  body?: unknown;
+}
+
+async function read(request: IncomingMessage): Promise<{ from?: unknown; events?: unknown }> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new Error('tracker too large');
+    chunks.push(chunk);
+  }
+  return JSON.parse(Buffer.concat(chunks).toString('utf8')) as { from?: unknown; events?: unknown };
+}
+
+async function answer(trackers: TrackerStore, appId: string, request: IncomingMessage): Promise<Answer> {
+  const url = new URL(request.url ?? '/', 'http://hub');
+  const [, root, name, leaf, ...rest] = url.pathname.split('/');
+  if (root !== 'trackers' || rest.length > 0) return { status: 404 };
+  if (name === undefined) return { status: 200, body: await trackers.senders(appId) };
+  const sender = decodeURIComponent(name);
+  if (request.method === 'GET' && leaf === undefined) {
+    const found = await trackers.read(appId, sender, url.searchParams.get('all') === '1');
+    return found ? { status: 200, body: found } : { status: 404 };
+  }
+  const body = await read(request);
+  if (!Array.isArray(body.events)) return { status: 400 };
+  const events = body.events as Json[];
+  if (request.method === 'POST' && leaf === 'events' && typeof body.from === 'number') {
+    return { status: (await trackers.append(appId, sender, body.from, events)) ? 204 : 409 };
+  }
+  if (request.method !== 'PUT' || leaf !== undefined) return { status: 404 };
+  await trackers.replace(appId, sender, events);
+  return { status: 204 };
+}
+
+function send(response: ServerResponse, { status, body }: Answer): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(body === undefined ? undefined : JSON.stringify(body));
+}
+
+function listen(server: Server, socket: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(socket, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** Opens the channel on `socket`, a path in a folder that only this user can enter. */
+export async function openTrackerChannel(options: { socket: string; trackers: TrackerStore; log: Log }): Promise<TrackerChannel> {
+  const { socket, trackers, log } = options;
+  // Keyed by hash, so that looking a secret up takes the same time however much of it is right.
+  const keys = new Map<string, string>();
+  const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
+    const appId = keys.get(digest((request.headers.authorization ?? '').replace(/^Bearer /, '')));
+    if (appId === undefined) {
+      send(response, { status: 401 });
+      return;
+    }
+    answer(trackers, appId, request).then(
+      (found) => send(response, found),
+      (error: unknown) => {
+        log.error({ err: error, appId }, 'a tracker could not be read or written');
+        send(response, { status: 503 });
+      },
+    );
+  });
+  await listen(server, socket);
+  return {
+    socket,
+    admit(appId) {
+      const secret = randomBytes(24).toString('hex');
+      keys.set(digest(secret), appId);
+      return { secret, close: () => void keys.delete(digest(secret)) };
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -1,0 +1,179 @@
+/**
+ * The rasa engine: one Rasa process per awake bot, started through our Python launcher (switchboard_rasa/child.py), reached over a Unix
+ * socket behind a secret of its own. Awake means: its `/status` answers 200 and it has parsed a canary.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Pool } from 'undici';
+import { type Child, startChild } from '../../child.js';
+import type { BotMessage, Engine, Exit, LoadableModel, Parse, RunningEngine, Turn, TurnResult } from '../../contracts.js';
+import { HubError } from '../../errors.js';
+import type { ChannelKey, TrackerChannel } from './channel.js';
+
+export interface RasaOptions {
+  /** A Python that has Rasa 3.6. */
+  python: string;
+  /** The folder that holds our Python package. */
+  packageDir: string;
+  /** A short private folder (mode 0700): socket paths must stay under 63 bytes, or Sanic's own suffix overruns the system's limit. */
+  runtimeDir: string;
+  env: Readonly<Record<string, string>>;
+  channel: TrackerChannel;
+  /** Teaches the log a secret that it must mask. */
+  hide: (secret: string) => void;
+  launchTimeoutMs?: number;
+}
+
+const turnTimeoutMs = 60_000;
+const canary = 'Are you there?';
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A child's environment: what every process needs, one thread each (many bots share the cores), and nothing to find out. */
+function environment(options: RasaOptions, home: string): Record<string, string> {
+  return {
+    ...options.env,
+    HOME: home,
+    TMPDIR: home,
+    PYTHONPATH: options.packageDir,
+    PYTHONUNBUFFERED: '1',
+    OMP_NUM_THREADS: '1',
+    TF_NUM_INTRAOP_THREADS: '1',
+    TF_NUM_INTEROP_THREADS: '1',
+    TF_CPP_MIN_LOG_LEVEL: '3',
+    MALLOC_ARENA_MAX: '1',
+    RASA_TELEMETRY_ENABLED: 'false',
+    NO_COLOR: '1',
+  };
+}
+
+class RasaBot implements RunningEngine {
+  readonly engine = 'rasa';
+  private readonly http: Pool;
+
+  constructor(
+    private readonly child: Child,
+    private readonly secret: string,
+    readonly exited: Promise<Exit>,
+    socket: string,
+  ) {
+    this.http = new Pool('http://rasa', { socketPath: socket, connections: 16, headersTimeout: turnTimeoutMs, bodyTimeout: turnTimeoutMs });
+  }
+
+  get pid(): number | null {
+    return this.child.pid;
+  }
+
+  async reply(turn: Turn): Promise<TurnResult> {
+    const body = { sender: turn.sender, message: turn.text, literal: !turn.payload, input_channel: turn.channel, metadata: turn.metadata };
+    const { status, json } = await this.call('POST', '/webhooks/switchboard/webhook', body);
+    if (status === 200) return json as { messages: BotMessage[]; parse: Parse | null };
+    const error = (json as { error?: { message?: string } } | null)?.error?.message ?? `status ${status}`;
+    throw new HubError('turn_failed', `Rasa failed on this message: ${error}`);
+  }
+
+  async parse(text: string): Promise<Parse> {
+    const { status, json } = await this.call('POST', '/model/parse', { text });
+    if (status !== 200) throw new HubError('turn_failed', `Rasa could not parse this text: status ${status}.`);
+    return json as Parse;
+  }
+
+  /** Is the model loaded and does it understand? A server without a model still says it is up, so both are asked. */
+  async ready(): Promise<boolean> {
+    try {
+      if ((await this.call('GET', '/status')).status !== 200) return false;
+    } catch {
+      return false;
+    }
+    await this.parse(canary);
+    return true;
+  }
+
+  async stop(): Promise<void> {
+    await this.child.stop();
+    await this.exited;
+    await this.http.destroy();
+  }
+
+  log(): string[] {
+    return this.child.lines();
+  }
+
+  private async call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<{ status: number; json: unknown }> {
+    try {
+      const response = await this.http.request({
+        method,
+        path,
+        headers: { 'x-switchboard-secret': this.secret, 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      const text = await response.body.text();
+      return { status: response.statusCode, json: text.startsWith('{') || text.startsWith('[') ? (JSON.parse(text) as unknown) : null };
+    } catch (error) {
+      throw new HubError('turn_failed', "The bot's Rasa process did not answer.", { cause: error });
+    }
+  }
+}
+
+/** Waits until the bot is ready. Rejects with `wake_failed` when its process ends or the time is over. */
+async function untilReady(bot: RasaBot, child: Child, timeoutMs: number): Promise<void> {
+  const until = Date.now() + timeoutMs;
+  let gone: Exit | null = null;
+  void child.exited.then((exit) => {
+    gone = exit;
+  });
+  while (Date.now() < until) {
+    if (gone) break;
+    if (await bot.ready()) return;
+    await wait(50);
+  }
+  const why = gone ? 'its Rasa process ended while it started' : `its Rasa process was not ready after ${Math.round(timeoutMs / 1000)} s`;
+  const last = child.lines().filter((line) => line.trim() !== '').at(-1);
+  throw new HubError('wake_failed', `The bot could not be started: ${why}.${last ? ` It said: ${last.slice(0, 300)}` : ''}`);
+}
+
+/** The spec goes over stdin: arguments and environments can be read by others on the machine. */
+function specOf(options: RasaOptions, parts: { appId: string; model: LoadableModel; socket: string; secret: string; key: ChannelKey }): string {
+  const { appId, model, socket, secret, key } = parts;
+  const hub = { socket: options.channel.socket, secret: key.secret };
+  return JSON.stringify({ appId, parentPid: process.pid, model: model.archivePath, socket, secret, hub });
+}
+
+/** The engine of trained bots on machines that have Rasa. */
+export function createRasaEngine(options: RasaOptions): Engine {
+  return {
+    name: 'rasa',
+    needsModel: true,
+    async launch(bot, model) {
+      if (!model?.archivePath) throw new HubError('no_model', 'Train the bot first: PUT its faq, then POST train.');
+      const id = randomBytes(4).toString('hex');
+      const home = join(options.runtimeDir, id);
+      const socket = join(options.runtimeDir, `${id}.sock`);
+      const secret = randomBytes(24).toString('hex');
+      const key = options.channel.admit(bot.appId);
+      options.hide(secret);
+      options.hide(key.secret);
+      await mkdir(home, { mode: 0o700 });
+      const child = startChild({
+        command: options.python,
+        args: ['-m', 'switchboard_rasa.child', 'run'],
+        cwd: home,
+        env: environment(options, home),
+        stdinLine: specOf(options, { appId: bot.appId, model, socket, secret, key }),
+      });
+      const exited = child.exited.then(async (exit) => {
+        key.close();
+        await Promise.all([rm(home, { recursive: true, force: true }), rm(socket, { force: true })]);
+        return exit;
+      });
+      const running = new RasaBot(child, secret, exited, socket);
+      try {
+        await untilReady(running, child, options.launchTimeoutMs ?? 180_000);
+      } catch (error) {
+        await running.stop();
+        throw error;
+      }
+      return running;
+    },
+  };
+}

@@ -1,0 +1,126 @@
+/** The HTTP side: Koa, the routes, and the one place where an error becomes a response. The only importer of koa and @koa/router. */
+import { Readable } from 'node:stream';
+import Router, { type RouterContext } from '@koa/router';
+import Koa from 'koa';
+import getRawBody from 'raw-body';
+import type { z } from 'zod';
+import { type Fault, HubError, hubErrorOf } from '../errors.js';
+import type { Log } from '../log.js';
+import type { Auth } from './auth.js';
+import type { Reply, Route } from './route.js';
+
+export interface HttpOptions {
+  /** Rows under /api/v1. */
+  api: Route[];
+  /** Rows at the root: pages, health, channels. */
+  root: Route[];
+  auth: Auth;
+  log: Log;
+  /** Called after every response, for metrics. */
+  onResponse?: (facts: { method: string; route: string; status: number; ms: number }) => void;
+}
+
+const defaultLimit = 1_000_000;
+
+function problem(error: HubError): Reply {
+  const { code, status, title, message: detail } = error;
+  const errors = error.options.errors ? { errors: error.options.errors } : {};
+  const wait = error.retry && status !== 500 ? { 'retry-after': '1' } : {};
+  return {
+    status,
+    headers: { 'content-type': 'application/problem+json', ...wait },
+    text: JSON.stringify({ type: `https://switchboard.dev/errors/${code}`, title, status, detail, code, ...errors }),
+  };
+}
+
+/** All faults of a value, each with the path to it. Throws `invalid`. */
+function check<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const errors: Fault[] = result.error.issues.slice(0, 100).map((issue) => ({
+    pointer: issue.path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('') || '/',
+    detail: issue.message,
+  }));
+  const first = errors[0];
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more, see errors)` : '';
+  throw new HubError('invalid', `The ${where} does not fit at ${first?.pointer ?? '/'}: ${first?.detail ?? ''}${more}.`, { errors });
+}
+
+async function readBody(ctx: RouterContext, spec: NonNullable<Route['body']>): Promise<unknown> {
+  const limit = spec.limit ?? defaultLimit;
+  const text = await getRawBody(ctx.req, { limit, encoding: 'utf8', length: ctx.get('content-length') || null }).catch((error: unknown) => {
+    const tooLarge = (error as { type?: string }).type === 'entity.too.large';
+    if (tooLarge) throw new HubError('too_large', `At most ${Math.floor(limit / 1_000_000)} MB are read here; send less at a time.`);
+    throw new HubError('bad_json', 'The body broke off before its end.', { cause: error });
+  });
+  if (text.trim() === '' && spec.optional) return undefined;
+  const type = (ctx.get('content-type').split(';')[0] ?? '').trim().toLowerCase();
+  if (spec.types?.includes(type)) return text;
+  if (type !== 'application/json' && !type.endsWith('+json')) {
+    throw new HubError('unsupported_type', `Send ${['application/json', ...(spec.types ?? [])].join(' or ')} with a matching Content-Type header.`);
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new HubError('bad_json', `The body is not JSON: ${(error as Error).message}.`);
+  }
+}
+
+function send(ctx: Koa.Context, reply: Reply): void {
+  ctx.status = reply.status ?? 200;
+  for (const [name, value] of Object.entries(reply.headers ?? {})) ctx.set(name, value);
+  if (reply.stream) ctx.body = Readable.from(reply.stream, { objectMode: false });
+  else if (reply.text !== undefined) ctx.body = reply.text;
+  else if (reply.body !== undefined) ctx.body = reply.body;
+  else if (ctx.status === 200) ctx.status = 204;
+}
+
+function mount(router: Router, row: Route, auth: Auth): void {
+  const path = row.path.replaceAll(/\{(\w+)\}/g, ':$1');
+  router.register(path, [row.method], async (ctx: RouterContext) => {
+    if (row.access === 'admin') auth.requireAdmin(ctx.headers.authorization);
+    const gone = new AbortController();
+    ctx.res.once('close', () => gone.abort());
+    const query = row.query ? check(row.query, ctx.query, 'query') : undefined;
+    const body = row.body ? checkedBody(row.body, await readBody(ctx, row.body)) : undefined;
+    send(ctx, await row.handle({ params: ctx.params as Record<string, string>, query, body, headers: ctx.headers, signal: gone.signal }));
+  });
+}
+const checkedBody = (spec: NonNullable<Route['body']>, value: unknown): unknown =>
+  value === undefined && spec.optional ? undefined : check(spec.schema, value, 'body');
+
+/** Headers for every response: nothing here is ever to be sniffed or cached unless its route says so. */
+function secure(ctx: Koa.Context): void {
+  ctx.set({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-store' });
+}
+
+/** Builds the Koa application; the caller makes the server from `callback()`. */
+export function createHttpApp(options: HttpOptions): Koa {
+  const { log, auth, onResponse } = options;
+  const app = new Koa();
+  const router = new Router();
+  const api = new Router({ prefix: '/api/v1' });
+  for (const row of options.api) mount(api, row, auth);
+  for (const row of options.root) mount(router, row, auth);
+
+  app.use(async (ctx, next) => {
+    const started = performance.now();
+    secure(ctx);
+    try {
+      await next();
+      if (ctx.status === 404 && !ctx.body) throw new HubError('not_found', `Nothing answers at ${ctx.path}. The routes are listed at /api/docs.`);
+      if (ctx.status === 405) throw new HubError('method_not_allowed', `${ctx.method} does not apply here; try ${ctx.response.get('allow')}.`);
+    } catch (thrown) {
+      const error = hubErrorOf(thrown);
+      if (error.status >= 500) log.error({ err: error, cause: error.options.cause, path: ctx.path }, 'a request failed');
+      send(ctx, problem(error));
+    }
+    const matched = (ctx as { _matchedRoute?: string })._matchedRoute ?? 'none';
+    onResponse?.({ method: ctx.method, route: matched, status: ctx.status, ms: performance.now() - started });
+  });
+  for (const each of [api, router]) app.use(each.routes()).use(each.allowedMethods());
+  app.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') log.warn({ err: error }, 'a connection failed');
+  });
+  return app;
+}

@@ -1,0 +1,186 @@
+/** Routes of bots: make, list, change, delete, and the bot's process. */
+import { randomBytes } from 'node:crypto';
+import type { Bot, EngineName, Engines, Pipeline, Store, Training } from '../contracts.js';
+import { HubError } from '../errors.js';
+import { BotChange, BotCreate, BotView, listOf, PageQuery } from '../wire.js';
+import { presentBot } from './present.js';
+import { type Asked, param, type Route, route } from './route.js';
+
+/** What the routes need to know of a template. */
+export interface TemplateFacts {
+  name: string;
+  language: string;
+  pipeline: Pipeline;
+  title: Record<string, string>;
+  description: Record<string, string>;
+}
+export interface BotRoutesOptions {
+  store: Store;
+  engines: Engines;
+  training: Pick<Training, 'current'>;
+  templates: TemplateFacts[];
+  defaultEngine: EngineName;
+  publicUrl: () => string;
+  /** Called when a bot was made, to open its channels and fill it from its template; and before one goes. */
+  onCreated: (bot: Bot) => Promise<void>;
+  onDeleting: (appId: string) => Promise<void>;
+}
+
+/** APP_IDs are made by the hub: short, lower-case, safe in paths, process titles and file names, and not to be guessed. */
+const newAppId = (): string => `bot-${randomBytes(6).toString('hex')}`;
+
+/** The bot named in the path; rejects with `not_found`. */
+export async function botOf(store: Pick<Store, 'bots'>, asked: Pick<Asked<unknown, unknown>, 'params'>): Promise<Bot> {
+  const appId = param(asked, 'appId');
+  const bot = await store.bots.get(appId);
+  if (!bot) throw new HubError('not_found', `There is no bot ${appId}.`);
+  return bot;
+}
+
+function templateOf(options: BotRoutesOptions, name: string | undefined, language: string | undefined): TemplateFacts {
+  const wanted = name ?? (language?.startsWith('zh') ? 'faq-zh' : 'faq');
+  const found = options.templates.find((template) => template.name === wanted);
+  if (found) return found;
+  const names = options.templates.map((template) => template.name).join(', ');
+  throw new HubError('invalid', `There is no template ${JSON.stringify(wanted)}; there are: ${names}.`, {
+    errors: [{ pointer: '/template', detail: `one of ${names}` }],
+  });
+}
+
+/** A new bot from a checked request; the template fills what was left out. */
+export function newBot(template: TemplateFacts, asked: Partial<Bot> & { name: string }): Bot {
+  const now = new Date().toISOString();
+  return {
+    appId: asked.appId ?? newAppId(),
+    name: asked.name,
+    language: asked.language ?? template.language,
+    template: template.name,
+    pipeline: asked.pipeline ?? template.pipeline,
+    engine: asked.engine ?? 'rasa',
+    remoteUrl: asked.remoteUrl ?? null,
+    threshold: asked.threshold ?? null,
+    activeModel: null,
+    createdAt: now,
+    updatedAt: now,
+  };
+}
+
+export function botRoutes(options: BotRoutesOptions): Route[] {
+  const { store, engines } = options;
+  const present = async (bot: Bot): Promise<unknown> => {
+    const job = await options.training.current(bot.appId);
+    return presentBot(bot, { status: engines.status(bot.appId), job, publicUrl: options.publicUrl() });
+  };
+  const processRoute = (verb: 'wake' | 'park' | 'restart', summary: string, act: (appId: string) => Promise<void>): Route =>
+    route({
+      method: 'POST',
+      path: `/bots/{appId}/${verb}`,
+      summary,
+      access: 'admin',
+      answers: { 200: { description: 'The bot as it is now.', schema: BotView } },
+      handle: async (asked) => {
+        const bot = await botOf(store, asked);
+        await act(bot.appId);
+        return { body: await present(bot) };
+      },
+    });
+  return [
+    route({
+      method: 'POST',
+      path: '/bots',
+      summary: 'Make a bot; the answer has its APP_ID.',
+      access: 'admin',
+      body: { schema: BotCreate },
+      answers: { 201: { description: 'The new bot.', schema: BotView } },
+      handle: async ({ body }) => {
+        const template = templateOf(options, body.template, body.language);
+        const given = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
+        const bot = newBot(template, { engine: options.defaultEngine, ...given, name: body.name });
+        await store.bots.create(bot);
+        await options.onCreated(bot);
+        return { status: 201, headers: { location: `/api/v1/bots/${bot.appId}` }, body: await present(bot) };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/bots',
+      summary: 'All bots, oldest first.',
+      access: 'admin',
+      query: PageQuery,
+      answers: { 200: { description: 'A page of bots.', schema: listOf(BotView) } },
+      handle: async ({ query }) => {
+        const { items, next } = await store.bots.list(query);
+        return { body: { items: await Promise.all(items.map(present)), next } };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/bots/{appId}',
+      summary: 'One bot: its settings, what its process does, its running training.',
+      access: 'admin',
+      answers: { 200: { description: 'The bot.', schema: BotView } },
+      handle: async (asked) => ({ body: await present(await botOf(store, asked)) }),
+    }),
+    route({
+      method: 'PATCH',
+      path: '/bots/{appId}',
+      summary: 'Change a bot. Language, pipeline and threshold take effect with the next training.',
+      access: 'admin',
+      body: { schema: BotChange },
+      answers: { 200: { description: 'The changed bot.', schema: BotView } },
+      handle: async (asked) => {
+        const bot = await botOf(store, asked);
+        if (asked.body.remoteUrl !== undefined && bot.engine !== 'remote') {
+          throw new HubError('invalid', 'Only a bot with engine "remote" has a remoteUrl.', {
+            errors: [{ pointer: '/remoteUrl', detail: 'only for engine "remote"' }],
+          });
+        }
+        const change = Object.fromEntries(Object.entries(asked.body).filter(([, value]) => value !== undefined));
+        const changed = await store.bots.update(bot.appId, { ...change, updatedAt: new Date().toISOString() });
+        if (asked.body.remoteUrl !== undefined) await engines.park(bot.appId);
+        return { body: await present(changed ?? bot) };
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/bots/{appId}',
+      summary: 'Delete a bot with its FAQ, models, jobs and conversations.',
+      access: 'admin',
+      answers: { 204: { description: 'It is gone.' } },
+      handle: async (asked) => {
+        const { appId } = await botOf(store, asked);
+        await options.onDeleting(appId);
+        await store.bots.delete(appId);
+        return { status: 204 };
+      },
+    }),
+    processRoute('wake', "Start the bot's process, if it is not awake; answers when it is.", (appId) => engines.use(appId, () => Promise.resolve())),
+    processRoute('park', 'Put the bot to sleep after its running turns; the next message wakes it.', (appId) => engines.park(appId)),
+    processRoute('restart', "End the bot's process and quarantine, and start it anew.", (appId) => engines.restart(appId)),
+    route({
+      method: 'GET',
+      path: '/bots/{appId}/logs',
+      summary: "The newest lines of the bot's process.",
+      access: 'admin',
+      answers: { 200: { description: 'Plain text, a line each, oldest first.', type: 'text/plain' } },
+      handle: async (asked) => {
+        const { appId } = await botOf(store, asked);
+        return { headers: { 'content-type': 'text/plain; charset=utf-8' }, text: engines.log(appId).map((line) => `${line}\n`).join('') };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/templates',
+      summary: 'What a new bot can be made from.',
+      access: 'admin',
+      answers: { 200: { description: 'All templates.' } },
+      handle: () =>
+        Promise.resolve({
+          body: {
+            items: options.templates.map(({ name, language, pipeline, title, description }) => ({ name, language, pipeline, title, description })),
+            next: null,
+          },
+        }),
+    }),
+  ];
+}

@@ -1,0 +1,54 @@
+/** The OpenAPI 3.1 document, from the route rows and their schemas, and a page that shows it. */
+import { z } from 'zod';
+import { Problem } from '../wire.js';
+import type { Answer, Route } from './route.js';
+
+/** JSON Schema of a zod schema; named ones (`meta({id})`) become references into components. */
+function schemaOf(schema: z.ZodType, io: 'input' | 'output', components: Record<string, unknown>): unknown {
+  const { $schema: _, $defs = {}, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Record<string, unknown>;
+  Object.assign(components, $defs);
+  const text = JSON.stringify(rest).replaceAll('#/$defs/', '#/components/schemas/');
+  return JSON.parse(text) as unknown;
+}
+
+function parametersOf(row: Route, components: Record<string, unknown>): unknown[] {
+  const inPath = [...row.path.matchAll(/\{(\w+)\}/g)].map((match) => ({ name: match[1], in: 'path', required: true, schema: { type: 'string' } }));
+  if (!row.query) return inPath;
+  const { properties = {} } = schemaOf(row.query, 'input', components) as { properties?: Record<string, unknown> };
+  return [...inPath, ...Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', required: false, schema }))];
+}
+
+function responseOf(answer: Answer, components: Record<string, unknown>): unknown {
+  const type = answer.type ?? 'application/json';
+  const content = answer.schema ? { [type]: { schema: schemaOf(answer.schema, 'output', components) } } : answer.type ? { [type]: {} } : undefined;
+  return { description: answer.description, ...(content ? { content } : {}) };
+}
+
+function operationOf(row: Route, components: Record<string, unknown>): unknown {
+  const problemAnswer = responseOf({ description: 'A problem; `code` says which.', schema: Problem, type: 'application/problem+json' }, components);
+  const responses = Object.fromEntries(Object.entries(row.answers).map(([status, answer]) => [status, responseOf(answer, components)]));
+  const content = Object.fromEntries([
+    ['application/json', row.body ? { schema: schemaOf(row.body.schema, 'input', components) } : {}],
+    ...(row.body?.types ?? []).map((type) => [type, { schema: { type: 'string' } }]),
+  ]);
+  return {
+    summary: row.summary,
+    parameters: parametersOf(row, components),
+    ...(row.body ? { requestBody: { required: !row.body.optional, content } } : {}),
+    responses: { ...responses, default: problemAnswer },
+    security: row.access === 'admin' ? [{ token: [] }] : [],
+  };
+}
+
+/** `rows` with their full paths. */
+export function openApiOf(rows: Route[]): object {
+  const components: Record<string, unknown> = {};
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const row of rows) (paths[row.path] ??= {})[row.method.toLowerCase()] = operationOf(row, components);
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Switchboard', version: '1', description: 'A hub that puts many Rasa bots behind every chat channel.' },
+    paths,
+    components: { schemas: components, securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+  };
+}

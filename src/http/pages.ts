@@ -1,0 +1,114 @@
+/** Pages and browser files: the shareable chat page, the widget, the API document, and a start page. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Bot, Store } from '../contracts.js';
+import { HubError } from '../errors.js';
+import { param, type Reply, type Route, route } from './route.js';
+
+export interface PagesOptions {
+  store: Pick<Store, 'bots'>;
+  /** The built widget: chat.html, chat.js, chat.css, widget.js. */
+  widgetDir: string;
+  openApi: () => object;
+}
+
+/** Scripts and styles only from here, and none inline; anyone may frame the chat, which is what the widget does. */
+const policy =
+  "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' https: http: data:; style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors *";
+const html = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy };
+
+const escapeHtml = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;');
+
+const types: Record<string, string> = { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' };
+/** The only files that are served, so that no path from outside ever reaches the disk. */
+const files = ['chat.js', 'chat.css', 'widget.js'];
+
+function startPage(bots: Bot[]): string {
+  const rows = bots.map((bot) => `<li><a href="/bots/${escapeHtml(bot.appId)}/chat">${escapeHtml(bot.name)}</a></li>`).join('');
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Switchboard</title>
+<link rel="stylesheet" href="/widget/chat.css"><body class="start"><main><h1>Switchboard</h1><p>The hub is running. 系统正在运行。</p>
+<h2>Talk to a bot · 与机器人对话</h2><ul>${rows}</ul><p><a href="/api/docs">API</a> · <a href="/health/ready">health</a></p></main></body></html>`;
+}
+
+interface DocumentedPaths {
+  paths: Record<string, Record<string, { summary: string }>>;
+}
+function docsPage(document: object): string {
+  const { paths } = document as DocumentedPaths;
+  const rows = Object.entries(paths).flatMap(([path, verbs]) =>
+    Object.entries(verbs).map(([verb, { summary }]) => `<tr><td><code>${verb.toUpperCase()}</code><td><code>${escapeHtml(path)}</code><td>${escapeHtml(summary)}`),
+  );
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Switchboard API</title>
+<link rel="stylesheet" href="/widget/chat.css"><body class="start"><main><h1>Switchboard API</h1>
+<p>Full document with all shapes: <a href="/api/openapi.json">openapi.json</a> (OpenAPI 3.1). Send <code>Authorization: Bearer TOKEN</code>.</p>
+<table>${rows.join('\n')}</table></main></body></html>`;
+}
+
+export function pageRoutes(options: PagesOptions): Route[] {
+  const { store, widgetDir } = options;
+  const file = async (name: string): Promise<Reply> => ({
+    headers: { 'content-type': `${types[name.split('.').at(-1) ?? ''] ?? 'text/plain'}; charset=utf-8`, 'cache-control': 'no-cache', 'access-control-allow-origin': '*' },
+    text: await readFile(join(widgetDir, name), 'utf8'),
+  });
+  return [
+    route({
+      method: 'GET',
+      path: '/',
+      summary: 'A start page with links to the first bots.',
+      access: 'public',
+      answers: { 200: { description: 'HTML.', type: 'text/html' } },
+      handle: async () => ({ headers: html, text: startPage((await store.bots.list({ limit: 20 })).items) }),
+    }),
+    route({
+      method: 'GET',
+      path: '/bots/{appId}/chat',
+      summary: 'A page to talk to the bot, to share by its link or to embed.',
+      access: 'public',
+      answers: { 200: { description: 'HTML.', type: 'text/html' } },
+      handle: async (asked) => {
+        const bot = await store.bots.get(param(asked, 'appId'));
+        if (!bot) throw new HubError('not_found', 'There is no such bot; check the link.');
+        const facts = escapeHtml(JSON.stringify({ appId: bot.appId, name: bot.name, language: bot.language }));
+        const page = await readFile(join(widgetDir, 'chat.html'), 'utf8');
+        return { headers: html, text: page.replaceAll('{{bot}}', () => facts) };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/widget.js',
+      summary: 'The embeddable chat: <script src="…/widget.js" data-app-id="APP_ID"></script>.',
+      access: 'public',
+      answers: { 200: { description: 'A script.', type: 'text/javascript' } },
+      handle: () => file('widget.js'),
+    }),
+    route({
+      method: 'GET',
+      path: '/widget/{file}',
+      summary: "The chat page's script and style.",
+      access: 'public',
+      answers: { 200: { description: 'The file.', type: 'text/plain' } },
+      handle: (asked) => {
+        const name = param(asked, 'file');
+        if (!files.includes(name)) return Promise.reject(new HubError('not_found', `There is no file ${name} here.`));
+        return file(name);
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/api/openapi.json',
+      summary: 'This API as an OpenAPI 3.1 document.',
+      access: 'public',
+      answers: { 200: { description: 'The document.' } },
+      handle: () => Promise.resolve({ body: options.openApi() }),
+    }),
+    route({
+      method: 'GET',
+      path: '/api/docs',
+      summary: 'All routes on one page.',
+      access: 'public',
+      answers: { 200: { description: 'HTML.', type: 'text/html' } },
+      handle: () => Promise.resolve({ headers: html, text: docsPage(options.openApi()) }),
+    }),
+  ];
+}

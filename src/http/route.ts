@@ -1,0 +1,52 @@
+/** A route is a row: who may call it, what it takes, what it answers, and the few lines that do it. The router, the checks and the OpenAPI document all come from the row. */
+import type { z } from 'zod';
+
+/** A checked request. `signal` aborts when the caller has gone. */
+export interface Asked<B, Q> {
+  params: Record<string, string>;
+  query: Q;
+  body: B;
+  headers: Record<string, string | string[] | undefined>;
+  signal: AbortSignal;
+}
+export interface Reply {
+  /** 200 when absent. */
+  status?: number;
+  headers?: Record<string, string>;
+  /** JSON, unless `text` or `stream` is set. */
+  body?: unknown;
+  text?: string;
+  /** Server-sent events, or a file. */
+  stream?: AsyncIterable<string | Buffer>;
+}
+export interface Answer {
+  description: string;
+  schema?: z.ZodType;
+  /** `application/json` when absent. */
+  type?: string;
+}
+export interface Route<B = unknown, Q = unknown> {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** As in OpenAPI: `/bots/{appId}/faq`. */
+  path: string;
+  summary: string;
+  /** `admin`: the admin token; `public`: anyone who reaches the hub. */
+  access: 'admin' | 'public';
+  query?: z.ZodType<Q>;
+  /** Absent: a body is not read. `types`: JSON alone when absent; other types arrive as text. */
+  body?: { schema: z.ZodType<B>; limit?: number; optional?: boolean; types?: string[] };
+  answers: Record<number, Answer>;
+  handle(asked: Asked<B, Q>): Promise<Reply>;
+}
+
+/** Ties the handler's types to the row's schemas, then forgets them, so that rows of different shapes fit one list. */
+export function route<B = undefined, Q = undefined>(row: Route<B, Q>): Route {
+  return row as unknown as Route;
+}
+
+/** A path parameter that the path is known to have. */
+export function param(asked: { params: Record<string, string> }, name: string): string {
+  const value = asked.params[name];
+  if (value === undefined) throw new Error(`the route has no parameter ${name}`);
+  return value;
+}

@@ -1,0 +1,83 @@
+/** Routes that talk to a bot: parse a text, send a message. */
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import type { Hub, Store, StoredMessage } from '../contracts.js';
+import { type ErrorCode, HubError } from '../errors.js';
+import { BotMessageView, listOf, MessageBody, PageQuery, ParseBody, ParseView } from '../wire.js';
+import { botOf } from './bots.js';
+import { param, type Route, route } from './route.js';
+
+/** Names the engine in a header: the body stays as Rasa's REST channel gives it. */
+const engineHeader = (engine: string | undefined): Record<string, string> => (engine ? { 'x-switchboard-engine': engine } : {});
+
+/** Throws what ended the turn; a settled message has it as `code: words`. */
+function requireAnswer(message: StoredMessage): void {
+  if (message.state !== 'failed') return;
+  const [, code = 'internal', detail = ''] = /^(\w+): ([\s\S]*)$/.exec(message.error ?? '') ?? [];
+  throw new HubError(code as ErrorCode, detail);
+}
+
+/** Ids of other channels begin with the channel's name; a REST sender must not pass for one of them. */
+const foreign = /^web:/;
+
+export function talkRoutes({ store, hub }: { store: Store; hub: Hub }): Route[] {
+  return [
+    route({
+      method: 'POST',
+      path: '/bots/{appId}/parse',
+      summary: "What the bot understands: Rasa's parse object.",
+      access: 'admin',
+      body: { schema: ParseBody },
+      answers: { 200: { description: 'The parse. X-Switchboard-Engine names the engine.', schema: ParseView } },
+      handle: async (asked) => {
+        const { appId } = await botOf(store, asked);
+        const { parse, engine } = await hub.parse(appId, asked.body.text);
+        return { headers: engineHeader(engine), body: parse };
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/bots/{appId}/messages',
+      summary: "Say something to the bot; answers what it says, as Rasa's REST channel. Waits for a sleeping bot and for its first training.",
+      access: 'admin',
+      body: { schema: MessageBody },
+      answers: { 200: { description: 'The replies, in order. X-Switchboard-Engine names the engine.', schema: z.array(BotMessageView) } },
+      handle: async (asked) => {
+        const { appId } = await botOf(store, asked);
+        const { sender, message: text, metadata = {} } = asked.body;
+        if (foreign.test(sender)) {
+          throw new HubError('invalid', 'That sender belongs to another channel.', { errors: [{ pointer: '/sender', detail: 'must not begin with a channel name and a colon' }] });
+        }
+        const key = asked.headers['idempotency-key'];
+        const eventId = typeof key === 'string' ? `${sender} ${key}` : randomUUID();
+        const message = await hub.ask({ appId, channel: 'rest', conversation: sender, eventId, text, payload: false, to: sender, metadata });
+        requireAnswer(message);
+        return { headers: engineHeader(message.replies[0]?.metadata?.engine), body: message.replies };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/bots/{appId}/conversations',
+      summary: 'The conversation log, latest activity first.',
+      access: 'admin',
+      query: PageQuery,
+      answers: { 200: { description: 'A page of conversations.' } },
+      handle: async (asked) => {
+        const { appId } = await botOf(store, asked);
+        return { body: await store.conversations.list(appId, asked.query) };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/bots/{appId}/conversations/{id}',
+      summary: 'One conversation: each message with what was understood and answered, oldest first.',
+      access: 'admin',
+      query: PageQuery,
+      answers: { 200: { description: 'A page of messages.', schema: listOf(z.object({ id: z.string(), text: z.string(), replies: z.array(BotMessageView) })) } },
+      handle: async (asked) => {
+        const { appId } = await botOf(store, asked);
+        return { body: await store.conversations.messages(appId, param(asked, 'id'), asked.query) };
+      },
+    }),
+  ];
+}

@@ -1,0 +1,200 @@
+/** Routes of training: jobs with their live events, and the models they make. */
+import { createReadStream } from 'node:fs';
+import { z } from 'zod';
+import type { JobEvent, ModelShelf, Store, Training, TrainingJob, TrainingQueue, TrainingRequest } from '../contracts.js';
+import { HubError } from '../errors.js';
+import { FaqTrainBody, JobView, listOf, ModelView, PageQuery, type PairWire } from '../wire.js';
+import { botOf } from './bots.js';
+import { faqLimit, pairsOf } from './faq.js';
+import { presentJob, presentModel } from './present.js';
+import { type Asked, param, type Route, route } from './route.js';
+
+export interface TrainingRoutesOptions {
+  store: Store;
+  training: Training;
+  queue: TrainingQueue;
+  shelf: ModelShelf;
+}
+
+const TrainQuery = z.object({ wait: z.enum(['true', 'false', '1', '0']).optional().meta({ description: 'answer when the job has ended' }) });
+const over = (job: TrainingJob): boolean => job.endedAt !== null;
+/** Proxies cut silent connections; a comment line now and then keeps an event stream open. */
+const heartbeatMs = 15_000;
+
+/** The job's events as server-sent events: its log so far, then each change until it ends or the reader goes. */
+async function* eventsOf(options: TrainingRoutesOptions, jobId: string, signal: AbortSignal): AsyncGenerator<string> {
+  const waiting: (JobEvent | null)[] = [];
+  let wake: () => void = () => undefined;
+  const push = (event: JobEvent | null): void => {
+    waiting.push(event);
+    wake();
+  };
+  const unwatch = options.queue.watch((event) => {
+    if (event.job.id === jobId) push(event);
+  });
+  const heartbeat = setInterval(() => push(null), heartbeatMs);
+  signal.addEventListener('abort', () => wake());
+  const show = ({ job, lines }: JobEvent): string => `event: job\ndata: ${JSON.stringify({ ...presentJob(job), lines })}\n\n`;
+  try {
+    const job = await jobOf(options.store, jobId);
+    yield show({ job, lines: await options.store.jobs.log(jobId) });
+    if (over(job)) return;
+    while (!signal.aborted) {
+      const next = waiting.shift();
+      if (next) yield show(next);
+      else if (next === null) yield ': still here\n\n';
+      else await new Promise<void>((resolve) => (wake = resolve));
+      if (next && over(next.job)) return;
+    }
+  } finally {
+    clearInterval(heartbeat);
+    unwatch();
+  }
+}
+
+async function jobOf(store: Store, jobId: string): Promise<TrainingJob> {
+  const job = await store.jobs.get(jobId);
+  if (!job) throw new HubError('not_found', `There is no job ${jobId}.`);
+  return job;
+}
+
+/** A body that is YAML text trains from it; a list is the FAQ; nothing trains what is stored. */
+async function requestOf(store: Store, appId: string, body: string | PairWire[] | undefined): Promise<TrainingRequest> {
+  if (body === undefined) return {};
+  if (typeof body === 'string') return { yaml: body };
+  return { pairs: pairsOf(body, (await store.faq.get(appId)).pairs) };
+}
+
+function jobRoutes(options: TrainingRoutesOptions): Route[] {
+  const { store, training, queue } = options;
+  return [
+    route({
+      method: 'POST',
+      path: '/bots/{appId}/train',
+      summary: 'Train from what is stored, from an FAQ payload (which becomes the FAQ), or from one Rasa YAML text.',
+      access: 'admin',
+      query: TrainQuery,
+      body: { schema: z.union([z.string(), FaqTrainBody]), optional: true, limit: faqLimit, types: ['application/yaml', 'application/x-yaml', 'text/yaml'] },
+      answers: {
+        202: { description: 'Queued.', schema: z.object({ jobId: z.string() }) },
+        200: { description: 'With wait: the job as it ended; look at its state.', schema: JobView },
+      },
+      handle: async (asked) => {
+        const { appId } = await botOf(store, asked);
+        const job = await training.request(appId, await requestOf(store, appId, asked.body));
+        if (asked.query.wait === 'true' || asked.query.wait === '1') return { body: presentJob(await training.ended(job.id)) };
+        return { status: 202, headers: { location: `/api/v1/jobs/${job.id}` }, body: { jobId: job.id } };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/bots/{appId}/jobs',
+      summary: "The bot's training jobs, newest first.",
+      access: 'admin',
+      query: PageQuery,
+      answers: { 200: { description: 'A page of jobs.', schema: listOf(JobView) } },
+      handle: async (asked) => {
+        const { appId } = await botOf(store, asked);
+        const { items, next } = await store.jobs.list(appId, asked.query);
+        return { body: { items: items.map(presentJob), next } };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/jobs/{jobId}',
+      summary: 'One job: state, percent, seconds left, and in words why it failed.',
+      access: 'admin',
+      answers: { 200: { description: 'The job.', schema: JobView } },
+      handle: async (asked) => ({ body: presentJob(await jobOf(store, param(asked, 'jobId'))) }),
+    }),
+    route({
+      method: 'POST',
+      path: '/jobs/{jobId}/cancel',
+      summary: 'Cancel a waiting or running job.',
+      access: 'admin',
+      answers: { 200: { description: 'The cancelled job.', schema: JobView } },
+      handle: async (asked) => {
+        const job = await jobOf(store, param(asked, 'jobId'));
+        if (!(await queue.cancel(job.id))) throw new HubError('job_ended', 'It has ended already; nothing is left to cancel.');
+        return { body: presentJob(await training.ended(job.id)) };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/jobs/{jobId}/events',
+      summary: 'The job live, as server-sent events: `event: job`, data a Job with the new log `lines`; ends with the job.',
+      access: 'admin',
+      answers: { 200: { description: 'An event stream.', type: 'text/event-stream' } },
+      handle: async (asked) => {
+        const job = await jobOf(store, param(asked, 'jobId'));
+        const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' };
+        return { headers, stream: eventsOf(options, job.id, asked.signal) };
+      },
+    }),
+  ];
+}
+
+function modelRoutes(options: TrainingRoutesOptions): Route[] {
+  const { store, training, shelf } = options;
+  const modelOf = async (asked: Asked<unknown, unknown>) => {
+    const bot = await botOf(store, asked);
+    const model = await store.models.get(bot.appId, param(asked, 'modelId'));
+    if (!model) throw new HubError('not_found', `The bot has no model ${param(asked, 'modelId')}.`);
+    return { bot, model };
+  };
+  return [
+    route({
+      method: 'GET',
+      path: '/bots/{appId}/models',
+      summary: "The bot's models, newest first.",
+      access: 'admin',
+      query: PageQuery,
+      answers: { 200: { description: 'A page of models.', schema: listOf(ModelView) } },
+      handle: async (asked) => {
+        const bot = await botOf(store, asked);
+        const { items, next } = await store.models.list(bot.appId, asked.query);
+        return { body: { items: items.map((model) => presentModel(model, model.id === bot.activeModel)), next } };
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/bots/{appId}/models/{modelId}/activate',
+      summary: 'Go back (or forward) to a model; it takes over once it has come up.',
+      access: 'admin',
+      answers: { 200: { description: 'The model, now active.', schema: ModelView } },
+      handle: async (asked) => {
+        const { bot, model } = await modelOf(asked);
+        return { body: presentModel(await training.activate(bot.appId, model.id), true) };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/bots/{appId}/models/{modelId}/archive',
+      summary: 'The Rasa model archive (tar.gz).',
+      access: 'admin',
+      answers: { 200: { description: 'The file.', type: 'application/gzip' } },
+      handle: async (asked) => {
+        const { bot, model } = await modelOf(asked);
+        if (model.archive === null) throw new HubError('not_found', 'The lite engine answers from the FAQ itself: this model has no archive.');
+        const headers = { 'content-type': 'application/gzip', 'content-disposition': `attachment; filename="${bot.appId}-${model.id}.tar.gz"` };
+        return { headers, stream: createReadStream(await shelf.fetch(model.archive)) as AsyncIterable<Buffer> };
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/bots/{appId}/models/{modelId}',
+      summary: 'Delete a model that is not active.',
+      access: 'admin',
+      answers: { 204: { description: 'It is gone.' } },
+      handle: async (asked) => {
+        const { bot, model } = await modelOf(asked);
+        await training.remove(bot.appId, model.id);
+        return { status: 204 };
+      },
+    }),
+  ];
+}
+
+export function trainingRoutes(options: TrainingRoutesOptions): Route[] {
+  return [...jobRoutes(options), ...modelRoutes(options)];
+}

@@ -1,0 +1,43 @@
+/** Facts about this machine, for operators and for the floors on disk and memory. The only importer of systeminformation. */
+import { statfs } from 'node:fs/promises';
+import { availableParallelism, freemem, hostname, totalmem } from 'node:os';
+import si from 'systeminformation';
+
+/** Sizes in bytes, load 0..1 over all cores. */
+export interface Machine {
+  hostname: string;
+  platform: string;
+  cores: number;
+  load: number;
+  memory: { total: number; free: number };
+  disk: { total: number; free: number };
+  gpus: { model: string; memory: number | null }[];
+  node: string;
+}
+
+/** Reads the machine; `folder` names the disk that is meant. Takes up to a second (the load is sampled). */
+export async function readMachine(folder: string): Promise<Machine> {
+  const [os, load, memory, disk, graphics] = await Promise.all([
+    si.osInfo(),
+    si.currentLoad(),
+    si.mem(),
+    statfs(folder),
+    si.graphics().catch(() => ({ controllers: [] })),
+  ]);
+  return {
+    hostname: hostname(),
+    platform: `${os.distro} ${os.release} ${os.arch}`.trim(),
+    cores: availableParallelism(),
+    load: Math.round(load.currentLoad) / 100,
+    memory: { total: memory.total || totalmem(), free: memory.available || freemem() },
+    disk: { total: disk.blocks * disk.bsize, free: disk.bavail * disk.bsize },
+    gpus: graphics.controllers.filter((card) => card.vram).map((card) => ({ model: card.model, memory: card.vram ? card.vram * 2 ** 20 : null })),
+    node: process.version,
+  };
+}
+
+/** Free bytes on the disk of `folder`. */
+export async function freeDisk(folder: string): Promise<number> {
+  const disk = await statfs(folder);
+  return disk.bavail * disk.bsize;
+}

@@ -1,0 +1,92 @@
+#!/usr/bin/env node
+/** The command line. Each command reads the settings from the environment (`switchboard config` prints them all). */
+import { Command } from 'commander';
+import { type App, openApp, type RasaRuntime } from './app.js';
+import { type Config, ConfigError, configOf, exampleEnv } from './config.js';
+import { provisionRasa, RasaUnavailable } from './engines/rasa/provision.js';
+import { type Logs, openLog } from './log.js';
+import { migrateStore } from './stores/index.js';
+
+/** Exit codes follow sysexits: 78 is a configuration error. */
+const badConfig = 78;
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const complain = (text: string): void => void process.stderr.write(`${text}\n`);
+
+function readConfig(): Config {
+  try {
+    return configOf(process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    complain(error.message);
+    process.exit(badConfig);
+  }
+}
+
+/** Finds or makes a Python with Rasa; a machine where none can be had gets the lite engine, and is told why. */
+async function findRasa(config: Config, { log }: Logs, signal: AbortSignal): Promise<RasaRuntime> {
+  if (config.rasaPython === 'none') return { reason: 'RASA_PYTHON=none: Rasa is switched off; bots answer with the lite engine.' };
+  try {
+    const python = config.rasaPython ?? undefined;
+    return await provisionRasa({ cacheDir: config.cacheDir, ...(python === undefined ? {} : { rasaPython: python }), progress: (line) => log.info(line), signal });
+  } catch (error) {
+    if (!(error instanceof RasaUnavailable)) throw error;
+    log.warn(`Rasa is not available: ${error.reason} ${error.remedy} Until then bots answer with the lite engine.`);
+    return { reason: `${error.reason} ${error.remedy}` };
+  }
+}
+
+function greet(app: App, logs: Logs): void {
+  const { url, chatUrl } = app;
+  logs.log.info({ url, ...(chatUrl ? { chat: chatUrl } : {}), docs: `${url}/api/docs` }, 'listening');
+}
+
+async function start(): Promise<void> {
+  const config = readConfig();
+  const logs = openLog({ level: config.logLevel, pretty: process.stdout.isTTY });
+  if (config.adminToken) logs.hide(config.adminToken);
+  const starting = new AbortController();
+  const running: { app?: App } = {};
+  const end = onSignals(starting, running, logs);
+  try {
+    running.app = await openApp({ config, logs, rasa: await findRasa(config, logs, starting.signal) });
+  } catch (error) {
+    if (starting.signal.aborted) process.exit(0);
+    throw error;
+  }
+  greet(running.app, logs);
+  if (starting.signal.aborted) await end();
+}
+
+/** The first signal stops in order, the second at once. */
+function onSignals(starting: AbortController, running: { app?: App }, { log }: Logs): () => Promise<void> {
+  const end = async (): Promise<void> => {
+    const inTime = await running.app?.stop();
+    process.exit(inTime === false ? 1 : 0);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (starting.signal.aborted) process.exit(1);
+      log.info({ signal }, 'stopping; once more to stop at once');
+      starting.abort();
+      if (running.app) void end();
+    });
+  }
+  return end;
+}
+
+const program = new Command('switchboard').description('A hub that puts many Rasa bots behind every chat channel.');
+program.command('start', { isDefault: true }).description('hub, engines and trainer in one process tree').action(start);
+program
+  .command('migrate')
+  .description("bring the store's schema up to date and exit")
+  .action(async () => say(await migrateStore(readConfig().databaseUrl)));
+program
+  .command('config')
+  .description('print all settings with their meaning and defaults')
+  .action(() => say(exampleEnv().trimEnd()));
+
+program.parseAsync().catch((error: unknown) => {
+  complain(error instanceof Error ? error.message : String(error));
+  process.exit(1);
+});

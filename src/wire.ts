@@ -1,0 +1,168 @@
+/**
+ * What crosses to API clients and browsers: zod schemas, from which request checks and the OpenAPI document both come.
+ * Strict objects: a misspelt field is a fault with its path, not silence.
+ */
+import { z } from 'zod';
+
+/** Text that people typed: any characters, up to `max`. Lone surrogates are not text and cannot be stored or sent. */
+const typed = (max: number) =>
+  z
+    .string()
+    .max(max, `at most ${max} characters`)
+    .refine((text) => text.isWellFormed(), 'half of a character pair (a lone surrogate): send whole characters');
+const nonBlank = (max: number) => typed(max).refine((text) => text.trim() !== '', 'must not be empty');
+const httpUrl = z.url({ protocol: /^https?$/, error: 'an http:// or https:// URL' }).max(2000);
+
+export const Button = z.strictObject({ title: nonBlank(200), payload: nonBlank(2000) }).meta({ id: 'Button' });
+const AnswerPart = z
+  .strictObject({
+    text: nonBlank(20_000).optional(),
+    image: httpUrl.optional(),
+    buttons: z.array(Button).min(1).max(20).optional(),
+  })
+  .refine((part) => part.text !== undefined || part.image !== undefined, 'needs a text or an image')
+  .meta({ id: 'AnswerPart' });
+export const Answer = z
+  .union([nonBlank(20_000), AnswerPart, z.array(AnswerPart).min(1).max(10)], {
+    error: (issue) => (issue.code === 'invalid_union' ? 'a non-empty text, {text, image, buttons}, or a list of those' : undefined),
+  })
+  .meta({ id: 'Answer' });
+export const Pair = z
+  .strictObject({
+    Q: z.array(z.strictObject({ q: nonBlank(8000) })).min(1, 'needs at least one question').max(1000),
+    A: Answer,
+  })
+  .meta({ id: 'Pair', description: 'A topic: the ways people ask, and the answer, which comes back byte for byte.' });
+/** The FAQ payload, exactly `[{"Q":[{"q":"…"}],"A":"…"}]`. */
+export const FaqBody = z.array(Pair).max(20_000);
+export const FaqTrainBody = z.array(Pair).min(1, 'the FAQ is empty: send at least one {Q, A}').max(20_000);
+export const StoredPair = Pair.extend({ id: z.string() }).meta({ id: 'StoredPair' });
+
+const language = z.string().regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'a language tag such as en or zh');
+const pipeline = z.enum(['semantic', 'classic', 'project']);
+const threshold = z.number().min(0).max(1).nullable();
+export const BotCreate = z
+  .strictObject({
+    name: nonBlank(200),
+    language: language.optional(),
+    template: z.string().max(100).optional(),
+    pipeline: pipeline.optional(),
+    engine: z.enum(['rasa', 'lite', 'remote']).optional(),
+    remoteUrl: httpUrl.optional(),
+    threshold: threshold.optional(),
+  })
+  .refine((bot) => (bot.engine === 'remote') === (bot.remoteUrl !== undefined), {
+    path: ['remoteUrl'],
+    error: 'goes with engine "remote", and only with it',
+  })
+  .meta({ id: 'BotCreate' });
+export const BotChange = z
+  .strictObject({
+    name: nonBlank(200),
+    language,
+    pipeline,
+    threshold,
+    remoteUrl: httpUrl,
+  })
+  .partial()
+  .meta({ id: 'BotChange' });
+
+export const JobView = z
+  .object({
+    jobId: z.string(),
+    appId: z.string(),
+    state: z.enum(['queued', 'running', 'evaluating', 'done', 'failed', 'cancelled', 'superseded']),
+    percent: z.number(),
+    stage: z.string(),
+    eta: z.number().nullable().meta({ description: 'seconds left by the present pace' }),
+    error: z.object({ code: z.string(), message: z.string(), detail: z.string().optional() }).nullable(),
+    modelId: z.string().nullable(),
+    attempts: z.number(),
+    createdAt: z.string(),
+    startedAt: z.string().nullable(),
+    endedAt: z.string().nullable(),
+  })
+  .meta({ id: 'Job' });
+export const BotView = z
+  .object({
+    appId: z.string(),
+    name: z.string(),
+    language: z.string(),
+    template: z.string(),
+    pipeline,
+    threshold,
+    engine: z.enum(['rasa', 'lite', 'remote']),
+    remoteUrl: z.string().nullable(),
+    state: z.enum(['asleep', 'waking', 'awake', 'draining', 'quarantined']),
+    reason: z.string().nullable().meta({ description: 'why it is quarantined' }),
+    engineInUse: z.enum(['rasa', 'lite', 'remote']).nullable().meta({ description: 'what answers now; null while asleep' }),
+    activeModel: z.string().nullable(),
+    trainingJob: JobView.nullable(),
+    chatUrl: z.string(),
+    createdAt: z.string(),
+    updatedAt: z.string(),
+  })
+  .meta({ id: 'Bot' });
+export const ModelView = z
+  .object({
+    modelId: z.string(),
+    appId: z.string(),
+    jobId: z.string(),
+    active: z.boolean(),
+    engine: z.enum(['rasa', 'lite', 'remote']),
+    pipeline,
+    bytes: z.number(),
+    trainSeconds: z.number(),
+    createdAt: z.string(),
+  })
+  .meta({ id: 'Model' });
+export const ParseBody = z.strictObject({ text: typed(8000) }).meta({ id: 'ParseRequest' });
+export const ParseView = z
+  .looseObject({
+    text: z.string(),
+    intent: z.looseObject({ name: z.string().nullable(), confidence: z.number() }),
+    entities: z.array(z.unknown()),
+  })
+  .meta({ id: 'Parse', description: "Rasa's parse object; intent.name is nlu_fallback when the bot admits not knowing." });
+/** Keys that would reach an object's prototype in careless code downstream. */
+const plainKeys = (value: object): boolean => !['__proto__', 'constructor', 'prototype'].some((key) => Object.hasOwn(value, key));
+export const MessageBody = z
+  .strictObject({
+    sender: nonBlank(255),
+    message: nonBlank(8000),
+    metadata: z.record(z.string(), z.unknown()).refine(plainKeys, 'has a forbidden key').optional(),
+  })
+  .meta({ id: 'MessageRequest' });
+export const BotMessageView = z
+  .object({
+    recipient_id: z.string(),
+    text: z.string().optional(),
+    image: z.string().optional(),
+    buttons: z.array(z.object({ title: z.string(), payload: z.string() })).optional(),
+    attachment: z.unknown().optional(),
+    custom: z.unknown().optional(),
+    metadata: z.object({ engine: z.enum(['rasa', 'lite', 'remote']) }).optional(),
+  })
+  .meta({ id: 'BotMessage' });
+
+/** `cursor` is opaque: take it from `next`. */
+export const PageQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+  cursor: z.string().max(500).optional(),
+});
+export const listOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next: z.string().nullable() });
+export const Problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.number(),
+    detail: z.string(),
+    code: z.string(),
+    errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457 problem details; `code` is stable.' });
+
+export type PairWire = z.infer<typeof Pair>;
+export type JobWire = z.infer<typeof JobView>;
+export type BotWire = z.infer<typeof BotView>;
+export type ModelWire = z.infer<typeof ModelView>;
