@@ -13,7 +13,7 @@ import { openTrackerChannel } from './engines/rasa/channel.js';
 import { createRasaEngine } from './engines/rasa/rasa.js';
 import { createRemoteEngine } from './engines/remote.js';
 import { createHttpApp } from './http/app.js';
-import { createAuth, keptAdminToken } from './http/auth.js';
+import { createAuth, keptSecret } from './http/auth.js';
 import { botRoutes, newBot } from './http/bots.js';
 import { faqRoutes } from './http/faq.js';
 import { openApiOf } from './http/openapi.js';
@@ -31,7 +31,7 @@ import { createMetrics, type Metrics } from './metrics.js';
 import { openStore } from './stores/index.js';
 import { openModelShelf } from './training/models.js';
 import { createEmbeddedQueue } from './training/queue-embedded.js';
-import { loadTemplates, type Template } from './training/templates.js';
+import { chitchatOf, fallbackOf, loadTemplates, type Template } from './training/templates.js';
 import { createRasaTrainer } from './training/train.js';
 import { createTraining } from './training/training.js';
 
@@ -50,7 +50,7 @@ export interface AppOptions {
   rasa: RasaRuntime;
   logs: Logs;
   /** Stand-ins for tests of the message path. */
-  engines?: { rasa?: Engine; lite?: Engine };
+  engines?: { rasa?: Engine };
 }
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -84,13 +84,15 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   const { config, logs } = options;
   const parts = await openFoundations(options, life);
   const { store } = parts;
-  const adminToken = config.adminToken ?? (await keptAdminToken(config.dataDir));
+  const adminToken = config.adminToken ?? (await keptSecret(config.dataDir, 'admin-token'));
   logs.hide(adminToken);
 
   const engines = await openEngines(parts);
   const { queue, training } = openTraining(parts, engines);
   const metrics = createMetrics();
-  const { hub, connections, connectors } = openMessagePath(parts, { engines, training, metrics });
+  const sessionKey = await keptSecret(config.dataDir, 'session-key');
+  logs.hide(sessionKey);
+  const { hub, connections, connectors } = openMessagePath(parts, { engines, training, metrics, sessionKey });
 
   let url = '';
   const publicUrl = (): string => config.publicUrl ?? url;
@@ -129,7 +131,10 @@ async function openFoundations(options: AppOptions, life: Lifecycle): Promise<Pa
 
 async function openEngines(parts: Parts): Promise<Engines> {
   const { options, store, shelf, life, log } = parts;
-  const lite = options.engines?.lite ?? createLiteEngine({ chitchat: (content) => chitchatOf(parts.templates, content.bot), fallback: (content) => fallbackOf(parts.templates, content.bot) });
+  const lite = createLiteEngine({
+    chitchat: ({ bot }) => chitchatOf(parts.templates, bot),
+    fallback: ({ bot }) => fallbackOf(parts.templates, bot),
+  });
   const remote = createRemoteEngine();
   const rasa = options.engines?.rasa ?? (await openRasa(parts));
   const pool = openPool({
@@ -165,12 +170,23 @@ function openTraining(parts: Parts, engines: Engines): { queue: TrainingQueue; t
   return { queue, training: createTraining({ store, shelf, queue, engines, trainer, freeDisk: free, minFreeDisk: config.minFreeDisk, log }) };
 }
 
-function openMessagePath(parts: Parts, { engines, training, metrics }: { engines: Engines; training: Training; metrics: Metrics }) {
+interface PathParts {
+  engines: Engines;
+  training: Training;
+  metrics: Metrics;
+  sessionKey: string;
+}
+
+function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey }: PathParts) {
   const { store, log, life } = parts;
   const connectors: Connector[] = createConnectors({
-    exists: async (appId) => (await store.bots.get(appId)) !== null,
-    history: async (appId, conversation) => (await store.conversations.messages(appId, conversation, { limit: 200 })).items,
-    log,
+    web: {
+      exists: async (appId) => (await store.bots.get(appId)) !== null,
+      history: (appId, conversation) => store.conversations.latest(appId, conversation, 100),
+      sessionKey,
+      publicUrl: parts.options.config.publicUrl ?? undefined,
+      log,
+    },
   });
   const connections: Connections = createConnections({
     connectors,

@@ -423,6 +423,8 @@ export interface ConversationStore {
   list(appId: string, page: Page): Promise<Listed<Conversation>>;
   /** Oldest first. */
   messages(appId: string, conversation: string, page: Page): Promise<Listed<StoredMessage>>;
+  /** The newest `count` messages, oldest first: what somebody who comes back is shown. */
+  latest(appId: string, conversation: string, count: number): Promise<StoredMessage[]>;
 }
 /** Rasa's trackers: events of (appId, sender), in order. */
 export interface TrackerStore {

@@ -27,8 +27,7 @@ function readConfig(): Config {
 async function findRasa(config: Config, { log }: Logs, signal: AbortSignal): Promise<RasaRuntime> {
   if (config.rasaPython === 'none') return { reason: 'RASA_PYTHON=none: Rasa is switched off; bots answer with the lite engine.' };
   try {
-    const python = config.rasaPython ?? undefined;
-    return await provisionRasa({ cacheDir: config.cacheDir, ...(python === undefined ? {} : { rasaPython: python }), progress: (line) => log.info(line), signal });
+    return await provisionRasa({ cacheDir: config.cacheDir, env: process.env, rasaPython: config.rasaPython, progress: (words) => log.info(words), signal });
   } catch (error) {
     if (!(error instanceof RasaUnavailable)) throw error;
     log.warn(`Rasa is not available: ${error.reason} ${error.remedy} Until then bots answer with the lite engine.`);
@@ -80,7 +79,10 @@ program.command('start', { isDefault: true }).description('hub, engines and trai
 program
   .command('migrate')
   .description("bring the store's schema up to date and exit")
-  .action(async () => say(await migrateStore(readConfig().databaseUrl)));
+  .action(async () => {
+    const { from, to, steps } = await migrateStore(readConfig().databaseUrl);
+    say(from === to ? `The schema is up to date (version ${to}).` : `Schema ${from} -> ${to}: ${steps.join(', ')}.`);
+  });
 program
   .command('config')
   .description('print all settings with their meaning and defaults')

@@ -15,6 +15,8 @@ export interface PoolOptions {
   /** Which engine answers for this bot and model. */
   engineFor: (bot: Bot, model: Model | null) => Engine;
   idleParkMs: number;
+  /** Pauses before the 1st, 2nd … launch after failures; the last one repeats. */
+  backoffMs?: readonly number[];
   log: Log;
 }
 
@@ -39,7 +41,7 @@ interface Slot {
 /** Five failures within a minute are no accident (RELIABILITY.md F4); the pauses keep a dying bot from eating the machine. */
 const failureLimit = 5;
 const failureWindowMs = 60_000;
-const backoffMs = [0, 500, 1000, 2000, 4000];
+const defaultBackoffMs = [0, 500, 1000, 2000, 4000];
 /** A turn that outlives this no longer keeps an old process alive. */
 const drainLimitMs = 30_000;
 
@@ -150,7 +152,8 @@ class Pool implements Engines {
   private async wake(slot: Slot): Promise<Instance> {
     for (;;) {
       const { bot, model } = await this.target(slot);
-      await sleep(backoffMs[Math.min(slot.failures.length, backoffMs.length - 1)] ?? 0);
+      const backoff = this.options.backoffMs ?? defaultBackoffMs;
+      await sleep(backoff[Math.min(slot.failures.length, backoff.length - 1)] ?? 0);
       try {
         return this.install(slot, await this.launch(bot, model));
       } catch (error) {

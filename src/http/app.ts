@@ -59,9 +59,18 @@ async function readBody(ctx: RouterContext, spec: NonNullable<Route['body']>): P
   if (type !== 'application/json' && !type.endsWith('+json')) {
     throw new HubError('unsupported_type', `Send ${['application/json', ...(spec.types ?? [])].join(' or ')} with a matching Content-Type header.`);
   }
+  return parseJson(text);
+}
+
+/** JSON without the three keys that reach an object's prototype in careless code downstream. */
+function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return JSON.parse(text, (key, value: unknown) => {
+      if (key !== '__proto__' && key !== 'constructor' && key !== 'prototype') return value;
+      throw new HubError('invalid', `The key ${JSON.stringify(key)} is not allowed anywhere in the body; rename it.`);
+    }) as unknown;
   } catch (error) {
+    if (error instanceof HubError) throw error;
     throw new HubError('bad_json', `The body is not JSON: ${(error as Error).message}.`);
   }
 }

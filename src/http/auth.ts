@@ -22,9 +22,9 @@ export function createAuth(adminToken: string): Auth {
   };
 }
 
-/** The generated admin token of this data folder, made on first use and readable by its owner alone. */
-export async function keptAdminToken(dataDir: string): Promise<string> {
-  const file = join(dataDir, 'admin-token');
+/** A secret of this data folder under `name`, made on first use and readable by its owner alone. */
+export async function keptSecret(dataDir: string, name: string): Promise<string> {
+  const file = join(dataDir, name);
   try {
     await writeFile(file, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
   } catch (error) {

@@ -6,10 +6,11 @@ import type { Answer, Route } from './route.js';
 /** JSON Schema of a zod schema; named ones (`meta({id})`) become references into components. */
 function schemaOf(schema: z.ZodType, io: 'input' | 'output', components: Record<string, unknown>): unknown {
   const { $schema: _, $defs = {}, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Record<string, unknown>;
-  Object.assign(components, $defs);
-  const text = JSON.stringify(rest).replaceAll('#/$defs/', '#/components/schemas/');
-  return JSON.parse(text) as unknown;
+  Object.assign(components, inComponents($defs));
+  return inComponents(rest);
 }
+
+const inComponents = <T>(schema: T): T => JSON.parse(JSON.stringify(schema).replaceAll('#/$defs/', '#/components/schemas/')) as T;
 
 function parametersOf(row: Route, components: Record<string, unknown>): unknown[] {
   const inPath = [...row.path.matchAll(/\{(\w+)\}/g)].map((match) => ({ name: match[1], in: 'path', required: true, schema: { type: 'string' } }));

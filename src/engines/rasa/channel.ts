@@ -82,7 +82,11 @@ function listen(server: Server, socket: string): Promise<void> {
 }
 
 /** Opens the channel on `socket`, a path in a folder that only this user can enter. */
-export async function openTrackerChannel(options: { socket: string; trackers: TrackerStore; log: Log }): Promise<TrackerChannel> {
+export async function openTrackerChannel(options: {
+  socket: string;
+  trackers: TrackerStore;
+  log: Log;
+}): Promise<TrackerChannel> {
   const { socket, trackers, log } = options;
   // Keyed by hash, so that looking a secret up takes the same time however much of it is right.
   const keys = new Map<string, string>();

@@ -7,7 +7,16 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Pool } from 'undici';
 import { type Child, startChild } from '../../child.js';
-import type { BotMessage, Engine, Exit, LoadableModel, Parse, RunningEngine, Turn, TurnResult } from '../../contracts.js';
+import type {
+  BotMessage,
+  Engine,
+  Exit,
+  LoadableModel,
+  Parse,
+  RunningEngine,
+  Turn,
+  TurnResult,
+} from '../../contracts.js';
 import { HubError } from '../../errors.js';
 import type { ChannelKey, TrackerChannel } from './channel.js';
 
@@ -57,7 +66,12 @@ class RasaBot implements RunningEngine {
     readonly exited: Promise<Exit>,
     socket: string,
   ) {
-    this.http = new Pool('http://rasa', { socketPath: socket, connections: 16, headersTimeout: turnTimeoutMs, bodyTimeout: turnTimeoutMs });
+    this.http = new Pool('http://rasa', {
+      socketPath: socket,
+      connections: 16,
+      headersTimeout: turnTimeoutMs,
+      bodyTimeout: turnTimeoutMs,
+    });
   }
 
   get pid(): number | null {
@@ -65,7 +79,13 @@ class RasaBot implements RunningEngine {
   }
 
   async reply(turn: Turn): Promise<TurnResult> {
-    const body = { sender: turn.sender, message: turn.text, literal: !turn.payload, input_channel: turn.channel, metadata: turn.metadata };
+    const body = {
+      sender: turn.sender,
+      message: turn.text,
+      literal: !turn.payload,
+      input_channel: turn.channel,
+      metadata: turn.metadata,
+    };
     const { status, json } = await this.call('POST', '/webhooks/switchboard/webhook', body);
     if (status === 200) return json as { messages: BotMessage[]; parse: Parse | null };
     const error = (json as { error?: { message?: string } } | null)?.error?.message ?? `status ${status}`;
@@ -108,7 +128,10 @@ class RasaBot implements RunningEngine {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const text = await response.body.text();
-      return { status: response.statusCode, json: text.startsWith('{') || text.startsWith('[') ? (JSON.parse(text) as unknown) : null };
+      return {
+        status: response.statusCode,
+        json: text.startsWith('{') || text.startsWith('[') ? (JSON.parse(text) as unknown) : null,
+      };
     } catch (error) {
       throw new HubError('turn_failed', "The bot's Rasa process did not answer.", { cause: error });
     }
@@ -127,13 +150,24 @@ async function untilReady(bot: RasaBot, child: Child, timeoutMs: number): Promis
     if (await bot.ready()) return;
     await wait(50);
   }
-  const why = gone ? 'its Rasa process ended while it started' : `its Rasa process was not ready after ${Math.round(timeoutMs / 1000)} s`;
-  const last = child.lines().filter((line) => line.trim() !== '').at(-1);
-  throw new HubError('wake_failed', `The bot could not be started: ${why}.${last ? ` It said: ${last.slice(0, 300)}` : ''}`);
+  const why = gone
+    ? 'its Rasa process ended while it started'
+    : `its Rasa process was not ready after ${Math.round(timeoutMs / 1000)} s`;
+  const last = child
+    .lines()
+    .filter((line) => line.trim() !== '')
+    .at(-1);
+  throw new HubError(
+    'wake_failed',
+    `The bot could not be started: ${why}.${last ? ` It said: ${last.slice(0, 300)}` : ''}`,
+  );
 }
 
 /** The spec goes over stdin: arguments and environments can be read by others on the machine. */
-function specOf(options: RasaOptions, parts: { appId: string; model: LoadableModel; socket: string; secret: string; key: ChannelKey }): string {
+function specOf(
+  options: RasaOptions,
+  parts: { appId: string; model: LoadableModel; socket: string; secret: string; key: ChannelKey },
+): string {
   const { appId, model, socket, secret, key } = parts;
   const hub = { socket: options.channel.socket, secret: key.secret };
   return JSON.stringify({ appId, parentPid: process.pid, model: model.archivePath, socket, secret, hub });

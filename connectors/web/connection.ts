@@ -1,0 +1,223 @@
+/** One bot's web channel: who is connected in which session, what they said, and what they are told. Knows no socket library. */
+import { randomUUID } from 'node:crypto';
+
+import { z } from 'zod';
+
+import type { BotMessage, Connection, ConnectionContext, StoredMessage } from '../../src/contracts.js';
+import { HubError, hubErrorOf } from '../../src/errors.js';
+import { framesOf, historyOf, offeredTitle } from './frames.js';
+import { createRateLimit } from './limit.js';
+import { sessionRequestOf, userUtteredOf, type Uttered } from './payloads.js';
+import { createProgressWatch } from './progress.js';
+import type { Ack, ServerEvents } from './protocol.js';
+import type { Session, Sessions } from './session.js';
+
+/** One connected browser tab, or any other client. */
+export interface Client {
+  readonly id: string;
+  emit<E extends keyof ServerEvents>(event: E, data: ServerEvents[E]): void;
+  /** Cuts the line in a way that a client answers by coming back. */
+  close(): void;
+}
+/** What a client may do. Neither rejects nor throws, whatever the payload. */
+export interface Visit {
+  session(payload: unknown): Promise<Ack>;
+  utter(payload: unknown): Promise<Ack>;
+  end(): void;
+}
+export interface WebConnection extends Connection {
+  /** Origins that the bot's settings name; null: any. */
+  readonly origins: readonly string[] | null;
+  readonly size: number;
+  visit(client: Client): Visit;
+}
+export interface WebConnectionOptions {
+  context: ConnectionContext & { settings?: unknown };
+  sessions: Sessions;
+  /** The latest messages of a conversation, oldest first. */
+  history(appId: string, conversation: string): Promise<StoredMessage[]>;
+  /** Milliseconds. */
+  now: () => number;
+  failed(error: unknown, what: string): void;
+  /** Called when the connection closes, before its clients are cut off. */
+  closed(): void;
+}
+
+const windowMs = 10_000;
+const messagesPerSession = 20;
+/** More than messages: a client that comes back asks for its session before it sends what waited. */
+const eventsPerClient = 40;
+
+const Settings = z.object({
+  allowedOrigins: z.array(z.string().transform((origin) => origin.replace(/\/+$/, '').toLowerCase())).min(1),
+});
+
+/** `to` names the message an answer belongs to, so that its frames have the same ids live and in the history. */
+const addressOf = (session: Session, id: string): string => `${session.name}:${id}`;
+const sessionIn = (address: string): string => address.slice(0, address.indexOf(':'));
+const messageIn = (address: string): string => address.slice(address.indexOf(':') + 1);
+const conversationOf = (session: Session): string => `web:${session.name}`;
+
+class Channel implements WebConnection {
+  readonly origins: readonly string[] | null;
+  private readonly rooms = new Map<string, Set<Client>>();
+  private readonly places = new Map<Client, Session | null>();
+  private readonly mayAct;
+  private readonly maySpeak;
+  private readonly progress;
+
+  constructor(private readonly options: WebConnectionOptions) {
+    const settings = Settings.safeParse(options.context.settings);
+    this.origins = settings.success ? settings.data.allowedOrigins : null;
+    this.mayAct = createRateLimit(eventsPerClient, windowMs, options.now);
+    this.maySpeak = createRateLimit(messagesPerSession, windowMs, options.now);
+    this.progress = createProgressWatch({
+      ask: () => options.context.progress(),
+      tell: (progress) => this.places.forEach((_, client) => client.emit('bot_progress', progress)),
+      audience: () => this.places.size > 0,
+      failed: (error) => options.failed(error, 'the progress of the bot is not known'),
+    });
+  }
+
+  get size(): number {
+    return this.places.size;
+  }
+
+  visit(client: Client): Visit {
+    this.places.set(client, null);
+    void this.progress.greet((progress) => client.emit('bot_progress', progress));
+    let line: Promise<unknown> = Promise.resolve();
+    // In order per client, as it was typed; the limit comes first, so that the line of a flooding client stays short.
+    const inLine = (work: () => Promise<void>): Promise<Ack> => {
+      if (!this.mayAct(client.id)) return Promise.resolve(refusal(tooFast()));
+      const turn = line.then(work).then(
+        (): Ack => ({ ok: true }),
+        (error: unknown) => this.refuse(error),
+      );
+      line = turn;
+      return turn;
+    };
+    return {
+      session: (payload) => inLine(() => this.session(client, payload)),
+      utter: (payload) => inLine(() => this.utter(client, payload)),
+      end: () => this.end(client),
+    };
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- the port's promise; nothing here waits
+  async send(to: string, replies: BotMessage[]): Promise<void> {
+    const room = this.rooms.get(sessionIn(to)) ?? new Set<Client>();
+    for (const client of room) {
+      for (const frame of framesOf(messageIn(to), replies)) client.emit('bot_uttered', frame.body);
+      client.emit('bot_typing', { typing: false });
+    }
+    this.progress.answered(to);
+  }
+
+  typing(to: string): void {
+    this.rooms.get(sessionIn(to))?.forEach((client) => client.emit('bot_typing', { typing: true }));
+  }
+
+  close(): Promise<void> {
+    this.progress.close();
+    this.options.closed();
+    for (const client of this.places.keys()) client.close();
+    return Promise.resolve();
+  }
+
+  private get appId(): string {
+    return this.options.context.bot.appId;
+  }
+
+  private refuse(error: unknown): Ack {
+    if (!(error instanceof HubError) || error.status >= 500) this.options.failed(error, 'a web client was refused');
+    return refusal(hubErrorOf(error));
+  }
+
+  private async session(client: Client, payload: unknown): Promise<void> {
+    const { session_id, last } = sessionRequestOf(payload);
+    const known = this.options.sessions.recognise(this.appId, session_id ?? undefined);
+    const session = known ?? this.options.sessions.issue(this.appId);
+    this.enter(client, session);
+    client.emit('session_confirm', session.token);
+    const stored = known ? await this.stored(session) : [];
+    client.emit('session_history', historyOf(stored, messageIn, last));
+  }
+
+  private async utter(client: Client, payload: unknown): Promise<void> {
+    const said = userUtteredOf(payload);
+    const text = said.message ?? '';
+    // rasa-webchat opens with a `user_uttered` that has no message.
+    if (text.trim() === '') throw new HubError('invalid', 'There is no message.');
+    const session = this.sessionOf(client, said);
+    if (!this.maySpeak(session.name)) throw tooFast();
+    const id = said.id ?? randomUUID();
+    const address = addressOf(session, id);
+    const title = await this.offered(session, said);
+    const message = {
+      conversation: conversationOf(session),
+      eventId: address,
+      to: address,
+      text,
+      payload: title !== null,
+    };
+    this.progress.waiting(address);
+    await this.options.context.receive({ ...message, metadata: said.metadata ?? said.customData ?? {} });
+    const time = new Date(this.options.now()).toISOString();
+    this.others(client, session).forEach((tab) =>
+      tab.emit('user_echo', { from: 'user', id, text: title ?? text, time, waiting: true }),
+    );
+  }
+
+  /** The session a message belongs to: the one its id proves, else the client's own, else a new one, which the client is told. */
+  private sessionOf(client: Client, said: Uttered): Session {
+    const proven = this.options.sessions.recognise(this.appId, said.session_id ?? undefined);
+    const present = proven ?? this.places.get(client);
+    const session = present ?? this.options.sessions.issue(this.appId);
+    this.enter(client, session);
+    if (!present) client.emit('session_confirm', session.token);
+    return session;
+  }
+
+  /** The title of the button whose payload this is; null when the bot offered no such button, whatever the client says. */
+  private async offered(session: Session, said: Uttered): Promise<string | null> {
+    const text = said.message ?? '';
+    if (!said.payload && !text.startsWith('/')) return null;
+    return offeredTitle(await this.stored(session), text);
+  }
+
+  private stored(session: Session): Promise<StoredMessage[]> {
+    return this.options.history(this.appId, conversationOf(session));
+  }
+
+  private others(client: Client, session: Session): Client[] {
+    return [...(this.rooms.get(session.name) ?? [])].filter((other) => other !== client);
+  }
+
+  private enter(client: Client, session: Session): void {
+    // It may have gone while its event stood in line.
+    if (!this.places.has(client)) return;
+    this.leave(client);
+    this.places.set(client, session);
+    this.rooms.set(session.name, (this.rooms.get(session.name) ?? new Set()).add(client));
+  }
+
+  private leave(client: Client): void {
+    const name = this.places.get(client)?.name;
+    if (name === undefined) return;
+    const room = this.rooms.get(name);
+    room?.delete(client);
+    if (room?.size === 0) this.rooms.delete(name);
+  }
+
+  private end(client: Client): void {
+    this.leave(client);
+    this.places.delete(client);
+  }
+}
+
+const tooFast = (): HubError => new HubError('mailbox_full', 'Too many messages at once: wait ten seconds.');
+const refusal = (error: HubError): Ack => ({ ok: false, code: error.code, error: error.message, retry: error.retry });
+
+/** The channel of `context.bot`. Wrong settings count as none: they are checked where they are written. */
+export const createWebConnection = (options: WebConnectionOptions): WebConnection => new Channel(options);

@@ -1,0 +1,85 @@
+/** From what the hub stores to what a socket carries: bot messages in the shapes of Rasa's socket.io channel. */
+import { createHash } from 'node:crypto';
+
+import type { BotMessage, StoredMessage } from '../../src/contracts.js';
+import type { BotUttered, HistoryItem, PastReply, QuickReply } from './protocol.js';
+
+/** A frame of `bot_uttered`; `id` is null where the frame is an author's own JSON that cannot carry one. */
+export interface Frame {
+  id: string;
+  body: unknown;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const quickReplies = (buttons: { title: string; payload: string }[]): QuickReply[] =>
+  buttons.map(({ title, payload }) => ({ content_type: 'text', title, payload }));
+
+/** Rasa's socket.io output emits `custom.data` where the author wrote one, since it spreads `custom` over the arguments of emit. */
+const customBody = (custom: unknown): unknown => (isObject(custom) && 'data' in custom ? custom['data'] : custom);
+
+function bodiesOf(reply: BotMessage): unknown[] {
+  const { text, buttons, image, attachment, custom } = reply;
+  const bodies: unknown[] = [];
+  if (text !== undefined || buttons?.length) {
+    bodies.push({ text: text ?? '', ...(buttons?.length ? { quick_replies: quickReplies(buttons) } : {}) });
+  }
+  if (image !== undefined) bodies.push({ attachment: { type: 'image', payload: { src: image } } });
+  if (attachment !== undefined) bodies.push({ attachment });
+  if (custom !== undefined) bodies.push(customBody(custom));
+  return bodies;
+}
+
+/**
+ * The frames of the answer to the message `event`. Their ids are the same whenever the same answer is sent again, be it live, in the
+ * history or in a repeat after a crash; the digest keeps a second, different answer to one message apart from the first.
+ */
+export function framesOf(event: string, replies: BotMessage[]): Frame[] {
+  return replies.flatMap(bodiesOf).map((body, index) => {
+    const digest = createHash('sha256').update(JSON.stringify(body)).digest('base64url').slice(0, 8);
+    const id = `${event}:${index}:${digest}`;
+    return { id, body: isObject(body) ? { ...body, message_id: id } : body };
+  });
+}
+
+/** The title of the button with this payload that the bot offered in these messages, the latest first; null when it offered none. */
+export function offeredTitle(messages: StoredMessage[], payload: string): string | null {
+  const buttons = messages.flatMap((message) => message.replies.flatMap((reply) => reply.buttons ?? []));
+  return buttons.findLast((button) => button.payload === payload)?.title ?? null;
+}
+
+const later = (time: string, ms: number): string => new Date(Date.parse(time) + ms).toISOString();
+const bodyOf = ({ id, body }: Frame): BotUttered => (isObject(body) ? body : { custom: body, message_id: id });
+
+function repliesOf(message: StoredMessage, event: string): PastReply[] {
+  const time = later(message.receivedAt, message.ms ?? 0);
+  return framesOf(event, message.replies).map((frame) => ({ from: 'bot', id: frame.id, message: bodyOf(frame), time }));
+}
+
+/**
+ * The history as the client sees it, from the message `last` on (its answer may be news), or all of it when `last` is unknown.
+ * `eventOf` turns a stored message's event id into the id the client gave it.
+ */
+export function historyOf(
+  messages: StoredMessage[],
+  eventOf: (eventId: string) => string,
+  last?: string,
+): HistoryItem[] {
+  const from =
+    last === undefined
+      ? 0
+      : Math.max(
+          0,
+          messages.findIndex((message) => eventOf(message.eventId) === last),
+        );
+  return messages.slice(from).flatMap((message, index): HistoryItem[] => {
+    const id = eventOf(message.eventId);
+    const title = message.payload ? offeredTitle(messages.slice(0, from + index), message.text) : null;
+    const waiting = message.state === 'received';
+    return [
+      { from: 'user', id, text: title ?? message.text, time: message.receivedAt, waiting },
+      ...repliesOf(message, id),
+    ];
+  });
+}

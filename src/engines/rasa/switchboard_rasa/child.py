@@ -1,0 +1,51 @@
+"""The launcher of one bot's process: `python -m switchboard_rasa.child run` or `... train`.
+
+It reads one JSON line from stdin, so that no secret shows in arguments or environment, isolates itself, and only then imports what it
+serves or trains with.
+"""
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any, Dict, List
+
+from switchboard_rasa.isolate import Orphaned, isolate
+
+_TITLES = {"run": "rasa-", "train": "rasa-train-"}
+
+
+def main(argv: List[str]) -> int:
+    """Runs the command named in `argv` and answers its exit code: 0, 1 after a failure, 2 for a wrong call, 3 for an orphan."""
+    if len(argv) != 2 or argv[1] not in _TITLES:
+        print("usage: python -m switchboard_rasa.child run|train < spec.json", file=sys.stderr)
+        return 2
+    try:
+        spec: Dict[str, Any] = json.loads(sys.stdin.readline())
+        isolate(int(spec["parentPid"]), _TITLES[argv[1]] + str(spec["appId"]))
+    except Orphaned as error:
+        print(f"switchboard: {error}", file=sys.stderr)
+        return 3
+    except (ValueError, KeyError, TypeError) as error:
+        print(f"switchboard: the spec on stdin can't be read: {error!r}", file=sys.stderr)
+        return 2
+    _quieten()
+    if argv[1] == "run":
+        from switchboard_rasa.serve import run
+
+        return run(spec)
+    from switchboard_rasa.train import run as run_training
+
+    return run_training(spec)
+
+
+def _quieten() -> None:
+    """Settings that libraries read while they are imported: no telemetry, no chatter, no thread pools."""
+    os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
+    os.environ.setdefault("NO_COLOR", "1")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

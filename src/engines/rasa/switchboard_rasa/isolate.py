@@ -1,0 +1,47 @@
+"""What a child does before any tenant data is read: nothing inherited, dies with its parent, carries its bot's name."""
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
+
+
+class Orphaned(Exception):
+    """The process that asked for this child is gone."""
+
+
+def isolate(parent_pid: int, title: str) -> None:
+    """Closes descriptors above 2, ties this process's life to its parent's and sets its title.
+
+    Raises Orphaned when the parent isn't `parent_pid` any more: it died before the tie was made.
+    """
+    close_inherited()
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent_pid:
+        raise Orphaned(f"parent {parent_pid} is gone")
+    set_title(title)
+
+
+def close_inherited() -> None:
+    """Closes each descriptor but stdin, stdout and stderr."""
+    try:
+        highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+    except OSError:
+        highest = 4096
+    os.closerange(3, highest + 1)
+
+
+def set_title(title: str) -> None:
+    """The title `ps` shows; without the setproctitle package its first 15 bytes as the thread's name."""
+    try:
+        import setproctitle
+    except ImportError:
+        if sys.platform.startswith("linux"):
+            ctypes.CDLL(None).prctl(_PR_SET_NAME, title.encode()[:15], 0, 0, 0)
+        return
+    setproctitle.setproctitle(title)

@@ -1,0 +1,123 @@
+"""Serves one bot on a Unix socket: Rasa's HTTP API and our channel, both behind the child's secret."""
+from __future__ import annotations
+
+import dataclasses
+import hmac
+import logging
+import os
+import socket
+import sys
+from typing import Any, Dict
+
+from switchboard_rasa import archive, lazy
+
+SECRET_HEADER = "x-switchboard-secret"
+
+
+def run(spec: Dict[str, Any]) -> int:
+    """Serves until a signal ends the process. 1, with one line on stderr, when the model can't be loaded."""
+    try:
+        found = archive.metadata(spec["model"])
+        if lazy.is_light(archive.components(found)):
+            lazy.install()
+        _plain_logs()
+        agent = load_agent(spec, found)
+    except Exception as error:
+        print(f"switchboard: model {spec.get('model')} can't be loaded: {type(error).__name__}: {_one_line(error)}", file=sys.stderr)
+        return 1
+    serve(spec, agent)
+    return 0
+
+
+def load_agent(spec: Dict[str, Any], found: Dict[str, Any]) -> Any:
+    """Rasa's agent for the spec's archive with the hub as its tracker store. Raises what loading raises."""
+    from rasa.core.agent import Agent
+    from rasa.utils.endpoints import EndpointConfig
+
+    from switchboard_rasa import exact
+    from switchboard_rasa.store import HubTrackerStore
+    from switchboard_rasa.turn import StrictProcessor
+
+    exact.install()
+    _domain_from_metadata(found)
+    store = HubTrackerStore(None, spec["hub"]["socket"], spec["hub"]["secret"])
+    actions = EndpointConfig(spec["actionEndpoint"]) if spec.get("actionEndpoint") else None
+    agent = Agent(action_endpoint=actions)
+    agent.tracker_store = store  # not through the constructor, whose fail-safe wrapper hides a store's errors
+    agent.load_model(spec["model"])
+    processor = agent.processor
+    processor.__class__ = StrictProcessor
+    processor.model_metadata = dataclasses.replace(processor.model_metadata, assistant_id=spec["appId"])
+    return agent
+
+
+def serve(spec: Dict[str, Any], agent: Any) -> None:
+    """Answers requests on the spec's socket until the process is told to end."""
+    from rasa import server
+    from rasa.core.channels.channel import register
+
+    from switchboard_rasa.channel import SwitchboardInput
+
+    app = server.create_app(agent=agent, cors_origins=None)
+    register([SwitchboardInput()], app, route="/webhooks/")
+    _guard(app, spec["secret"])
+    app.config.KEEP_ALIVE_TIMEOUT = 600
+    app.config.REQUEST_MAX_SIZE = 64 * 1024 * 1024
+    app.config.FALLBACK_ERROR_FORMAT = "json"
+
+    @app.listener("after_server_stop")
+    async def leave(*_: Any) -> None:
+        await agent.tracker_store.close()
+
+    app.run(sock=_listener(spec["socket"]), access_log=False, workers=1, debug=False)
+
+
+def _listener(path: str) -> socket.socket:
+    """A listening socket at exactly `path` (Sanic alone would bind a temporary name beside it), for this user only."""
+    if os.path.exists(path):
+        os.unlink(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(path)
+    finally:
+        os.umask(before)
+    listener.listen(1024)
+    listener.setblocking(False)
+    return listener
+
+
+def _guard(app: Any, secret: str) -> None:
+    """Refuses each request without the secret with 401, before any route."""
+    from sanic import response
+
+    expected = secret.encode()
+
+    @app.on_request
+    async def check(request: Any) -> Any:
+        given = (request.headers.get(SECRET_HEADER) or "").encode("utf-8", "replace")
+        if not hmac.compare_digest(given, expected):
+            return response.json({"error": {"code": "unauthorized", "message": f"{SECRET_HEADER} is missing or wrong"}}, status=401)
+        return None
+
+
+def _domain_from_metadata(found: Dict[str, Any]) -> None:
+    """Takes the domain from the archive's metadata, where Rasa keeps it as JSON too.
+
+    Rasa reads the same domain a second time as YAML and validates it, a second and more for a large bot.
+    """
+    from rasa.graph_components.providers.domain_provider import DomainProvider
+    from rasa.shared.core.domain import Domain
+
+    def load(cls: Any, config: Any, model_storage: Any, resource: Any, execution_context: Any, **_: Any) -> Any:
+        return cls(model_storage, resource, Domain.from_dict(found["domain"]))
+
+    DomainProvider.load = classmethod(load)  # type: ignore[assignment]
+
+
+def _plain_logs() -> None:
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,70 @@
+/** The stores: the one list. A URL's scheme chooses. Adding one: a folder beside `sqlite/` and a line in `storeMembers`. */
+import { join } from 'node:path';
+import type { Store } from '../contracts.js';
+import { migrateSqlite, openSqliteStore } from './sqlite/index.js';
+
+export interface StoreOptions {
+  /** The clock that stamps messages; the machine's when absent. */
+  now?: (() => Date) | undefined;
+}
+/** What `migrateStore` did: from which schema version to which, and the names of the steps; none when it was up to date. */
+export interface Migration {
+  from: number;
+  to: number;
+  steps: string[];
+}
+/** One kind of store. */
+export interface StoreMember {
+  /** The part of the URL before the first colon. */
+  readonly scheme: string;
+  /** What a URL of it looks like, for error messages. */
+  readonly form: string;
+  /** A URL of a store inside the folder `directory`; absent for stores that are a server of their own. */
+  localUrl?(directory: string): string;
+  /** Opens the store, making or migrating its schema. Rejects with `store_unavailable`, or with an Error when the URL makes no sense. */
+  open(url: string, options: StoreOptions): Promise<Store>;
+  /** Brings the schema up to date. Rejects as `open` does. */
+  migrate(url: string): Promise<Migration>;
+}
+
+/** Every kind of store; the conformance suite (test/contract/store.ts) runs over it. */
+export const storeMembers: readonly StoreMember[] = [
+  {
+    scheme: 'sqlite',
+    form: 'sqlite:PATH',
+    localUrl: (directory) => `sqlite:${join(directory, 'switchboard.db')}`,
+    open: async (url, options) => openSqliteStore(sqlitePath(url), options),
+    migrate: async (url) => migrateSqlite(sqlitePath(url)),
+  },
+];
+
+/**
+ * Opens the store that `url` names and brings its schema up to date. Rejects with an Error that names what is possible for an unknown
+ * scheme, and with `store_unavailable` when it is in use by another hub, written by a newer release, or out of reach.
+ */
+export async function openStore(url: string, options: StoreOptions = {}): Promise<Store> {
+  return memberOf(url).open(url, options);
+}
+
+/** Brings the schema of the store at `url` up to date (for `switchboard migrate`); answers what it did. Rejects as `openStore` does. */
+export async function migrateStore(url: string): Promise<Migration> {
+  return memberOf(url).migrate(url);
+}
+
+function memberOf(url: string): StoreMember {
+  const member = storeMembers.find(({ scheme }) => url.startsWith(`${scheme}:`));
+  if (member) return member;
+  // The URL may hold a password: only its scheme is repeated.
+  const scheme = /^[a-z0-9+.-]+(?=:)/i.exec(url)?.[0] ?? 'no';
+  const possible = storeMembers.map(({ form }) => form).join(' or ');
+  throw new Error(`There is no store for ${scheme} URLs; write DATABASE_URL as ${possible}.`);
+}
+
+/** `sqlite:///x` is an absolute path as in other programs; `sqlite://x` would be a host, and `:memory:` would outlive nothing. */
+function sqlitePath(url: string): string {
+  const path = url.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '');
+  if (path !== '' && path !== ':memory:' && !path.startsWith('//')) return path;
+  throw new Error(
+    'That names no file; write DATABASE_URL as sqlite:data/switchboard.db or sqlite:/var/lib/switchboard.db.',
+  );
+}

@@ -1,0 +1,109 @@
+/** One open SQLite file: its settings, its cached statements, and the two ways to it, `read` and `write`. */
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Database from 'better-sqlite3';
+import { storeErrorOf } from './failure.js';
+import { fromColumn, toColumn } from './text.js';
+import { Writer } from './writer.js';
+
+export type Values = Readonly<Record<string, string | number | boolean | null>>;
+type Bound = Record<string, string | number | null>;
+
+/** A prepared statement with named parameters (`@name`). Strings go in and come out exactly as they are, booleans go in as 0 and 1. */
+export class Query<Row> {
+  private readonly statement: Database.Statement<[Bound], Row>;
+  constructor(database: Database.Database, sql: string) {
+    this.statement = database.prepare<[Bound], Row>(sql);
+  }
+  /** The first row. */
+  get(values: Values = {}): Row | undefined {
+    const row = this.statement.get(bound(values));
+    return row === undefined ? undefined : unescaped(row);
+  }
+  /** The first row of a statement that always has one. */
+  one(values: Values = {}): Row {
+    const row = this.get(values);
+    if (row === undefined) throw new Error(`No row: ${this.statement.source}`);
+    return row;
+  }
+  all(values: Values = {}): Row[] {
+    return this.statement.all(bound(values)).map(unescaped);
+  }
+  /** Runs a statement that answers no rows; answers how many it changed and the rowid of the last insert. */
+  run(values: Values = {}): { changes: number; rowid: number } {
+    const { changes, lastInsertRowid } = this.statement.run(bound(values));
+    return { changes, rowid: Number(lastInsertRowid) };
+  }
+}
+
+function bound(values: Values): Bound {
+  const result: Bound = {};
+  for (const [name, value] of Object.entries(values)) {
+    if (typeof value === 'string') result[name] = toColumn(value);
+    else result[name] = typeof value === 'boolean' ? Number(value) : value;
+  }
+  return result;
+}
+
+function unescaped<Row>(row: Row): Row {
+  const columns = row as Record<string, unknown>;
+  for (const [name, value] of Object.entries(columns)) {
+    if (typeof value === 'string') columns[name] = fromColumn(value);
+  }
+  return row;
+}
+
+/** Opens (or creates, readable by its owner only) the file with the settings every use of it needs. Throws `store_unavailable`. */
+export function openFile(path: string, busyMs: number): Database.Database {
+  let database: Database.Database | undefined;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    closeSync(openSync(path, 'a', 0o600));
+    database = new Database(path, { timeout: busyMs });
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = FULL');
+    database.pragma('foreign_keys = ON');
+    database.pragma('journal_size_limit = 67108864');
+    return database;
+  } catch (error) {
+    database?.close();
+    throw storeErrorOf(error);
+  }
+}
+
+/** What the sub-stores work on. Each prepares its statements once, in its constructor. */
+export class Sqlite {
+  private readonly queries = new Map<string, Query<unknown>>();
+  private readonly writer: Writer;
+
+  constructor(readonly database: Database.Database) {
+    this.writer = new Writer(database);
+  }
+  /** The cached statement of this SQL; `Row` names the columns it answers. */
+  query<Row = unknown>(sql: string): Query<Row> {
+    const query = this.queries.get(sql) ?? new Query<unknown>(this.database, sql);
+    this.queries.set(sql, query);
+    return query as Query<Row>;
+  }
+  /** The SQL of every statement prepared so far. */
+  statements(): string[] {
+    return [...this.queries.keys()];
+  }
+  /** Runs `work` at once on the last committed state. Rejects with a HubError. */
+  read<T>(work: () => T): Promise<T> {
+    try {
+      return Promise.resolve(work());
+    } catch (error) {
+      return Promise.reject(storeErrorOf(error));
+    }
+  }
+  /** Runs `work` in a transaction of its own or shared with others; answers once it is durable. Rejects with a HubError, nothing written. */
+  write<T>(work: () => T): Promise<T> {
+    return this.writer.write(work);
+  }
+  /** Commits what waits and closes the file. May be called twice. */
+  close(): void {
+    this.writer.close();
+    this.database.close();
+  }
+}

@@ -1,0 +1,128 @@
+/** The store for one machine: one SQLite file, owned by one process. */
+import { mkdirSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { Store } from '../../contracts.js';
+import { SqliteBots } from './bots.js';
+import { SqliteConversations } from './conversations.js';
+import { Sqlite, openFile } from './database.js';
+import { storeErrorOf } from './failure.js';
+import { SqliteFaq } from './faq.js';
+import { SqliteFiles } from './files.js';
+import { SqliteJobs } from './jobs.js';
+import { migrate, type Migrated } from './migrations.js';
+import { SqliteModels } from './models.js';
+import { takeOwnership, type OwnerLock } from './owner.js';
+import { SqliteTrackers } from './trackers.js';
+
+export interface SqliteOptions {
+  /** The clock that stamps messages. */
+  now?: (() => Date) | undefined;
+  /** How long a statement waits for another program's lock; the whole process stands still meanwhile. */
+  busyMs?: number | undefined;
+}
+
+/**
+ * Opens the file at `path`, makes it when it is not there and brings an older schema up to date. Rejects with `store_unavailable` when
+ * another process owns it, a newer release wrote it, or it cannot be written.
+ */
+export function openSqliteStore(path: string, options: SqliteOptions = {}): Promise<SqliteStore> {
+  return owned(path, (file, lock) => {
+    const database = openFile(file, options.busyMs ?? 1000);
+    try {
+      migrate(database);
+      return new SqliteStore(new Sqlite(database), lock, options.now ?? (() => new Date()));
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  });
+}
+
+/** Brings the schema of the file at `path` up to date and answers what it did. Rejects as `openSqliteStore` does. */
+export function migrateSqlite(path: string): Promise<Migrated> {
+  return owned(path, (file, lock) => {
+    const database = openFile(file, 1000);
+    try {
+      return migrate(database);
+    } finally {
+      database.close();
+      lock.release();
+    }
+  });
+}
+
+function owned<T>(path: string, open: (file: string, lock: OwnerLock) => T): Promise<T> {
+  let lock: OwnerLock | undefined;
+  try {
+    const file = realPath(path);
+    lock = takeOwnership(file);
+    return Promise.resolve(open(file, lock));
+  } catch (error) {
+    lock?.release();
+    return Promise.reject(storeErrorOf(error));
+  }
+}
+
+/** One name per file, so that two names of the same file meet the same lock. */
+function realPath(path: string): string {
+  const absolute = resolve(path);
+  mkdirSync(dirname(absolute), { recursive: true });
+  try {
+    return realpathSync(absolute);
+  } catch {
+    return join(realpathSync(dirname(absolute)), basename(absolute));
+  }
+}
+
+/** Store on one SQLite file. Reads see the last commit; writes are durable when they resolve. */
+export class SqliteStore implements Store {
+  readonly bots;
+  readonly faq;
+  readonly files;
+  readonly jobs;
+  readonly models;
+  readonly conversations;
+  readonly trackers;
+  readonly settings;
+  private readonly beat;
+
+  constructor(
+    /** The file beneath, for tests and repair; nothing else reaches past the port. */
+    readonly sqlite: Sqlite,
+    private readonly lock: OwnerLock,
+    private readonly now: () => Date,
+  ) {
+    this.bots = new SqliteBots(sqlite);
+    this.faq = new SqliteFaq(sqlite);
+    this.files = new SqliteFiles(sqlite);
+    this.jobs = new SqliteJobs(sqlite);
+    this.models = new SqliteModels(sqlite);
+    this.conversations = new SqliteConversations(sqlite, now);
+    this.trackers = new SqliteTrackers(sqlite);
+    this.settings = settingsOf(sqlite);
+    this.beat = sqlite.query(
+      'INSERT INTO pulse (id, at) VALUES (1, @at) ON CONFLICT (id) DO UPDATE SET at = excluded.at',
+    );
+  }
+
+  ping(): Promise<void> {
+    return this.sqlite.write(() => void this.beat.run({ at: this.now().toISOString() }));
+  }
+
+  close(): Promise<void> {
+    this.sqlite.close();
+    this.lock.release();
+    return Promise.resolve();
+  }
+}
+
+function settingsOf(sqlite: Sqlite): Store['settings'] {
+  const byName = sqlite.query<{ value: string }>('SELECT value FROM settings WHERE name = @name');
+  const put = sqlite.query(
+    'INSERT INTO settings (name, value) VALUES (@name, @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+  );
+  return {
+    get: (name) => sqlite.read(() => byName.get({ name })?.value ?? null),
+    set: (name, value) => sqlite.write(() => void put.run({ name, value })),
+  };
+}

@@ -1,0 +1,122 @@
+/**
+ * The schema, one step per version. A step that was released is never edited: add the next one.
+ *
+ * Tables are STRICT, so a wrong type fails loudly. `seq` is SQLite's rowid: it breaks ties of equal times in the order of arrival.
+ */
+import type Database from 'better-sqlite3';
+import { HubError } from '../../errors.js';
+
+export interface Migration {
+  readonly name: string;
+  readonly sql: string;
+}
+/** What a migration did: from which version to which, and the names of the steps; none when it was up to date. */
+export interface Migrated {
+  from: number;
+  to: number;
+  steps: string[];
+}
+
+const bots = `
+CREATE TABLE bots (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, app_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, language TEXT NOT NULL, template TEXT NOT NULL,
+  pipeline TEXT NOT NULL, engine TEXT NOT NULL, remote_url TEXT, threshold REAL, active_model TEXT,
+  created_at TEXT NOT NULL, updated_at TEXT NOT NULL) STRICT;
+CREATE INDEX bots_by_age ON bots (created_at, seq);
+CREATE TABLE faq (
+  app_id TEXT PRIMARY KEY REFERENCES bots (app_id) ON DELETE CASCADE, version INTEGER NOT NULL, pairs TEXT NOT NULL) STRICT;
+CREATE TABLE files (
+  app_id TEXT NOT NULL REFERENCES bots (app_id) ON DELETE CASCADE, path TEXT NOT NULL, content TEXT NOT NULL,
+  PRIMARY KEY (app_id, path)) STRICT;
+`;
+const training = `
+CREATE TABLE jobs (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, app_id TEXT NOT NULL REFERENCES bots (app_id) ON DELETE CASCADE,
+  content TEXT NOT NULL, state TEXT NOT NULL, percent REAL NOT NULL, stage TEXT NOT NULL, eta REAL, error TEXT, model_id TEXT,
+  attempts INTEGER NOT NULL, created_at TEXT NOT NULL, started_at TEXT, ended_at TEXT) STRICT;
+CREATE INDEX jobs_of_bot ON jobs (app_id, created_at, seq);
+CREATE INDEX jobs_unfinished ON jobs (created_at, seq) WHERE state IN ('queued', 'running', 'evaluating');
+CREATE INDEX jobs_by_content ON jobs (content);
+CREATE TABLE job_log (
+  seq INTEGER PRIMARY KEY, job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE, line TEXT NOT NULL) STRICT;
+CREATE INDEX job_log_of_job ON job_log (job_id, seq);
+CREATE TABLE models (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, app_id TEXT NOT NULL REFERENCES bots (app_id) ON DELETE CASCADE, id TEXT NOT NULL,
+  job_id TEXT NOT NULL, engine TEXT NOT NULL, pipeline TEXT NOT NULL, archive TEXT, content TEXT NOT NULL, bytes INTEGER NOT NULL,
+  train_seconds REAL NOT NULL, created_at TEXT NOT NULL, UNIQUE (app_id, id)) STRICT;
+CREATE INDEX models_of_bot ON models (app_id, created_at, seq);
+CREATE INDEX models_by_archive ON models (archive);
+CREATE INDEX models_by_content ON models (content);
+`;
+const talk = `
+CREATE TABLE conversations (
+  app_id TEXT NOT NULL REFERENCES bots (app_id) ON DELETE CASCADE, id TEXT NOT NULL, channel TEXT NOT NULL, messages INTEGER NOT NULL,
+  first_at TEXT NOT NULL, last_at TEXT NOT NULL, last_seq INTEGER NOT NULL, PRIMARY KEY (app_id, id)) STRICT, WITHOUT ROWID;
+CREATE INDEX conversations_by_activity ON conversations (app_id, last_seq);
+CREATE TABLE messages (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, app_id TEXT NOT NULL REFERENCES bots (app_id) ON DELETE CASCADE, channel TEXT NOT NULL,
+  event_id TEXT NOT NULL, conversation TEXT NOT NULL, number INTEGER NOT NULL, text TEXT NOT NULL, payload INTEGER NOT NULL,
+  address TEXT NOT NULL, metadata TEXT NOT NULL, received_at TEXT NOT NULL, state TEXT NOT NULL, error TEXT, replies TEXT NOT NULL,
+  intent TEXT, confidence REAL, delivered INTEGER NOT NULL, ms REAL,
+  UNIQUE (app_id, channel, event_id), UNIQUE (app_id, conversation, number)) STRICT;
+CREATE INDEX messages_unsettled ON messages (seq) WHERE state = 'received' OR (state = 'answered' AND delivered = 0);
+CREATE TABLE trackers (
+  app_id TEXT NOT NULL REFERENCES bots (app_id) ON DELETE CASCADE, sender TEXT NOT NULL, events INTEGER NOT NULL,
+  PRIMARY KEY (app_id, sender)) STRICT, WITHOUT ROWID;
+CREATE TABLE tracker_events (
+  app_id TEXT NOT NULL, sender TEXT NOT NULL, n INTEGER NOT NULL, event TEXT NOT NULL, starts_session INTEGER NOT NULL,
+  PRIMARY KEY (app_id, sender, n), FOREIGN KEY (app_id, sender) REFERENCES trackers (app_id, sender) ON DELETE CASCADE)
+  STRICT, WITHOUT ROWID;
+CREATE INDEX tracker_sessions ON tracker_events (app_id, sender, n) WHERE starts_session = 1;
+`;
+const hub = `
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE pulse (id INTEGER PRIMARY KEY CHECK (id = 1), at TEXT NOT NULL) STRICT;
+`;
+
+/** All steps, oldest first; the version of a database is how many of them it has seen. */
+export const migrations: readonly Migration[] = [{ name: 'first schema', sql: bots + training + talk + hub }];
+
+/**
+ * Brings the schema up to date, all steps or none; answers what it did. Throws `store_unavailable` for a database that a newer release
+ * wrote; SQLite's own errors pass.
+ */
+export function migrate(database: Database.Database, steps: readonly Migration[] = migrations): Migrated {
+  const from = versionOf(database);
+  const to = steps.length;
+  if (from > to) {
+    throw new HubError(
+      'store_unavailable',
+      `The database has schema version ${from}, this release knows ${to}: a newer Switchboard wrote it. Start that release, or put a backup of the older one in place.`,
+    );
+  }
+  if (from === to) return { from, to, steps: [] };
+  // A step may rebuild a table that others refer to; the check below stands in for what is switched off.
+  database.pragma('foreign_keys = OFF');
+  try {
+    database.transaction(() => applyAll(database, steps, from)).immediate();
+  } finally {
+    database.pragma('foreign_keys = ON');
+  }
+  return { from, to, steps: steps.slice(from).map((step) => step.name) };
+}
+
+function applyAll(database: Database.Database, steps: readonly Migration[], from: number): void {
+  database.exec(
+    'CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, name TEXT NOT NULL, at TEXT NOT NULL) STRICT',
+  );
+  const note = database.prepare('INSERT INTO schema_version (version, name, at) VALUES (?, ?, ?)');
+  for (const [place, step] of steps.entries()) {
+    if (place < from) continue;
+    database.exec(step.sql);
+    note.run(place + 1, step.name, new Date().toISOString());
+  }
+  const broken = database.pragma('foreign_key_check') as unknown[];
+  if (broken.length > 0) throw new Error(`A migration left ${broken.length} rows that refer to nothing.`);
+}
+
+function versionOf(database: Database.Database): number {
+  const tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version'";
+  if (database.prepare(tables).pluck().get() === 0) return 0;
+  return database.prepare('SELECT coalesce(max(version), 0) FROM schema_version').pluck().get() as number;
+}

@@ -1,0 +1,20 @@
+/**
+ * Strings as SQLite can hold them. SQLite keeps UTF-8: a lone surrogate would come back as U+FFFD (so two different ids would become one),
+ * and text after a NUL is invisible to SQL. Such characters are stored as DLE and four hex digits, DLE itself too, so the way back is exact.
+ */
+
+const unsafe = /[\0\x10\p{Surrogate}]/u;
+const everyUnsafe = /[\0\x10\p{Surrogate}]/gu;
+const everyEscape = /\x10([0-9a-f]{4})/g;
+
+/** A string as it is bound to a statement; `fromColumn` undoes it. Different strings stay different. */
+export function toColumn(text: string): string {
+  if (!unsafe.test(text)) return text;
+  return text.replace(everyUnsafe, (character) => `\x10${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** The string that `toColumn` was given. */
+export function fromColumn(text: string): string {
+  if (!text.includes('\x10')) return text;
+  return text.replace(everyEscape, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}

@@ -1,0 +1,101 @@
+/** Group commit: all writes asked for in one turn of the event loop share one transaction, thus one fsync. */
+import type Database from 'better-sqlite3';
+import { closedError, storeErrorOf } from './failure.js';
+
+/** How long one transaction may gather work before it commits: other work of the process waits meanwhile. */
+const batchMs = 20;
+
+interface Task {
+  /** Does the work and answers what to call after the COMMIT. */
+  run(): () => void;
+  reject(error: Error): void;
+}
+
+/** Runs writes in the order they were asked for. A write that fails undoes itself only; the others of its transaction stand. */
+export class Writer {
+  private waiting: Task[] = [];
+  private scheduled = false;
+  private closed = false;
+  private readonly statements: Record<
+    'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'undo',
+    Database.Statement<[]>
+  >;
+
+  constructor(private readonly database: Database.Database) {
+    this.statements = {
+      begin: database.prepare('BEGIN IMMEDIATE'),
+      commit: database.prepare('COMMIT'),
+      rollback: database.prepare('ROLLBACK'),
+      savepoint: database.prepare('SAVEPOINT one'),
+      release: database.prepare('RELEASE one'),
+      undo: database.prepare('ROLLBACK TO one'),
+    };
+  }
+
+  /** Runs `work` (synchronous) in the next transaction; answers its result once that is durable. Rejects with a HubError, nothing written. */
+  write<T>(work: () => T): Promise<T> {
+    if (this.closed) return Promise.reject(closedError());
+    return new Promise<T>((resolve, reject) => {
+      const run = (): (() => void) => {
+        const result = work();
+        return () => resolve(result);
+      };
+      this.waiting.push({ run, reject });
+      this.schedule();
+    });
+  }
+
+  /** Commits what waits and refuses further writes. */
+  close(): void {
+    this.closed = true;
+    while (this.waiting.length > 0) this.commitBatch();
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      if (this.waiting.length > 0) this.commitBatch();
+      if (this.waiting.length > 0) this.schedule();
+    });
+  }
+
+  private commitBatch(): void {
+    const taken: Task[] = [];
+    const settle: (() => void)[] = [];
+    try {
+      this.statements.begin.run();
+      const until = performance.now() + batchMs;
+      for (const task of this.waiting) {
+        taken.push(task);
+        settle.push(this.attempt(task));
+        if (performance.now() > until) break;
+      }
+      this.statements.commit.run();
+      this.waiting.splice(0, taken.length);
+    } catch (error) {
+      // When not even BEGIN succeeded the next one would fail alike, after another busy wait that stops the process: all are told now.
+      const failed = this.waiting.splice(0, taken.length || this.waiting.length);
+      if (this.database.open && this.database.inTransaction) this.statements.rollback.run();
+      for (const task of failed) task.reject(storeErrorOf(error));
+      return;
+    }
+    for (const tell of settle) tell();
+  }
+
+  /** Runs one task in its savepoint. Throws only when SQLite has thrown the whole transaction away (disk full, I/O error). */
+  private attempt(task: Task): () => void {
+    this.statements.savepoint.run();
+    try {
+      const settle = task.run();
+      this.statements.release.run();
+      return settle;
+    } catch (error) {
+      if (!this.database.inTransaction) throw error;
+      this.statements.undo.run();
+      this.statements.release.run();
+      return () => task.reject(storeErrorOf(error));
+    }
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * What people paste, made fit for training: questions deduplicated, blank ones dropped, answers cut into the messages they are sent as.
+ * Whatever is left out is said in a note.
+ */
+import { createHash } from 'node:crypto';
+import type { AnswerPart, FaqPair } from '../contracts.js';
+import { TrainingFailure } from './failure.js';
+
+/** A pair ready for training. */
+export interface Topic {
+  /** Short, stable, of letters, digits, `-` and `_`: the part after `faq/`. */
+  id: string;
+  questions: string[];
+  /** The messages of the answer, in order; at least one. */
+  parts: AnswerPart[];
+}
+/** Topics, and a sentence for each thing that was left out or changed. */
+export interface Topics {
+  topics: Topic[];
+  notes: string[];
+}
+
+const longest = 8000;
+const shown = 60;
+const mostNotes = 200;
+
+/**
+ * The topics of an FAQ, in its order. Chit-chat of the template comes out of `chitchatBeside`.
+ * @throws TrainingFailure `empty_topic` or `empty_answer`, naming the pair.
+ */
+export function topicsOf(pairs: readonly FaqPair[]): Topics {
+  const notes: string[] = [];
+  const owners = new Map<string, number>();
+  const ids = new Set<string>();
+  const topics = pairs.flatMap((pair, at) => {
+    const questions = wordedQuestions(pair, at, notes).filter((question) => mine(question, at, { owners, notes }));
+    if (questions.length === 0) {
+      notes.push(`Left out: ${nameOf(pair, at)}. Earlier pairs ask each of its questions, so its answer could never be given; put the right answer there.`);
+      return [];
+    }
+    return [{ id: freshId(idOf(pair.id), ids), questions, parts: partsOf(pair, at) }];
+  });
+  return { topics, notes: notes.length <= mostNotes ? notes : [...notes.slice(0, mostNotes), `… and ${notes.length - mostNotes} more of the kind.`] };
+}
+
+/** The template's chit-chat without the questions that the author answers himself; a topic left without questions is gone. */
+export function chitchatBeside(chitchat: readonly FaqPair[], authored: readonly Topic[]): Topic[] {
+  const taken = new Set(authored.flatMap((topic) => topic.questions.map(folded)));
+  return chitchat.flatMap((pair, at) => {
+    const questions = pair.questions.filter((question) => !taken.has(folded(question)));
+    return questions.length === 0 ? [] : [{ id: idOf(pair.id), questions, parts: partsOf(pair, at) }];
+  });
+}
+
+/** A question without case, accents of width, punctuation and blanks: two questions that fold alike are asked alike. */
+export function folded(question: string): string {
+  const key = caseless(question).replace(/[\p{P}\p{Z}\p{C}]+/gu, '');
+  return key === '' ? question : key;
+}
+
+/** The messages of an answer as Rasa sends them. An image that follows a text travels in one response with it, in that order. */
+function partsOf(pair: FaqPair, at: number): AnswerPart[] {
+  const { answer } = pair;
+  const written = typeof answer === 'string' ? [{ text: answer }] : Array.isArray(answer) ? answer : [answer];
+  const parts: AnswerPart[] = [];
+  for (const part of written.filter(saysSomething)) {
+    const last = parts.at(-1);
+    if (last && onlyImage(part) && last.image === undefined) parts[parts.length - 1] = { ...last, image: part.image };
+    else parts.push(part);
+  }
+  if (parts.length === 0) {
+    throw new TrainingFailure('empty_answer', `The answer of ${nameOf(pair, at)} is empty. Write one, or delete the pair.`);
+  }
+  return parts;
+}
+
+const saysSomething = (part: AnswerPart): boolean =>
+  (part.text !== undefined && part.text.trim() !== '') || part.image !== undefined || (part.buttons ?? []).length > 0;
+const onlyImage = (part: AnswerPart): boolean => part.image !== undefined && !part.text && (part.buttons ?? []).length === 0;
+
+function wordedQuestions(pair: FaqPair, at: number, notes: string[]): string[] {
+  const questions = pair.questions.flatMap((question, number) => {
+    const text = question.trim();
+    const where = `Question ${number + 1} of ${nameOf(pair, at)}`;
+    if (!/[\p{L}\p{N}\p{S}]/u.test(text)) {
+      notes.push(`${where} has no words and was left out.`);
+      return [];
+    }
+    if (text.length > longest) notes.push(`${where} is longer than ${longest} characters; the rest was left out.`);
+    return [headOf(text, longest)];
+  });
+  if (questions.length === 0) {
+    throw new TrainingFailure('empty_topic', `No question of ${nameOf(pair, at)} has words in it. Write at least one, or delete the pair.`);
+  }
+  return questions;
+}
+
+/** Is the question new? If it is a repetition within its pair, nobody needs to hear of it; one of another pair is noted. */
+function mine(question: string, at: number, seen: { owners: Map<string, number>; notes: string[] }): boolean {
+  const key = caseless(question).replace(/\s+/g, ' ');
+  const owner = seen.owners.get(key);
+  if (owner === undefined) seen.owners.set(key, at);
+  else if (owner !== at) {
+    seen.notes.push(`"${headOf(question, shown)}" is asked in pair ${owner + 1} and again in pair ${at + 1}; pair ${owner + 1} keeps it.`);
+  }
+  return owner === undefined;
+}
+
+function nameOf(pair: FaqPair, at: number): string {
+  const question = pair.questions.find((text) => text.trim() !== '');
+  const answer = typeof pair.answer === 'string' ? pair.answer : '';
+  const words = headOf((question ?? answer).trim(), shown);
+  return `pair ${at + 1} ("${words === '' ? pair.id : words}")`;
+}
+
+const caseless = (text: string): string => text.normalize('NFKC').toLowerCase().trim();
+
+/** The first `length` code units, never half a character pair. */
+function headOf(text: string, length: number): string {
+  return text.length <= length ? text : text.slice(0, length).replace(/[\ud800-\udbff]$/, '');
+}
+
+/** An id that Rasa takes in a name: the author's own where it fits, else a short digest of it. */
+function idOf(id: string): string {
+  return /^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$/.test(id) ? id : createHash('sha256').update(id).digest('hex').slice(0, 12);
+}
+
+function freshId(id: string, taken: Set<string>): string {
+  let fresh = id;
+  for (let number = 2; taken.has(fresh); number++) fresh = `${id}-${number}`;
+  taken.add(fresh);
+  return fresh;
+}

@@ -1,0 +1,180 @@
+/**
+ * Trains with Rasa: content and template become a project in a private folder, a child process trains it, and the archive is handed over.
+ * Whatever goes wrong is a TrainingFailure whose sentence a bot's author understands.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
+import { z } from 'zod';
+import { startChild, type Child, type ChildExit, type ChildLog } from '../child.js';
+import type { JobReport, TrainingContent } from '../contracts.js';
+import { TrainingFailure } from './failure.js';
+import { projectOf, type Project } from './project.js';
+import { templateOf, type Template } from './templates.js';
+
+export interface RasaTraining {
+  /** A Python that has Rasa. */
+  python: string;
+  /** The folder that holds `switchboard_rasa`. */
+  packageDir: string;
+  /** Where private folders and finished archives are put; it exists. */
+  workDir: string;
+  /** What the child inherits of our environment, chosen by name. Never a secret: Rasa expands `${NAME}` in bots' files. */
+  env: Readonly<Record<string, string>>;
+  /** Threads that one training may use; 1 when absent. */
+  threads?: number;
+  log?: ChildLog;
+}
+/** One training: what from, and who is told and may end it. */
+export interface TrainingTask {
+  content: TrainingContent;
+  template: Template;
+  report: JobReport;
+  signal: AbortSignal;
+}
+/** The archive lies in `workDir` until its taker moves or removes it. */
+export interface Trained {
+  archivePath: string;
+  seconds: number;
+}
+
+const message = z.union([
+  z.object({ done: z.object({ model: z.string(), seconds: z.number() }) }),
+  z.object({ error: z.object({ code: z.string(), message: z.string(), detail: z.string().nullish() }) }),
+  z.object({ percent: z.number().optional(), stage: z.string().optional() }),
+]);
+type Outcome = { model: string; seconds: number } | TrainingFailure;
+
+/** A `Trainer` (training.ts) that trains each bot with its template. */
+export function createRasaTrainer(
+  options: RasaTraining & { templates: readonly Template[] },
+): (content: TrainingContent, report: JobReport, signal: AbortSignal) => Promise<Trained> {
+  return (content, report, signal) =>
+    trainWithRasa(options, { content, template: templateOf(options.templates, content.bot), report, signal });
+}
+
+/**
+ * Trains once. An abort ends the child and rejects with the signal's reason.
+ * @throws TrainingFailure: those of `projectOf`, those the child names, `training_died` when it ended without a word.
+ */
+export async function trainWithRasa(options: RasaTraining, task: TrainingTask): Promise<Trained> {
+  task.signal.throwIfAborted();
+  const project = projectOf(task.content, task.template);
+  for (const line of project.notes) task.report({ line });
+  const id = randomBytes(6).toString('hex');
+  const home = join(options.workDir, `train-${id}`);
+  try {
+    await writeProject(join(home, 'project'), project);
+    const { model, seconds } = await runChild(options, task, home);
+    const archivePath = join(options.workDir, `model-${id}.tar.gz`);
+    await rename(resolve(home, 'out', model), archivePath);
+    return { archivePath, seconds };
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+async function writeProject(folder: string, { files }: Project): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  for (const { path, content } of files) {
+    const target = resolve(folder, path);
+    if (!target.startsWith(folder + sep)) throw new TrainingFailure('bad_path', `The file ${path} lies outside the project. Rename it.`);
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, content);
+  }
+}
+
+async function runChild(options: RasaTraining, task: TrainingTask, home: string): Promise<{ model: string; seconds: number }> {
+  await mkdir(join(home, 'out'));
+  const heard: { outcome: Outcome | null } = { outcome: null };
+  const child = startChild({
+    command: options.python,
+    args: ['-m', 'switchboard_rasa.child', 'train'],
+    cwd: home,
+    env: environment(options, home),
+    stdinLine: specOf(options, task, home),
+    maxLine: 1_000_000,
+    onStdoutLine: (line) => (heard.outcome = hear(line, task.report) ?? heard.outcome),
+    onStderrLine: (line) => task.report({ line }),
+    ...(options.log ? { log: options.log } : {}),
+  });
+  const exit = await untilEnded(child, task.signal);
+  task.signal.throwIfAborted();
+  const outcome = heard.outcome ?? died(exit, child.lines());
+  if (outcome instanceof TrainingFailure) throw outcome;
+  return outcome;
+}
+
+async function untilEnded(child: Child, signal: AbortSignal): Promise<ChildExit> {
+  const abort = (): void => void child.stop();
+  signal.addEventListener('abort', abort, { once: true });
+  // The signal may have aborted while the project was written: then no event comes any more.
+  if (signal.aborted) abort();
+  try {
+    return await child.exited;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** One line of the child: progress is passed on, an ending is answered, anything else belongs into the job's log. */
+function hear(line: string, report: JobReport): Outcome | null {
+  const heard = message.safeParse(parsed(line));
+  if (!heard.success) {
+    report({ line });
+    return null;
+  }
+  const { data } = heard;
+  if ('done' in data) return data.done;
+  if ('error' in data) return new TrainingFailure(data.error.code, data.error.message, data.error.detail ?? undefined);
+  report({ ...(data.percent === undefined ? {} : { percent: data.percent }), ...(data.stage === undefined ? {} : { stage: data.stage }) });
+  return null;
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return null;
+  }
+}
+
+function died(exit: ChildExit, lines: string[]): TrainingFailure {
+  const detail = lines.slice(-20).join('\n') || undefined;
+  if (exit.reason !== null) {
+    return new TrainingFailure('training_died', 'The training could not be started: ask the operator to check the Python with Rasa.', exit.reason);
+  }
+  const how = exit.signal === null ? `with exit code ${exit.code ?? 'unknown'}` : `by ${exit.signal}`;
+  const why = exit.signal === 'SIGKILL' ? ' The machine may have run out of memory: train when less is running, or with fewer questions.' : '';
+  return new TrainingFailure('training_died', `The training ended ${how} before it was done.${why || ' Its log has the last words; train again.'}`, detail);
+}
+
+/** Over standard input: arguments can be read by everybody on the machine. */
+function specOf({ threads }: RasaTraining, { content }: TrainingTask, home: string): string {
+  return JSON.stringify({
+    appId: content.bot.appId,
+    parentPid: process.pid,
+    project: join(home, 'project'),
+    out: join(home, 'out'),
+    threads: threads ?? 1,
+  });
+}
+
+/** Nothing of ours but what was allowed by name; everything the child writes stays in its folder. */
+function environment(options: RasaTraining, home: string): Record<string, string> {
+  const threads = String(options.threads ?? 1);
+  return {
+    ...options.env,
+    HOME: home,
+    TMPDIR: home,
+    LANG: 'C.UTF-8',
+    PYTHONPATH: options.packageDir,
+    PYTHONUNBUFFERED: '1',
+    OMP_NUM_THREADS: threads,
+    TF_NUM_INTRAOP_THREADS: threads,
+    TF_NUM_INTEROP_THREADS: threads,
+    TF_CPP_MIN_LOG_LEVEL: '3',
+    RASA_TELEMETRY_ENABLED: 'false',
+    NO_COLOR: '1',
+  };
+}

@@ -1,0 +1,116 @@
+/** A stand-in for the hub behind the real web connector: an HTTP server, bots that answer by a script, and a memory for a store. */
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { createWebConnector, type WebOptions } from '../../connectors/web.js';
+import type { BotMessage, BotProgress, Connection, ConnectionContext, StoredMessage } from '../../src/contracts.js';
+import { HubError } from '../../src/errors.js';
+
+export interface StandInOptions {
+  web?: Partial<WebOptions>;
+  /** Settings of each bot's channel, by APP_ID; a bot is there when and only when it has an entry. */
+  bots?: Record<string, { settings?: unknown }>;
+  /** What a bot answers; it repeats what was said when absent. */
+  answer?: (text: string) => BotMessage[] | Promise<BotMessage[]>;
+  /** Is the next message refused? */
+  refuse?: () => boolean;
+  /** Answers what is not socket.io; 418 when absent. */
+  http?: RequestListener;
+  progress?: () => BotProgress | Promise<BotProgress>;
+}
+export interface StandIn {
+  readonly url: string;
+  readonly port: number;
+  /** What the hub stored, in order, of all bots. */
+  readonly stored: StoredMessage[];
+  /** Requests that reached the handler beneath socket.io. */
+  readonly requests: string[];
+  readonly connections: Map<string, Connection>;
+  open(appId: string, settings?: unknown): void;
+  /** Cuts every connection, as a crash does; listens again at once on the same port. */
+  cut(): void;
+  close(): Promise<void>;
+}
+
+export const awake: BotProgress = { ready: true, state: 'awake', training: null, engineInUse: 'rasa', problem: null };
+
+/** Listens on a free port of 127.0.0.1; bot `a` and `b` are there unless `bots` says otherwise. */
+export async function openStandIn(options: StandInOptions = {}): Promise<StandIn> {
+  const { bots = { a: {}, b: {} } } = options;
+  const stored: StoredMessage[] = [];
+  const requests: string[] = [];
+  const connections = new Map<string, Connection>();
+  const server = createServer((request, response) => {
+    requests.push(request.url ?? '');
+    if (options.http) return void options.http(request, response);
+    response.writeHead(418).end('teapot');
+  });
+  const sockets = new Set<import('node:net').Socket>();
+  server.on('connection', (socket) => sockets.add(socket.on('close', () => sockets.delete(socket))));
+
+  const settle = async (message: StoredMessage): Promise<void> => {
+    const replies = (await options.answer?.(message.text)) ?? [
+      { recipient_id: message.conversation, text: `You said ${message.text}` },
+    ];
+    Object.assign(message, { state: 'answered', replies, ms: 5 });
+    await connections.get(message.appId)?.send(message.to, replies);
+  };
+  const contextOf = (appId: string, settings: unknown): ConnectionContext & { settings?: unknown } => ({
+    bot: { appId, name: appId, language: 'en' },
+    settings,
+    async receive(incoming) {
+      await sleep(5);
+      if (options.refuse?.()) throw new HubError('invalid', 'refused by the stand-in');
+      if (stored.some((message) => message.appId === appId && message.eventId === incoming.eventId)) return;
+      const message: StoredMessage = {
+        ...incoming,
+        appId,
+        channel: 'web',
+        id: `m${stored.length}`,
+        number: stored.length,
+        state: 'received',
+        error: null,
+        replies: [],
+        intent: null,
+        confidence: null,
+        delivered: false,
+        ms: null,
+        receivedAt: new Date().toISOString(),
+      };
+      stored.push(message);
+      connections.get(appId)?.typing?.(message.to);
+      void settle(message);
+    },
+    progress: async () => (await options.progress?.()) ?? awake,
+  });
+  const connector = createWebConnector({
+    exists: (appId) => Promise.resolve(Object.hasOwn(bots, appId)),
+    history: (appId, conversation) =>
+      Promise.resolve(stored.filter((one) => one.appId === appId && one.conversation === conversation)),
+    sessionKey: 'test key',
+    ...options.web,
+  });
+  connector.attach?.(server);
+  const open = (appId: string, settings: unknown): void =>
+    void connections.set(appId, connector.open(contextOf(appId, settings)));
+  for (const [appId, { settings }] of Object.entries(bots)) open(appId, settings);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    stored,
+    requests,
+    connections,
+    open,
+    cut: () => sockets.forEach((socket) => socket.destroy()),
+    async close() {
+      await connector.close();
+      sockets.forEach((socket) => socket.destroy());
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
