@@ -282,7 +282,7 @@ async function demoBot(parts: Parts, made: { training: Training; connections: Co
   const template = templates.find(({ name }) => name === 'demo');
   if (!template) return null;
   const engine = 'python' in parts.options.rasa ? 'rasa' : 'lite';
-  const bot = newBot(template, { appId, name: template.title['en'] ?? 'Demo', engine });
+  const bot = newBot(template, { appId, name: template.title.en, engine });
   if (!(await store.bots.get(appId))) await store.bots.create(bot);
   await welcome(parts, made.connections, bot);
   await made.training.request(appId, {});

@@ -24,7 +24,7 @@ const AnswerPart = z
   .meta({ id: 'AnswerPart' });
 export const Answer = z
   .union([nonBlank(20_000), AnswerPart, z.array(AnswerPart).min(1).max(10)], {
-    error: (issue) => (issue.code === 'invalid_union' ? 'a non-empty text, {text, image, buttons}, or a list of those' : undefined),
+    error: 'a non-empty text, {text, image, buttons}, or a list of those',
   })
   .meta({ id: 'Answer' });
 export const Pair = z

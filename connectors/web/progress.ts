@@ -83,7 +83,7 @@ class Watch implements ProgressWatch {
     if (this.closed || this.timer || !this.options.audience()) return;
     this.timer = setTimeout(() => {
       this.timer = null;
-      if (this.options.audience()) void this.look();
+      void this.look();
     }, everyMs);
     this.timer.unref();
   }

@@ -36,7 +36,7 @@ function terms(text: string): string[] {
   return words.flatMap((word) => (/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/u.test(word) ? pieces(word) : [word]));
 }
 function pieces(word: string): string[] {
-  const characters = [...word];
+  const characters = Array.from(word);
   return [...characters, ...characters.slice(1).map((character, i) => `${characters[i] ?? ''}${character}`)];
 }
 

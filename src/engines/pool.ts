@@ -86,7 +86,7 @@ class Pool implements Engines {
     const instance = slot.instance;
     slot.instance = null;
     if (instance) await this.drain(slot, instance);
-    if (!slot.instance && !slot.waking && !slot.quarantine) this.slots.delete(appId);
+    if (this.stateOf(slot) === 'asleep') this.slots.delete(appId);
   }
 
   async restart(appId: string): Promise<void> {
@@ -116,9 +116,9 @@ class Pool implements Engines {
   async stop(): Promise<void> {
     this.stopped = true;
     clearInterval(this.sweeper);
-    const launches = [...this.slots.values()].map((slot) => slot.waking?.catch(() => undefined));
+    const launches = [...this.slots.values()].map(async (slot) => slot.waking?.catch(() => undefined));
     await Promise.all(launches);
-    await Promise.all([...this.slots.values()].map((slot) => slot.instance?.running.stop()));
+    await Promise.all([...this.slots.values()].map(async (slot) => slot.instance?.running.stop()));
   }
 
   private slot(appId: string): Slot {

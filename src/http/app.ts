@@ -92,7 +92,7 @@ function mount(router: Router, row: Route, auth: Auth): void {
     ctx.res.once('close', () => gone.abort());
     const query = row.query ? check(row.query, ctx.query, 'query') : undefined;
     const body = row.body ? checkedBody(row.body, await readBody(ctx, row.body)) : undefined;
-    send(ctx, await row.handle({ params: ctx.params as Record<string, string>, query, body, headers: ctx.headers, signal: gone.signal }));
+    send(ctx, await row.handle({ params: ctx.params, query, body, headers: ctx.headers, signal: gone.signal }));
   });
 }
 const checkedBody = (spec: NonNullable<Route['body']>, value: unknown): unknown =>

@@ -5,12 +5,12 @@ import type { Answer, Route } from './route.js';
 
 /** JSON Schema of a zod schema; named ones (`meta({id})`) become references into components. */
 function schemaOf(schema: z.ZodType, io: 'input' | 'output', components: Record<string, unknown>): unknown {
-  const { $schema: _, $defs = {}, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Record<string, unknown>;
+  const { $schema: _, $defs = {}, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
   Object.assign(components, inComponents($defs));
   return inComponents(rest);
 }
 
-const inComponents = <T>(schema: T): T => JSON.parse(JSON.stringify(schema).replaceAll('#/$defs/', '#/components/schemas/')) as T;
+const inComponents = (schema: object): object => JSON.parse(JSON.stringify(schema).replaceAll('#/$defs/', '#/components/schemas/')) as object;
 
 function parametersOf(row: Route, components: Record<string, unknown>): unknown[] {
   const inPath = [...row.path.matchAll(/\{(\w+)\}/g)].map((match) => ({ name: match[1], in: 'path', required: true, schema: { type: 'string' } }));
@@ -30,8 +30,8 @@ function operationOf(row: Route, components: Record<string, unknown>): unknown {
   const responses = Object.fromEntries(Object.entries(row.answers).map(([status, answer]) => [status, responseOf(answer, components)]));
   const content = Object.fromEntries([
     ['application/json', row.body ? { schema: schemaOf(row.body.schema, 'input', components) } : {}],
-    ...(row.body?.types ?? []).map((type) => [type, { schema: { type: 'string' } }]),
-  ]);
+    ...(row.body?.types ?? []).map((type) => [type, { schema: { type: 'string' } }] as const),
+  ]) as Record<string, unknown>;
   return {
     summary: row.summary,
     parameters: parametersOf(row, components),

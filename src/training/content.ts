@@ -35,12 +35,20 @@ export function topicsOf(pairs: readonly FaqPair[]): Topics {
   const topics = pairs.flatMap((pair, at) => {
     const questions = wordedQuestions(pair, at, notes).filter((question) => mine(question, at, { owners, notes }));
     if (questions.length === 0) {
-      notes.push(`Left out: ${nameOf(pair, at)}. Earlier pairs ask each of its questions, so its answer could never be given; put the right answer there.`);
+      notes.push(
+        `Left out: ${nameOf(pair, at)}. Earlier pairs ask each of its questions, so its answer could never be given; put the right answer there.`,
+      );
       return [];
     }
     return [{ id: freshId(idOf(pair.id), ids), questions, parts: partsOf(pair, at) }];
   });
-  return { topics, notes: notes.length <= mostNotes ? notes : [...notes.slice(0, mostNotes), `… and ${notes.length - mostNotes} more of the kind.`] };
+  return {
+    topics,
+    notes:
+      notes.length <= mostNotes
+        ? notes
+        : [...notes.slice(0, mostNotes), `… and ${notes.length - mostNotes} more of the kind.`],
+  };
 }
 
 /** The template's chit-chat without the questions that the author answers himself; a topic left without questions is gone. */
@@ -69,14 +77,18 @@ function partsOf(pair: FaqPair, at: number): AnswerPart[] {
     else parts.push(part);
   }
   if (parts.length === 0) {
-    throw new TrainingFailure('empty_answer', `The answer of ${nameOf(pair, at)} is empty. Write one, or delete the pair.`);
+    throw new TrainingFailure(
+      'empty_answer',
+      `The answer of ${nameOf(pair, at)} is empty. Write one, or delete the pair.`,
+    );
   }
   return parts;
 }
 
 const saysSomething = (part: AnswerPart): boolean =>
   (part.text !== undefined && part.text.trim() !== '') || part.image !== undefined || (part.buttons ?? []).length > 0;
-const onlyImage = (part: AnswerPart): boolean => part.image !== undefined && !part.text && (part.buttons ?? []).length === 0;
+const onlyImage = (part: AnswerPart): boolean =>
+  part.image !== undefined && !part.text && (part.buttons ?? []).length === 0;
 
 function wordedQuestions(pair: FaqPair, at: number, notes: string[]): string[] {
   const questions = pair.questions.flatMap((question, number) => {
@@ -90,7 +102,10 @@ function wordedQuestions(pair: FaqPair, at: number, notes: string[]): string[] {
     return [headOf(text, longest)];
   });
   if (questions.length === 0) {
-    throw new TrainingFailure('empty_topic', `No question of ${nameOf(pair, at)} has words in it. Write at least one, or delete the pair.`);
+    throw new TrainingFailure(
+      'empty_topic',
+      `No question of ${nameOf(pair, at)} has words in it. Write at least one, or delete the pair.`,
+    );
   }
   return questions;
 }
@@ -101,7 +116,9 @@ function mine(question: string, at: number, seen: { owners: Map<string, number>;
   const owner = seen.owners.get(key);
   if (owner === undefined) seen.owners.set(key, at);
   else if (owner !== at) {
-    seen.notes.push(`"${headOf(question, shown)}" is asked in pair ${owner + 1} and again in pair ${at + 1}; pair ${owner + 1} keeps it.`);
+    seen.notes.push(
+      `"${headOf(question, shown)}" is asked in pair ${owner + 1} and again in pair ${at + 1}; pair ${owner + 1} keeps it.`,
+    );
   }
   return owner === undefined;
 }

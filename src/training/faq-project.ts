@@ -28,7 +28,7 @@ export function skeletonOf(group: Group, fewest: number): Skeleton {
   const single = group.topics.filter((topic) => topic.parts.length === 1);
   const retrieved = new Set(single.length >= fewest ? single : []);
   const skeleton: Skeleton = { nlu: [], intents: [], responses: {}, rules: [] };
-  if (retrieved.size > 0) addRule(skeleton, group.base, [`utter_${group.base}`]);
+  if (retrieved.size > 0) addIntent(skeleton, group.base, [`utter_${group.base}`]);
   for (const topic of group.topics) {
     if (retrieved.has(topic)) addRetrieved(skeleton, `${group.base}/${topic.id}`, topic);
     else addOwnIntent(skeleton, `${group.base}_${topic.id}`, topic);
@@ -38,8 +38,13 @@ export function skeletonOf(group: Group, fewest: number): Skeleton {
 
 /** What the bot says when it does not know, as Rasa's own two ways of not knowing ask for it. */
 export function fallbackSkeleton(sentence: string): Skeleton {
-  const skeleton: Skeleton = { nlu: [], intents: [], responses: { utter_default: [responseOf({ text: sentence })] }, rules: [] };
-  addRule(skeleton, 'nlu_fallback', ['utter_default']);
+  const skeleton: Skeleton = {
+    nlu: [],
+    intents: [],
+    responses: { utter_default: [responseOf({ text: sentence })] },
+    rules: [],
+  };
+  addIntent(skeleton, 'nlu_fallback', ['utter_default']);
   return skeleton;
 }
 
@@ -54,7 +59,10 @@ export function joined(skeletons: readonly Skeleton[]): Skeleton {
 }
 
 /** The config.yml of a bot that has none of its own. */
-export function configOf(bot: Pick<Bot, 'appId' | 'language' | 'threshold'>, pipeline: Exclude<Pipeline, 'project'>): YamlMap {
+export function configOf(
+  bot: Pick<Bot, 'appId' | 'language' | 'threshold'>,
+  pipeline: Exclude<Pipeline, 'project'>,
+): YamlMap {
   return {
     recipe: 'default.v1',
     language: bot.language,
@@ -96,16 +104,16 @@ function addOwnIntent(skeleton: Skeleton, intent: string, topic: Topic): void {
   const names = topic.parts.map((_, at) => `utter_${intent}_${at + 1}`);
   skeleton.nlu.push(examplesOf(intent, topic));
   topic.parts.forEach((part, at) => (skeleton.responses[names[at] ?? ''] = [responseOf(part)]));
-  addRule(skeleton, intent, names);
+  addIntent(skeleton, intent, names);
 }
 
-function addRule(skeleton: Skeleton, intent: string, actions: string[]): void {
+function addIntent(skeleton: Skeleton, intent: string, actions: string[]): void {
   skeleton.intents.push(intent);
   skeleton.rules.push({ rule: intent, steps: [{ intent }, ...actions.map((action) => ({ action }))] });
 }
 
 function examplesOf(intent: string, topic: Topic): YamlMap {
-  return { intent, examples: topic.questions.map((question) => ({ text: encodeQuestion(question) })) };
+  return { intent, examples: topic.questions.map((question) => ({ text: question })) };
 }
 
 /** A text is required by Rasa's schema; an empty one is not sent. */
@@ -113,7 +121,12 @@ function responseOf(part: AnswerPart): YamlMap {
   return {
     text: encodeAnswer(part.text ?? ''),
     ...(part.buttons && part.buttons.length > 0
-      ? { buttons: part.buttons.map(({ title, payload }) => ({ title: encodeAnswer(title), payload: encodeAnswer(payload) })) }
+      ? {
+          buttons: part.buttons.map(({ title, payload }) => ({
+            title: encodeAnswer(title),
+            payload: encodeAnswer(payload),
+          })),
+        }
       : {}),
     ...(part.image === undefined ? {} : { image: encodeAnswer(part.image) }),
   };

@@ -4,7 +4,7 @@ import { chitchatBeside, topicsOf, type Topic } from './content.js';
 import { TrainingFailure } from './failure.js';
 import { configOf, fallbackSkeleton, joined, skeletonOf, type Skeleton } from './faq-project.js';
 import type { Template } from './templates.js';
-import { isYamlMap, readYaml, yamlDocument, yamlLines, type YamlMap, type YamlValue } from './yaml.js';
+import { isYamlList, isYamlMap, readYaml, yamlDocument, yamlLines, type YamlMap, type YamlValue } from './yaml.js';
 
 /** A project, and a sentence for each thing of the content that did not get into it: they belong into the job's log. */
 export interface Project {
@@ -17,11 +17,22 @@ interface Request {
   config: YamlMap;
   domain: YamlMap;
   data: ProjectFile[];
+  notes: string[];
 }
 
 const version = '3.1';
 const configKeys = ['recipe', 'language', 'assistant_id', 'importers', 'pipeline', 'policies'];
-const domainKeys = ['intents', 'entities', 'slots', 'responses', 'actions', 'e2e_actions', 'forms', 'session_config', 'config'];
+const domainKeys = [
+  'intents',
+  'entities',
+  'slots',
+  'responses',
+  'actions',
+  'e2e_actions',
+  'forms',
+  'session_config',
+  'config',
+];
 const dataKeys = ['nlu', 'rules', 'stories'];
 
 /**
@@ -31,11 +42,19 @@ const dataKeys = ['nlu', 'rules', 'stories'];
  */
 export function projectOf(content: TrainingContent, template: Template): Project {
   const { topics, notes } = topicsOf(content.pairs);
-  const request = requestOf(content.yaml, notes);
+  const request = requestOf(content.yaml);
+  notes.push(...request.notes);
   const { pipeline } = content.bot;
-  if (pipeline === 'project' || request.config['pipeline'] !== undefined) return { files: ownProject(content, topics, request, notes), notes };
+  if (pipeline === 'project' || request.config['pipeline'] !== undefined) {
+    const own = ownProject(content, topics, request);
+    return { files: own.files, notes: [...notes, ...own.notes] };
+  }
   if (topics.length === 0 && isEmpty(request)) throw nothing();
-  if (content.files.length > 0) notes.push(`The bot's ${content.files.length} project files are not used: its pipeline is "${pipeline}", not "project".`);
+  if (content.files.length > 0) {
+    notes.push(
+      `The bot's ${content.files.length} project files are not used: its pipeline is "${pipeline}", not "project".`,
+    );
+  }
   return { files: faqProject(content, { ...template, topics, pipeline }, request), notes };
 }
 
@@ -52,7 +71,10 @@ function faqProject(
     fallbackSkeleton(made.fallback),
   ]);
   return [
-    { path: 'config.yml', content: yamlDocument({ ...configOf(bot, made.pipeline), ...request.config, assistant_id: bot.appId }) },
+    {
+      path: 'config.yml',
+      content: yamlDocument({ ...configOf(bot, made.pipeline), ...request.config, assistant_id: bot.appId }),
+    },
     { path: 'domain.yml', content: yamlDocument(mergedDomain(domainOf(skeleton), request.domain)) },
     ...dataOf(skeleton, ''),
     ...request.data,
@@ -60,32 +82,39 @@ function faqProject(
 }
 
 /** The bot's own files, the request over them, and its FAQ beside them. */
-function ownProject(content: TrainingContent, topics: Topic[], request: Request, notes: string[]): ProjectFile[] {
+function ownProject(content: TrainingContent, topics: Topic[], request: Request): Project {
   const files = content.bot.pipeline === 'project' ? content.files : [];
   if (files.length === 0 && topics.length === 0 && isEmpty(request)) throw nothing();
   const config = ownConfig(content, files, request);
-  if (topics.length > 0 && !/ResponseSelector|SemanticSelector/.test(config.content)) {
-    notes.push('config.yml names no ResponseSelector, so the questions and answers of the FAQ are not used for answering.');
-  }
+  const deaf = topics.length > 0 && !/ResponseSelector|SemanticSelector/.test(config.content);
   const skeleton = skeletonOf({ base: 'faq', topics }, 2);
   const { intents, responses } = skeleton;
   const domain = ownDomain(files, mergedDomain(topics.length > 0 ? { intents, responses } : {}, request.domain));
   const made = [config, ...domain, ...(topics.length > 0 ? dataOf(skeleton, 'switchboard_') : []), ...request.data];
   const paths = new Set(made.map((file) => file.path));
-  return [...files.filter((file) => !paths.has(file.path)), ...made];
+  return {
+    files: [...files.filter((file) => !paths.has(file.path)), ...made],
+    notes: deaf ? ['config.yml names no ResponseSelector, so the bot cannot answer the questions of its FAQ.'] : [],
+  };
 }
 
 function ownConfig({ bot }: TrainingContent, files: readonly ProjectFile[], request: Request): ProjectFile {
   const file = files.find(({ path }) => path === 'config.yml') ?? files.find(({ path }) => path === 'config.yaml');
   if (!file && request.config['pipeline'] === undefined) {
-    throw new TrainingFailure('no_config', 'The project has no config.yml. Add one, or choose the pipeline "semantic", which needs none.');
+    throw new TrainingFailure(
+      'no_config',
+      'The project has no config.yml. Add one, or choose the pipeline "semantic", which needs none.',
+    );
   }
   const { sections, sectioned } = readYaml(file?.content ?? '', 'The file config.yml');
   const stamp = { assistant_id: bot.appId };
   if (!file || !sectioned || Object.keys(request.config).length > 0) {
     return { path: 'config.yml', content: yamlDocument({ ...stamp, ...sections, ...request.config }) };
   }
-  return { path: 'config.yml', content: 'assistant_id' in sections ? file.content : `${file.content}\n${yamlLines(stamp)}` };
+  return {
+    path: 'config.yml',
+    content: 'assistant_id' in sections ? file.content : `${file.content}\n${yamlLines(stamp)}`,
+  };
 }
 
 /** The project's domain with `more` in it: untouched without; a file more where the domain is a folder. */
@@ -120,21 +149,26 @@ function mergedDomain(under: YamlMap, over: YamlMap): YamlMap {
   const merged: Record<string, YamlValue | undefined> = { ...under };
   for (const [key, value] of Object.entries(over)) {
     const before = merged[key];
-    if (Array.isArray(before) && Array.isArray(value)) merged[key] = [...before, ...value.filter((item) => !before.includes(item))];
-    else merged[key] = isYamlMap(before) && isYamlMap(value) ? { ...before, ...value } : value;
+    if (isYamlList(before) && isYamlList(value)) {
+      merged[key] = [...before, ...value.filter((item) => !before.includes(item))];
+    } else merged[key] = isYamlMap(before) && isYamlMap(value) ? { ...before, ...value } : value;
   }
   return merged;
 }
 
-function requestOf(yaml: string | null, notes: string[]): Request {
+function requestOf(yaml: string | null): Request {
   const { sections, sectioned } = readYaml(yaml ?? '', 'The YAML sent with the training request');
-  const only = (keys: string[]): YamlMap => Object.fromEntries(keys.filter((key) => sections[key] != null).map((key) => [key, sections[key]]));
-  const unknown = Object.keys(sections).filter((key) => ![...configKeys, ...domainKeys, ...dataKeys, 'version'].includes(key));
-  if (unknown.length > 0) notes.push(`The request's YAML has sections that no training reads: ${unknown.join(', ')}.`);
+  const only = (keys: string[]): YamlMap =>
+    Object.fromEntries(keys.filter((key) => sections[key] != null).map((key) => [key, sections[key]]));
+  const unknown = Object.keys(sections).filter(
+    (key) => ![...configKeys, ...domainKeys, ...dataKeys, 'version'].includes(key),
+  );
+  const notes =
+    unknown.length === 0 ? [] : [`The request's YAML has sections that no training reads: ${unknown.join(', ')}.`];
   // As it was sent, where that is possible: Rasa's messages name its lines.
   const text = sectioned ? (yaml ?? '') : yamlDocument(sections);
   const data = Object.keys(only(dataKeys)).length > 0 ? [{ path: 'data/request.yml', content: text }] : [];
-  return { config: only(configKeys), domain: only(domainKeys), data };
+  return { config: only(configKeys), domain: only(domainKeys), data, notes };
 }
 
 const isEmpty = (request: Request): boolean => request.data.length === 0 && Object.keys(request.domain).length === 0;

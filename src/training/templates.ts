@@ -11,7 +11,10 @@ const words = z.strictObject({ en: text, zh: text });
 const part = z.strictObject({
   text: text.optional(),
   image: z.url().optional(),
-  buttons: z.array(z.strictObject({ title: text, payload: text })).min(1).optional(),
+  buttons: z
+    .array(z.strictObject({ title: text, payload: text }))
+    .min(1)
+    .optional(),
 });
 const answer = z.union([text, part, z.array(part).min(1)]);
 const template = z.strictObject({
@@ -41,8 +44,12 @@ export type Template = Omit<z.infer<typeof template>, 'chitchat' | 'pairs'> & { 
  * @throws Error that names every file and field that does not fit, and why.
  */
 export async function loadTemplates(dir: string): Promise<Template[]> {
-  const folders = (await readdir(dir, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-  const read = await Promise.all(folders.sort().map((folder) => readTemplate(join(dir, folder, 'template.yml'), folder)));
+  const folders = (await readdir(dir, { withFileTypes: true }))
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
+  const read = await Promise.all(
+    folders.sort().map((folder) => readTemplate(join(dir, folder, 'template.yml'), folder)),
+  );
   const faults = read.flatMap((one) => one.faults);
   if (faults.length > 0) throw new Error(`Templates that cannot be used:\n${faults.join('\n')}`);
   return read.flatMap((one) => one.template ?? []);
@@ -80,9 +87,17 @@ async function readTemplate(path: string, folder: string): Promise<{ template?: 
   const broken = document.errors[0];
   if (broken) return { faults: [`${path}: ${broken.message}`] };
   const checked = template.safeParse(document.toJS());
-  if (!checked.success) return { faults: checked.error.issues.map((issue) => `${path}: ${issue.path.join('.') || 'the file'}: ${issue.message}`) };
+  if (!checked.success) {
+    return {
+      faults: checked.error.issues.map((issue) => `${path}: ${issue.path.join('.') || 'the file'}: ${issue.message}`),
+    };
+  }
   if (checked.data.name !== folder) return { faults: [`${path}: name: must be the name of its folder, ${folder}`] };
-  const pairs = checked.data.pairs.map(({ Q, A }) => ({ id: idOf(Q[0]?.q ?? ''), questions: Q.map(({ q }) => q), answer: A }));
+  const pairs = checked.data.pairs.map(({ Q, A }) => ({
+    id: idOf(Q[0]?.q ?? ''),
+    questions: Q.map(({ q }) => q),
+    answer: A,
+  }));
   return { template: { ...checked.data, pairs }, faults: [] };
 }
 

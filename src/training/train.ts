@@ -78,13 +78,19 @@ async function writeProject(folder: string, { files }: Project): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   for (const { path, content } of files) {
     const target = resolve(folder, path);
-    if (!target.startsWith(folder + sep)) throw new TrainingFailure('bad_path', `The file ${path} lies outside the project. Rename it.`);
+    if (!target.startsWith(folder + sep)) {
+      throw new TrainingFailure('bad_path', `The file ${path} lies outside the project. Rename it.`);
+    }
     await mkdir(dirname(target), { recursive: true });
     await writeFile(target, content);
   }
 }
 
-async function runChild(options: RasaTraining, task: TrainingTask, home: string): Promise<{ model: string; seconds: number }> {
+async function runChild(
+  options: RasaTraining,
+  task: TrainingTask,
+  home: string,
+): Promise<{ model: string; seconds: number }> {
   await mkdir(join(home, 'out'));
   const heard: { outcome: Outcome | null } = { outcome: null };
   const child = startChild({
@@ -127,7 +133,10 @@ function hear(line: string, report: JobReport): Outcome | null {
   const { data } = heard;
   if ('done' in data) return data.done;
   if ('error' in data) return new TrainingFailure(data.error.code, data.error.message, data.error.detail ?? undefined);
-  report({ ...(data.percent === undefined ? {} : { percent: data.percent }), ...(data.stage === undefined ? {} : { stage: data.stage }) });
+  report({
+    ...(data.percent === undefined ? {} : { percent: data.percent }),
+    ...(data.stage === undefined ? {} : { stage: data.stage }),
+  });
   return null;
 }
 
@@ -142,11 +151,22 @@ function parsed(line: string): unknown {
 function died(exit: ChildExit, lines: string[]): TrainingFailure {
   const detail = lines.slice(-20).join('\n') || undefined;
   if (exit.reason !== null) {
-    return new TrainingFailure('training_died', 'The training could not be started: ask the operator to check the Python with Rasa.', exit.reason);
+    return new TrainingFailure(
+      'training_died',
+      'The training could not be started: ask the operator to check the Python with Rasa.',
+      exit.reason,
+    );
   }
   const how = exit.signal === null ? `with exit code ${exit.code ?? 'unknown'}` : `by ${exit.signal}`;
-  const why = exit.signal === 'SIGKILL' ? ' The machine may have run out of memory: train when less is running, or with fewer questions.' : '';
-  return new TrainingFailure('training_died', `The training ended ${how} before it was done.${why || ' Its log has the last words; train again.'}`, detail);
+  const why =
+    exit.signal === 'SIGKILL'
+      ? ' The machine may have run out of memory: train when less is running, or with fewer questions.'
+      : '';
+  return new TrainingFailure(
+    'training_died',
+    `The training ended ${how} before it was done.${why || ' Its log has the last words; train again.'}`,
+    detail,
+  );
 }
 
 /** Over standard input: arguments can be read by everybody on the machine. */

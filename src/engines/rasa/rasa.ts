@@ -35,6 +35,8 @@ export interface RasaOptions {
 }
 
 const turnTimeoutMs = 60_000;
+/** How long a broken connection waits for news of its process. */
+const goneMs = 2000;
 const canary = 'Are you there?';
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -86,25 +88,22 @@ class RasaBot implements RunningEngine {
       input_channel: turn.channel,
       metadata: turn.metadata,
     };
-    const { status, json } = await this.call('POST', '/webhooks/switchboard/webhook', body);
+    const { status, json } = await this.call('/webhooks/switchboard/webhook', body);
     if (status === 200) return json as { messages: BotMessage[]; parse: Parse | null };
     const error = (json as { error?: { message?: string } } | null)?.error?.message ?? `status ${status}`;
     throw new HubError('turn_failed', `Rasa failed on this message: ${error}`);
   }
 
   async parse(text: string): Promise<Parse> {
-    const { status, json } = await this.call('POST', '/model/parse', { text });
+    const { status, json } = await this.call('/model/parse', { text });
     if (status !== 200) throw new HubError('turn_failed', `Rasa could not parse this text: status ${status}.`);
     return json as Parse;
   }
 
   /** Is the model loaded and does it understand? A server without a model still says it is up, so both are asked. */
   async ready(): Promise<boolean> {
-    try {
-      if ((await this.call('GET', '/status')).status !== 200) return false;
-    } catch {
-      return false;
-    }
+    const up = await this.request('GET', '/status').catch(() => null);
+    if (up?.status !== 200) return false;
     await this.parse(canary);
     return true;
   }
@@ -119,38 +118,38 @@ class RasaBot implements RunningEngine {
     return this.child.lines();
   }
 
-  private async call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<{ status: number; json: unknown }> {
+  private async call(path: string, body: unknown): Promise<{ status: number; json: unknown }> {
     try {
-      const response = await this.http.request({
-        method,
-        path,
-        headers: { 'x-switchboard-secret': this.secret, 'content-type': 'application/json' },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-      const text = await response.body.text();
-      return {
-        status: response.statusCode,
-        json: text.startsWith('{') || text.startsWith('[') ? (JSON.parse(text) as unknown) : null,
-      };
+      return await this.request('POST', path, body);
     } catch (error) {
+      // Mostly it has died: who asks again shall meet its successor, not the same dead socket.
+      await Promise.race([this.exited, wait(goneMs)]);
       throw new HubError('turn_failed', "The bot's Rasa process did not answer.", { cause: error });
     }
+  }
+
+  private async request(method: 'GET' | 'POST', path: string, body?: unknown): Promise<{ status: number; json: unknown }> {
+    const response = await this.http.request({
+      method,
+      path,
+      headers: { 'x-switchboard-secret': this.secret, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.body.text();
+    return { status: response.statusCode, json: text.startsWith('{') || text.startsWith('[') ? (JSON.parse(text) as unknown) : null };
   }
 }
 
 /** Waits until the bot is ready. Rejects with `wake_failed` when its process ends or the time is over. */
 async function untilReady(bot: RasaBot, child: Child, timeoutMs: number): Promise<void> {
   const until = Date.now() + timeoutMs;
-  let gone: Exit | null = null;
-  void child.exited.then((exit) => {
-    gone = exit;
-  });
-  while (Date.now() < until) {
-    if (gone) break;
+  const process: { gone: boolean } = { gone: false };
+  void child.exited.then(() => (process.gone = true));
+  while (Date.now() < until && !process.gone) {
     if (await bot.ready()) return;
     await wait(50);
   }
-  const why = gone
+  const why = process.gone
     ? 'its Rasa process ended while it started'
     : `its Rasa process was not ready after ${Math.round(timeoutMs / 1000)} s`;
   const last = child

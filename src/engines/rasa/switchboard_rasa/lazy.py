@@ -12,7 +12,7 @@ import importlib.machinery
 import importlib.util
 import sys
 from types import ModuleType
-from typing import Any, Iterable, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Optional, Sequence, Tuple
 
 HEAVY: Tuple[str, ...] = (
     "rasa.utils.train_utils", "rasa.utils.plotting", "rasa.core.test", "rasa.nlu.test",
@@ -25,8 +25,8 @@ HEAVY: Tuple[str, ...] = (
     "rasa.core.training.interactive", "rasa.core.channels.console", "boto3", "botocore", "pymongo", "aio_pika", "sanic_jwt",
     "questionary", "prompt_toolkit", "matplotlib", "sklearn", "randomname", "networkx",
 )
-LIGHT_PACKAGES: Tuple[str, ...] = ("rasa.core.channels",)
-"""Packages whose `__init__` is heavy but whose submodules are wanted."""
+LIGHT_PACKAGES: Dict[str, str] = {"rasa.core.channels": "channel"}
+"""Packages whose `__init__` is heavy but whose submodules are wanted, and the submodule that most of their names come from."""
 
 LIGHT_COMPONENTS: Tuple[str, ...] = (
     "switchboard_rasa.components.", "rasa.graph_components.", "rasa.core.policies.rule_policy.", "rasa.core.policies.memoization.",
@@ -53,6 +53,7 @@ class Deferred:
 
     def __init__(self, module: str, name: str) -> None:
         self._deferred = (module, name)
+        self.__name__ = name  # Rasa's validators compare component names; that's no reason to load one
 
     def _resolve(self) -> Any:
         module, name = self._deferred
@@ -113,10 +114,15 @@ class _LateLoader(importlib.abc.Loader):
             if name.startswith("__") and name.endswith("__"):
                 raise AttributeError(name)
             if self._package:
-                return getattr(_load(module), name)
+                return _from_package(module, name)
             return Deferred(module.__name__, name)
 
         module.__dict__["__getattr__"] = late
+
+
+def _from_package(package: ModuleType, name: str) -> Any:
+    usual = importlib.import_module(f"{package.__name__}.{LIGHT_PACKAGES[package.__name__]}")
+    return getattr(usual, name) if hasattr(usual, name) else getattr(_load(package), name)
 
 
 def _is_heavy(fullname: str) -> bool:

@@ -1,0 +1,123 @@
+/** The parts of `npm test`. Each answers { passed, failed, skipped } and never rejects for a test that fails. */
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { npm, run, say } from './run.mjs';
+
+const quickMs = 5 * 60_000;
+const fullMs = 25 * 60_000;
+const pythonMs = 10 * 60_000;
+/** Nobody is asked anything: a test run has no terminal. */
+const stdio = ['ignore', 'inherit', 'inherit'];
+
+/** Linter and formatter, one check. */
+export async function lint(root) {
+  const { code } = await run(npm('run', '--silent', 'lint'), { cwd: root, stdio });
+  return code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+}
+
+/** The tests of our Python package, with the interpreter that runs it. */
+export async function pytest(root, python) {
+  const folder = mkdtempSync(join(tmpdir(), 'switchboard-pytest-'));
+  const report = join(folder, 'report.xml');
+  try {
+    const env = { ...process.env, PYTHONPATH: join(root, 'src', 'engines', 'rasa'), PYTHONDONTWRITEBYTECODE: '1' };
+    const words = [python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', `--junitxml=${report}`, 'test/python'];
+    const { code } = await run(words, { cwd: root, env, stdio, group: true, timeoutMs: pythonMs });
+    return verdict('pytest', code, junitCounts(textOf(report) ?? ''));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Sums the suites of a JUnit report. */
+export function junitCounts(xml) {
+  const sum = (name) =>
+    [...xml.matchAll(new RegExp(`<testsuite [^>]*\\b${name}="(\\d+)"`, 'g'))].reduce(
+      (all, [, n]) => all + Number(n),
+      0,
+    );
+  const failed = sum('failures') + sum('errors');
+  const skipped = sum('skipped');
+  return { passed: sum('tests') - failed - skipped, failed, skipped };
+}
+
+/**
+ * The TypeScript tests in one process. `quick` leaves out the end-to-end ones; `args` are mocha's, a test file among them (as source or
+ * compiled) replaces the whole list. `env` is added to the environment.
+ */
+export async function mocha(root, { quick, args, env }) {
+  const folder = mkdtempSync(join(tmpdir(), 'switchboard-mocha-'));
+  const note = join(folder, 'note.json');
+  try {
+    const words = [
+      process.execPath,
+      '--enable-source-maps',
+      'node_modules/mocha/bin/mocha.js',
+      ...mochaArgs(root, quick, args),
+    ];
+    const options = {
+      cwd: root,
+      env: { ...process.env, ...env, SWITCHBOARD_TEST_NOTE: note },
+      stdio,
+      group: true,
+      timeoutMs: quick ? quickMs : fullMs,
+    };
+    const watch = watching(note);
+    const { code } = await run(words, { ...options, started: watch.begin }).finally(watch.stop);
+    const { passed = 0, failed = 0, skipped = 0, ended = false, now = 'loading the test files' } = noteIn(note);
+    if (!ended) say(`Mocha ended early (exit code ${code}) at: ${now}`);
+    return verdict('mocha', ended ? code : code || 1, { passed, failed, skipped });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function mochaArgs(root, quick, args) {
+  const isFile = (word) => /\.test\.[jt]s$/.test(word);
+  const named = args.filter(isFile).map((word) => word.replace(/^(?:\.\/)?(?!dist\/)/, 'dist/').replace(/ts$/, 'js'));
+  const strict = process.env.CI ? ['--forbid-only', '--forbid-pending'] : [];
+  const files = named.length > 0 ? named : testFiles(root, quick);
+  return ['--reporter', './scripts/lib/reporter.mjs', ...strict, ...args.filter((word) => !isFile(word)), ...files];
+}
+
+function testFiles(root, quick) {
+  const names = readdirSync(join(root, 'dist', 'test'), { recursive: true }).map((name) => name.replaceAll('\\', '/'));
+  return names
+    .filter((name) => name.endsWith('.test.js') && !(quick && name.startsWith('e2e/')))
+    .map((name) => `dist/test/${name}`)
+    .sort();
+}
+
+/** Ends mocha when what runs now has had its time; the reporter says in its note what that is. */
+function watching(note) {
+  let timer;
+  const look = (kill) => {
+    const { until = Infinity, now } = noteIn(note);
+    if (Date.now() < until) return;
+    say(`Ended by force, it hangs: ${now}`);
+    kill('SIGKILL');
+  };
+  return { begin: (_child, kill) => (timer = setInterval(() => look(kill), 2000)), stop: () => clearInterval(timer) };
+}
+
+function noteIn(path) {
+  return JSON.parse(textOf(path) ?? '{}');
+}
+
+/** No test at all, and an exit code that the counts do not explain, are failures. */
+function verdict(name, code, counts) {
+  const { passed, failed, skipped } = counts;
+  if (passed + failed + skipped === 0) say(`${name} found no tests (exit code ${code}): that counts as a failure.`);
+  else if (code === 0 || failed > 0) return counts;
+  else say(`${name} ended with exit code ${code}: that counts as a failure.`);
+  return { ...counts, failed: failed + 1 };
+}
+
+function textOf(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
+}

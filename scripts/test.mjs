@@ -1,0 +1,73 @@
+#!/usr/bin/env node
+/**
+ * `npm test`: provides what the tests need, then runs linter, pytest and mocha. `--quick` leaves out linter, pytest and the end-to-end
+ * tests; other words go to mocha, which then runs alone. The last line of its output is `N passed, N failed, N skipped`; the exit code is
+ * 0 when nothing failed. A part that is missing is a failure.
+ */
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { prepare } from './lib/prepare.mjs';
+import { say, step } from './lib/run.mjs';
+import { lint, mocha, pytest } from './lib/suites.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Imports what the build made of a source file. */
+function built(path) {
+  return import(new URL(`../dist/${path}`, import.meta.url).href);
+}
+
+/** Answers the environment that tells the tests where Rasa's Python and Chromium are. */
+async function provide(quick, signal) {
+  const { defaultCacheDir, provisionRasa } = await built('src/engines/rasa/provision.js');
+  const { findChromium } = await built('test/support/chromium.js');
+  const progress = (words, percent) => say(percent === undefined ? words : `${String(percent).padStart(3)} % ${words}`);
+  const { env } = process;
+  const { python } = await provisionRasa({
+    cacheDir: defaultCacheDir(env),
+    rasaPython: env.RASA_PYTHON ?? null,
+    env,
+    progress,
+    signal,
+  });
+  const chromium = await findChromium({ env, say, install: !quick });
+  return { SWITCHBOARD_TEST_PYTHON: python, ...(chromium && { SWITCHBOARD_TEST_CHROMIUM: chromium }) };
+}
+
+/** Prepares everything and answers the suites, to be run one after the other: side by side they are no faster on two cores. */
+async function suitesFor(quick, args, signal) {
+  await prepare(root);
+  const ticks = { ticks: false };
+  const env = await step('Providing Rasa and Chromium', () => provide(quick, signal), ticks);
+  const typescript = () => step('mocha', () => mocha(root, { quick, args, env }), ticks);
+  if (quick || args.length > 0) return [typescript];
+  return [
+    () => step('lint', () => lint(root)),
+    () => step('pytest', () => pytest(root, env.SWITCHBOARD_TEST_PYTHON), ticks),
+    typescript,
+  ];
+}
+
+/** Adds up what the parts answer. What keeps one from running is one failure, in words, and ends the run. */
+async function main(words) {
+  const tally = { passed: 0, failed: 0, skipped: 0 };
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => stop.abort(new Error(`Stopped by ${signal}.`)));
+  const args = words.filter((word) => word !== '--quick');
+  try {
+    for (const part of await suitesFor(words.includes('--quick'), args, stop.signal)) {
+      const counts = await part();
+      for (const key of Object.keys(tally)) tally[key] += counts[key];
+      stop.signal.throwIfAborted();
+    }
+  } catch (error) {
+    say(error.stack && error.name === 'TypeError' ? error.stack : error.message);
+    tally.failed += 1;
+  }
+  return tally;
+}
+
+const { passed, failed, skipped } = await main(process.argv.slice(2));
+say(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+process.exitCode = failed === 0 ? 0 : 1;

@@ -1,0 +1,112 @@
+"""Trains one project in a process of its own and tells about it in JSON lines on stdout. All else goes to stderr."""
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any, Dict, List, TextIO
+
+from switchboard_rasa import lazy, words
+
+_LIGHT_NAMES = (
+    "RulePolicy", "MemoizationPolicy", "AugmentedMemoizationPolicy", "WhitespaceTokenizer", "JiebaTokenizer", "FallbackClassifier",
+    "KeywordIntentClassifier", "RegexEntityExtractor", "EntitySynonymMapper",
+)
+
+
+class TrainingRefused(Exception):
+    """Rasa found nothing to train, and said so without an exception."""
+
+
+def run(spec: Dict[str, Any]) -> int:
+    """Trains `spec["project"]` into `spec["out"]/model.tar.gz`. 0 after a `done` line, 1 after an `error` line."""
+    began = time.time()
+    lines = _own_stdout()
+    try:
+        _settle(spec)
+        model = train(spec, lambda percent, stage: _say(lines, {"percent": percent, "stage": stage}))
+    except TrainingRefused:
+        return _fail(lines, words.no_data())
+    except BaseException as error:
+        logging.getLogger(__name__).error("training failed", exc_info=True)
+        return _fail(lines, words.tell(error))
+    _say(lines, {"percent": 100, "stage": "done"})
+    _say(lines, {"done": {"model": model, "seconds": round(time.time() - began, 2)}})
+    return 0
+
+
+def train(spec: Dict[str, Any], report: Any) -> str:
+    """Runs Rasa's training and answers the archive's path. Raises what Rasa raises, TrainingRefused for a project without data."""
+    report(1, "starting")
+    project = Path(spec["project"])
+    light = _is_light(project / "config.yml")
+    if light:
+        lazy.install()
+    import rasa.shared.utils.io
+    from rasa.model_training import train as rasa_train
+
+    from switchboard_rasa import exact
+    from switchboard_rasa.progress import Progress, watch
+
+    rasa.shared.utils.io.is_logging_disabled = lambda: True  # which is how Rasa's progress bars are turned off
+    rasa.shared.utils.io.wrap_with_color = lambda *parts, color: " ".join(str(part) for part in parts)
+    exact.install()
+    report(10, "reading")
+    watch(Progress(report), light)
+    result = rasa_train(
+        domain=str(project / "domain.yml") if (project / "domain.yml").exists() else str(project / "domain"),
+        config=str(project / "config.yml"), training_files=[str(project / "data")], output=spec["out"], fixed_model_name="model",
+        force_training=True, nlu_additional_arguments={"num_threads": spec.get("threads")},
+    )
+    if not result.model:
+        raise TrainingRefused
+    return str(Path(result.model).absolute())
+
+
+def _is_light(config: Path) -> bool:
+    """Whether all components the config names do without TensorFlow. A config that can't be read takes the ordinary way."""
+    import ruamel.yaml
+
+    try:
+        found = ruamel.yaml.YAML(typ="safe").load(config.read_text(encoding="utf-8"))
+        named: List[str] = [entry["name"] for part in ("pipeline", "policies") for entry in found[part]]
+    except (OSError, ValueError, KeyError, TypeError, ruamel.yaml.YAMLError):
+        return False
+    return all(name in _LIGHT_NAMES or lazy.is_light([name]) for name in named)
+
+
+def _settle(spec: Dict[str, Any]) -> None:
+    """Settings for this process alone: no cache shared with other bots, plain log lines, the asked number of threads."""
+    os.environ["RASA_CACHE_DIRECTORY"] = os.path.join(os.getcwd(), ".rasa-cache")
+    os.environ["RASA_MAX_CACHE_SIZE"] = "0"
+    if spec.get("threads"):
+        for name in ("TF_INTRA_OP_PARALLELISM_THREADS", "TF_INTER_OP_PARALLELISM_THREADS", "OMP_NUM_THREADS"):
+            os.environ[name] = str(int(spec["threads"]))
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    logging.captureWarnings(True)
+    import structlog
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING), logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+
+
+def _own_stdout() -> TextIO:
+    """The real stdout for our lines; whatever else prints there goes to stderr from now on."""
+    sys.stdout.flush()
+    lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return lines
+
+
+def _say(lines: TextIO, line: Dict[str, Any]) -> None:
+    lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+    lines.flush()
+
+
+def _fail(lines: TextIO, told: words.Told) -> int:
+    _say(lines, {"error": {"code": told.code, "message": told.message, "detail": told.detail}})
+    return 1

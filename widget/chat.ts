@@ -1,0 +1,154 @@
+/** The chat page of one bot, `/bots/{appId}/chat`: joins the view, the conversation and the line to the hub. */
+import type { BotUttered, HistoryItem, Progress, UserEcho } from '../connectors/web/protocol.js';
+import { createConversation } from './conversation.js';
+import { openMemory, type Memory, type Outgoing } from './memory.js';
+import { openSession, type Delivery, type Line, type Session } from './session.js';
+import { statusOf } from './status.js';
+import { wordsFor, type Words } from './text.js';
+import { createView, type View } from './view.js';
+
+interface BotMeta {
+  appId: string;
+  name: string;
+  language: string;
+}
+
+/** What the hub wrote into the page. Throws when it wrote nothing readable. */
+function botOf(page: Document): BotMeta {
+  const content = page.querySelector('meta[name="switchboard-bot"]')?.getAttribute('content') ?? '';
+  const { appId, name, language } = JSON.parse(content) as Partial<BotMeta>;
+  if (!appId) throw new Error('The page does not say which bot it is for.');
+  return { appId, name: name || appId, language: language ?? 'en' };
+}
+
+/** How long the dots stay when no answer and no other word comes. */
+const typingMs = 120_000;
+
+class Chat {
+  private readonly conversation = createConversation();
+  private readonly memory: Memory;
+  private readonly view: View;
+  private readonly session: Session;
+  private readonly words: Words;
+  private line: Line = 'connecting';
+  private progress: Progress | null = null;
+  private typingTimer: ReturnType<typeof setTimeout> | undefined;
+  private pressed = 0;
+
+  constructor(bot: BotMeta, query: URLSearchParams) {
+    const embedded = query.has('embed') && parent !== window;
+    this.words = wordsFor([query.get('lang'), ...navigator.languages, bot.language]);
+    document.documentElement.lang = this.words.lang;
+    document.documentElement.classList.toggle('embedded', embedded);
+    document.title = this.words.chatWith(bot.name);
+    this.memory = openMemory(location.origin, bot.appId);
+    this.view = createView({
+      words: this.words,
+      botName: bot.name,
+      embedded,
+      say: (text) => this.say({ text, shown: text, payload: false }),
+      press: ({ title, payload }) => this.press(title, payload),
+      retry: (id) => this.session.retry(id),
+      close: () => this.tellParent('close'),
+    });
+    for (const message of this.memory.outbox) this.show(message);
+    this.session = this.connect(bot.appId);
+    if (embedded) this.listenToParent();
+    // Where focus does not bring up a keyboard over half the screen.
+    else if (matchMedia('(hover: hover)').matches) this.view.focus();
+  }
+
+  private connect(appId: string): Session {
+    const { conversation, memory } = this;
+    const draws =
+      <T extends unknown[]>(change: (...told: T) => void) =>
+      (...told: T): void => {
+        change(...told);
+        this.draw();
+      };
+    return openSession({
+      hub: location.origin,
+      appId,
+      memory,
+      complete: () => conversation.complete(),
+      on: {
+        line: draws((line: Line) => this.drawStatus((this.line = line))),
+        progress: (progress) => this.drawStatus(this.line, (this.progress = progress)),
+        history: (items) => this.remember(items),
+        bot: (message) => this.hear(message),
+        echo: draws((item: UserEcho) => conversation.put({ ...item, state: 'sent' })),
+        typing: (typing) => this.typing(typing),
+        delivery: draws((id: string, state: Delivery) => conversation.mark(id, state)),
+      },
+    });
+  }
+
+  private drawStatus(line = this.line, progress = this.progress): void {
+    this.view.status(statusOf(line, progress, this.words), progress?.engineInUse ?? null);
+  }
+
+  private remember(items: HistoryItem[]): void {
+    this.conversation.merge(items);
+    this.draw();
+    this.view.settled();
+    const last = items.at(-1);
+    if (last?.from === 'user' && last.waiting) this.typing(true);
+  }
+
+  private draw(): void {
+    this.view.messages(this.conversation.items);
+  }
+
+  private show(message: Outgoing): void {
+    const { id, shown, time } = message;
+    this.conversation.put({ from: 'user', id, text: shown, time, state: 'pending', waiting: true });
+    this.draw();
+  }
+
+  private say(what: Pick<Outgoing, 'text' | 'shown' | 'payload'>): void {
+    const message = { ...what, id: newId(), time: new Date().toISOString() };
+    this.show(message);
+    this.session.say(message);
+  }
+
+  private press(title: string, payload: string): void {
+    // A double click is one press.
+    if (Date.now() - this.pressed < 500) return;
+    this.pressed = Date.now();
+    this.say({ text: payload, shown: title, payload: true });
+  }
+
+  private hear(message: BotUttered): void {
+    this.typing(false);
+    this.conversation.put({ from: 'bot', id: message.message_id ?? newId(), message, time: new Date().toISOString() });
+    this.draw();
+    this.tellParent('reply');
+  }
+
+  private typing(typing: boolean): void {
+    clearTimeout(this.typingTimer);
+    this.view.typing(typing);
+    if (typing) this.typingTimer = setTimeout(() => this.view.typing(false), typingMs);
+  }
+
+  private tellParent(what: 'close' | 'reply'): void {
+    if (parent !== window) parent.postMessage({ switchboard: what }, '*');
+  }
+
+  private listenToParent(): void {
+    addEventListener('keydown', (event) => {
+      if (event.key === 'Escape') this.tellParent('close');
+    });
+    addEventListener('message', (event: MessageEvent<unknown>) => {
+      const told = event.data as { switchboard?: unknown } | null;
+      if (event.source === parent && told?.switchboard === 'focus') this.view.focus();
+    });
+  }
+}
+
+/** 128 random bits. `crypto.randomUUID` is missing on pages that came by plain http. */
+function newId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+new Chat(botOf(document), new URLSearchParams(location.search));
