@@ -1,14 +1,27 @@
 /** The composition root: builds every part from the config, in order, and is the only place where folders meet. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createConnectors } from '../connectors/index.js';
 import type { Config } from './config.js';
-import type { Bot, BotProgress, Connector, Engine, Engines, Hub, Model, ModelShelf, Store, Training, TrainingQueue } from './contracts.js';
+import type {
+  Bot,
+  BotProgress,
+  Connector,
+  Engine,
+  Engines,
+  Hub,
+  Model,
+  ModelShelf,
+  Store,
+  Training,
+  TrainingQueue,
+} from './contracts.js';
 import { createLiteEngine } from './engines/lite.js';
 import { openPool } from './engines/pool.js';
+import { unpackedEncoder } from './engines/rasa/encoder.js';
 import { openTrackerChannel } from './engines/rasa/channel.js';
 import { createRasaEngine } from './engines/rasa/rasa.js';
 import { createRemoteEngine } from './engines/remote.js';
@@ -28,6 +41,7 @@ import { createLifecycle, type Lifecycle } from './lifecycle.js';
 import type { Log, Logs } from './log.js';
 import { freeDisk, readMachine } from './machine.js';
 import { createMetrics, type Metrics } from './metrics.js';
+import { openScratch } from './scratch.js';
 import { openStore } from './stores/index.js';
 import { openModelShelf } from './training/models.js';
 import { createEmbeddedQueue } from './training/queue-embedded.js';
@@ -67,6 +81,8 @@ interface Parts {
   shelf: ModelShelf;
   templates: Template[];
   runtimeDir: string;
+  /** The whole environment of Rasa children, but for what their engine adds. */
+  childEnv: Readonly<Record<string, string>>;
 }
 
 /** Starts a hub. Rejects, with everything stopped again, when a part cannot start. */
@@ -98,7 +114,12 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   const publicUrl = (): string => config.publicUrl ?? url;
   const server = createServer({ requestTimeout: 15 * 60_000, headersTimeout: 10_000 });
   const routes = buildRoutes(parts, { engines, training, queue, hub, connections, metrics, publicUrl });
-  const http = createHttpApp({ ...routes, auth: createAuth(adminToken), log: parts.log, onResponse: (facts) => metrics.response(facts) });
+  const http = createHttpApp({
+    ...routes,
+    auth: createAuth(adminToken),
+    log: parts.log,
+    onResponse: (facts) => metrics.response(facts),
+  });
   // Koa's handler is async and catches all errors itself; the server wants one that answers nothing.
   const handle = http.callback();
   server.on('request', (request, response) => void handle(request, response));
@@ -124,9 +145,24 @@ async function openFoundations(options: AppOptions, life: Lifecycle): Promise<Pa
   const store = await openStore(config.databaseUrl);
   life.onStop('store', () => store.close());
   const shelf = await openModelShelf(join(config.dataDir, 'models'));
-  const runtimeDir = await mkdtemp(join(tmpdir(), 'sb-'));
+  const runtimeDir = await openScratch(tmpdir());
   life.onStop('runtime folder', () => rm(runtimeDir, { recursive: true, force: true }));
-  return { options, log: logs.log, life, store, shelf, templates: await loadTemplates(templatesDir), runtimeDir };
+  const { childEnv: env, cacheDir } = config;
+  const encoder =
+    'python' in options.rasa
+      ? await unpackedEncoder({ python: options.rasa.python, packageDir, folder: join(cacheDir, 'encoder'), env })
+      : {};
+  const childEnv = { ...env, ...encoder };
+  return {
+    options,
+    log: logs.log,
+    life,
+    store,
+    shelf,
+    templates: await loadTemplates(templatesDir),
+    runtimeDir,
+    childEnv,
+  };
 }
 
 async function openEngines(parts: Parts): Promise<Engines> {
@@ -140,7 +176,11 @@ async function openEngines(parts: Parts): Promise<Engines> {
   const pool = openPool({
     bot: (appId) => store.bots.get(appId),
     model: (appId, id) => store.models.get(appId, id),
-    load: async (model) => ({ ...model, archivePath: model.archive && (await shelf.fetch(model.archive)), contentPath: await shelf.fetch(model.content) }),
+    load: async (model) => ({
+      ...model,
+      archivePath: model.archive && (await shelf.fetch(model.archive)),
+      contentPath: await shelf.fetch(model.content),
+    }),
     engineFor: (bot: Bot, model: Model | null) => {
       if (bot.engine === 'remote') return remote;
       return rasa && model?.archive ? rasa : lite;
@@ -152,22 +192,43 @@ async function openEngines(parts: Parts): Promise<Engines> {
   return pool;
 }
 
-async function openRasa({ options, store, runtimeDir, life, log }: Parts): Promise<Engine | null> {
+async function openRasa({ options, store, runtimeDir, childEnv: env, life, log }: Parts): Promise<Engine | null> {
   if (!('python' in options.rasa)) return null;
   const channel = await openTrackerChannel({ socket: join(runtimeDir, 'hub.sock'), trackers: store.trackers, log });
   life.onStop('tracker channel', () => channel.close());
-  const { childEnv: env } = options.config;
-  return createRasaEngine({ python: options.rasa.python, packageDir, runtimeDir, env, channel, hide: (secret) => options.logs.hide(secret) });
+  return createRasaEngine({
+    python: options.rasa.python,
+    packageDir,
+    runtimeDir,
+    env,
+    channel,
+    hide: (secret) => options.logs.hide(secret),
+  });
 }
 
 function openTraining(parts: Parts, engines: Engines): { queue: TrainingQueue; training: Training } {
-  const { options, store, shelf, life, log, templates, runtimeDir } = parts;
+  const { options, store, shelf, life, log, templates, runtimeDir, childEnv: env } = parts;
   const { config, rasa } = options;
   const queue = createEmbeddedQueue({ jobs: store.jobs, log });
   life.onStop('training queue', () => queue.close());
-  const trainer = 'python' in rasa ? createRasaTrainer({ python: rasa.python, packageDir, workDir: runtimeDir, env: config.childEnv, templates }) : null;
+  const trainer =
+    'python' in rasa
+      ? createRasaTrainer({ python: rasa.python, packageDir, workDir: runtimeDir, env, templates })
+      : null;
   const free = (): Promise<number> => freeDisk(config.dataDir);
-  return { queue, training: createTraining({ store, shelf, queue, engines, trainer, freeDisk: free, minFreeDisk: config.minFreeDisk, log }) };
+  return {
+    queue,
+    training: createTraining({
+      store,
+      shelf,
+      queue,
+      engines,
+      trainer,
+      freeDisk: free,
+      minFreeDisk: config.minFreeDisk,
+      log,
+    }),
+  };
 }
 
 interface PathParts {
@@ -208,13 +269,23 @@ function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey 
 }
 
 /** What a waiting person is told about the bot. */
-async function progressOf(parts: Parts, { engines, training }: { engines: Engines; training: Training }, appId: string): Promise<BotProgress> {
+async function progressOf(
+  parts: Parts,
+  { engines, training }: { engines: Engines; training: Training },
+  appId: string,
+): Promise<BotProgress> {
   const [bot, job] = await Promise.all([parts.store.bots.get(appId), training.current(appId)]);
   const { state, engineInUse, reason } = engines.status(appId);
   const untrained = bot?.activeModel === null && bot.engine !== 'remote';
   const problem = reason ?? (untrained && !job ? 'no_model' : null);
   const shown = job && untrained ? { percent: job.percent, stage: job.stage, eta: job.eta } : null;
-  return { ready: state === 'awake' || (!untrained && problem === null && bot !== null), state, training: shown, engineInUse, problem };
+  return {
+    ready: state === 'awake' || (!untrained && problem === null && bot !== null),
+    state,
+    training: shown,
+    engineInUse,
+    problem,
+  };
 }
 
 interface RouteParts {
@@ -233,7 +304,10 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
   const operations = {
     store,
     machine: () => readMachine(options.config.dataDir),
-    engine: () => ('python' in options.rasa ? { engine: 'rasa' as const, reason: null } : { engine: 'lite' as const, reason: options.rasa.reason }),
+    engine: () =>
+      'python' in options.rasa
+        ? { engine: 'rasa' as const, reason: null }
+        : { engine: 'lite' as const, reason: options.rasa.reason },
     metrics: () => metrics.text(),
   };
   const bots = botRoutes({
@@ -251,7 +325,13 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
       await engines.park(appId);
     },
   });
-  const api = [...bots, ...faqRoutes({ store }), ...trainingRoutes({ store, training, queue, shelf }), ...talkRoutes({ store, hub }), ...machineRoutes(operations)];
+  const api = [
+    ...bots,
+    ...faqRoutes({ store }),
+    ...trainingRoutes({ store, training, queue, shelf }),
+    ...talkRoutes({ store, hub }),
+    ...machineRoutes(operations),
+  ];
   const health = healthRoutes(operations);
   const pages = pageRoutes({ store, widgetDir, openApi: () => document });
   const document = openApiOf([...api.map((row) => ({ ...row, path: `/api/v1${row.path}` })), ...health, ...pages]);
@@ -294,7 +374,11 @@ function listen(server: Server, { host, port }: Config): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const taken = error.code === 'EADDRINUSE';
-      reject(taken ? new Error(`PORT=${port} is in use. Stop the other program, or start with another: PORT=5006 npm start`) : error);
+      reject(
+        taken
+          ? new Error(`PORT=${port} is in use. Stop the other program, or start with another: PORT=5006 npm start`)
+          : error,
+      );
     });
     server.listen(port, host, () => {
       const address = server.address();

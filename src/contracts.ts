@@ -87,7 +87,7 @@ export interface TrainingJob {
   eta: number | null;
   error: JobError | null;
   modelId: string | null;
-  /** Times a trainer took it: a job that was running when the hub died is taken again, at most twice. */
+  /** Times a trainer took it: a job that was running when the hub died is taken once more. */
   attempts: number;
   readonly createdAt: string;
   startedAt: string | null;
@@ -410,7 +410,7 @@ export interface ModelStore {
   references(digest: string): Promise<boolean>;
 }
 export interface ConversationStore {
-  /** Stores a message under (appId, channel, eventId); durable when it resolves. `duplicate`: it was there, and is answered as stored. */
+  /** Stores a message under (appId, channel, eventId); durable when it resolves. Conversation ids are unique within a bot: connectors begin theirs with their name. `duplicate`: it was there, and is answered as stored. */
   receive(message: IncomingMessage): Promise<{ message: StoredMessage; duplicate: boolean }>;
   /** Records what became of a message. */
   settle(

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { projectOf } from '../src/training/project.js';
@@ -54,11 +54,13 @@ describe('The templates', () => {
       await writeFile(join(dir, name, 'template.yml'), text);
     }
     await mkdir(join(dir, 'empty'));
+    await cp(join(shipped, 'faq'), join(dir, 'elsewhere'), { recursive: true });
     await assert.rejects(loadTemplates(dir), (error: Error) => {
       for (const words of [
         /one.template\.yml: title\.zh:/,
         /two.template\.yml: /,
         /three.template\.yml: language:/,
+        /elsewhere.template\.yml: name: must be the name of its folder/,
         /empty.template\.yml: cannot be read/,
       ]) {
         assert.match(error.message, words);

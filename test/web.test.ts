@@ -9,10 +9,7 @@ describe('the web channel', () => {
   const { newHub, newClient, byNamespace, byPath } = webFixture();
 
   describe('reaches a bot', () => {
-    for (const [way, connect] of [
-      ['namespace', byNamespace],
-      ['path', byPath],
-    ] as const) {
+    for (const [way, connect] of Object.entries({ namespace: byNamespace, path: byPath })) {
       for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']]) {
         it(`by ${way} over ${transports.join(' then ')}`, async () => {
           const hub = await newHub();

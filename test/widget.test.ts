@@ -1,8 +1,10 @@
 import { strict as assert } from 'node:assert';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import type { HistoryItem } from '../connectors/web/protocol.js';
 import type { BotMessage, BotProgress } from '../src/contracts.js';
-import { chatFixture, input, messages, pixel, say, shows, tell, until } from './support/chat.js';
+import type { BotItem, Conversation, UserItem } from '../widget/conversation.js';
+import { chatFixture, loaded, input, messages, pixel, say, shows, tell, until } from './support/chat.js';
 import { awake } from './support/web.js';
 
 describe('the chat page', function () {
@@ -141,6 +143,22 @@ describe('the chat page', function () {
     assert.equal(await page.locator('[data-state=pending]').count(), 0);
   });
 
+  it('does not count a dropped connection as a refusal', async () => {
+    let lost = 0;
+    const { hub, page } = await newChat({
+      refuse: async () => {
+        if (lost >= 6) return false;
+        lost += 1;
+        hub.cut();
+        await sleep(50);
+        return true;
+      },
+    });
+    await tell(page, 'hello');
+    await until('stored at last', () => hub.stored.length === 1, 20_000);
+    await shows(page, ['hello', 'You said hello']);
+  });
+
   it('offers to try again what could not be sent', async () => {
     let refuse = true;
     const { hub, page } = await newChat({ refuse: () => refuse });
@@ -181,5 +199,47 @@ describe('the chat page', function () {
     await page.locator('.typing').waitFor();
     await shows(page, ['think', 'done']);
     assert.equal(await page.locator('.typing').isVisible(), false);
+  });
+});
+
+describe('the conversation of a chat page', () => {
+  const time = '2026-01-01T00:00:00.000Z';
+  const user = (id: string, state: UserItem['state'] = 'sent', waiting = false): UserItem => {
+    return { from: 'user', id, text: id, time, state, waiting };
+  };
+  const bot = (event: string): BotItem => ({ from: 'bot', id: `${event}:0:x`, message: { text: event }, time });
+  const past = (...events: string[]): HistoryItem[] =>
+    events.flatMap((id): HistoryItem[] => [{ from: 'user', id, text: id, time, waiting: false }, bot(id)]);
+  let conversation: Conversation;
+  beforeEach(async () => {
+    conversation = (await loaded<{ createConversation(): Conversation }>('conversation.ts')).createConversation();
+  });
+  const ids = (): string[] =>
+    conversation.items.map((item) => (item.from === 'bot' ? `re ${item.id[0] ?? ''}` : item.id));
+
+  it('takes in what the hub knows once, in the hub’s order, and keeps what only the page knows', () => {
+    for (const item of [user('a'), bot('a'), user('f', 'failed'), user('b', 'sent', true), user('p', 'pending')])
+      conversation.put(item);
+    conversation.merge(past('b', 'c'));
+    conversation.merge(past('b', 'c'));
+    assert.deepEqual(ids(), ['a', 're a', 'f', 'b', 're b', 'c', 're c', 'p']);
+  });
+
+  it('shows a reply once that comes again, and an echo before the answer that overtook it', () => {
+    for (const item of [user('a'), bot('a'), bot('a'), bot('b'), user('b')]) conversation.put(item);
+    assert.deepEqual(ids(), ['a', 're a', 'b', 're b']);
+  });
+
+  it('asks again from the last message before the first one that has no answer', () => {
+    assert.equal(conversation.complete(), undefined);
+    for (const item of [user('a', 'sent', true), user('b', 'sent', true), user('c', 'sent', true)])
+      conversation.put(item);
+    assert.equal(conversation.complete(), undefined);
+    conversation.put(bot('a'));
+    assert.equal(conversation.complete(), 'a');
+    conversation.put(bot('c'));
+    assert.equal(conversation.complete(), 'a', 'the answer to b is still to come');
+    conversation.put(bot('b'));
+    assert.equal(conversation.complete(), 'c');
   });
 });

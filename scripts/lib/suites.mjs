@@ -22,7 +22,18 @@ export async function pytest(root, python) {
   const report = join(folder, 'report.xml');
   try {
     const env = { ...process.env, PYTHONPATH: join(root, 'src', 'engines', 'rasa'), PYTHONDONTWRITEBYTECODE: '1' };
-    const words = [python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', `--junitxml=${report}`, 'test/python'];
+    const words = [
+      python,
+      '-m',
+      'pytest',
+      '-v',
+      '-p',
+      'no:cacheprovider',
+      '-o',
+      'faulthandler_timeout=240',
+      `--junitxml=${report}`,
+      'test/python',
+    ];
     const { code } = await run(words, { cwd: root, env, stdio, group: true, timeoutMs: pythonMs });
     return verdict('pytest', code, junitCounts(textOf(report) ?? ''));
   } finally {
@@ -108,7 +119,9 @@ function noteIn(path) {
 /** No test at all, and an exit code that the counts do not explain, are failures. */
 function verdict(name, code, counts) {
   const { passed, failed, skipped } = counts;
-  if (passed + failed + skipped === 0) say(`${name} found no tests (exit code ${code}): that counts as a failure.`);
+  if (code === 124) say(`${name} took too long and was ended: that counts as a failure.`);
+  else if (passed + failed + skipped === 0)
+    say(`${name} found no tests (exit code ${code}): that counts as a failure.`);
   else if (code === 0 || failed > 0) return counts;
   else say(`${name} ended with exit code ${code}: that counts as a failure.`);
   return { ...counts, failed: failed + 1 };

@@ -65,7 +65,10 @@ class MessagePath implements Hub {
   }
 
   async parse(appId: string, text: string): Promise<{ parse: Parse; engine: RunningEngine['engine'] }> {
-    return this.options.engines.use(appId, async (running) => ({ parse: await running.parse(text), engine: running.engine }));
+    return this.options.engines.use(appId, async (running) => ({
+      parse: await running.parse(text),
+      engine: running.engine,
+    }));
   }
 
   /** Takes up what an earlier run of the hub stored and did not finish, oldest first. */
@@ -85,7 +88,8 @@ class MessagePath implements Hub {
 
   private async accept(incoming: IncomingMessage): Promise<{ message: StoredMessage; duplicate: boolean }> {
     if (this.stopped) throw new HubError('stopping', 'The hub is shutting down; send the message again in a moment.');
-    if (!(await this.options.store.bots.get(incoming.appId))) throw new HubError('not_found', `There is no bot ${incoming.appId}.`);
+    if (!(await this.options.store.bots.get(incoming.appId)))
+      throw new HubError('not_found', `There is no bot ${incoming.appId}.`);
     this.mailbox.check(keyOf(incoming));
     return this.options.store.conversations.receive(incoming);
   }
@@ -96,7 +100,9 @@ class MessagePath implements Hub {
 
   /** Runs the turn in its conversation's mailbox. Never rejects: what went wrong is in the message. */
   private start(message: StoredMessage, recovered = false): Promise<StoredMessage> {
-    const turn = this.post(message, () => this.answer(message, recovered)).catch((error: unknown) => this.giveUp(message, error));
+    const turn = this.post(message, () => this.answer(message, recovered)).catch((error: unknown) =>
+      this.giveUp(message, error),
+    );
     this.turns.set(message.id, turn);
     void turn.finally(() => this.turns.delete(message.id));
     return turn;
@@ -109,7 +115,14 @@ class MessagePath implements Hub {
     const replies = result.messages.map((reply) => ({ ...reply, metadata: { engine } }));
     const intent = result.parse?.intent.full_retrieval_intent_name ?? result.parse?.intent.name ?? null;
     const confidence = result.parse?.intent.confidence ?? null;
-    return this.settle(message, { state: 'answered', replies, intent, confidence, ms: Date.now() - started, error: null });
+    return this.settle(message, {
+      state: 'answered',
+      replies,
+      intent,
+      confidence,
+      ms: Date.now() - started,
+      error: null,
+    });
   }
 
   /** The bot's answer; tried again when its process broke under it, unless the tracker shows that the turn did happen. */
@@ -124,7 +137,10 @@ class MessagePath implements Hub {
         const failure = hubErrorOf(error);
         if (failure.code === 'no_model' && attempt === 1) await this.learn(message.appId);
         else if (failure.code !== 'turn_failed' || attempt >= maxTries) throw failure;
-        this.options.log.warn({ appId: message.appId, messageId: message.id, attempt, err: failure }, 'a turn is tried again');
+        this.options.log.warn(
+          { appId: message.appId, messageId: message.id, attempt, err: failure },
+          'a turn is tried again',
+        );
       }
     }
   }
@@ -143,7 +159,9 @@ class MessagePath implements Hub {
     if (running.engine !== 'rasa') return null;
     const tracker = await this.options.store.trackers.read(message.appId, message.conversation, false);
     const events = tracker?.events ?? [];
-    const at = events.findLastIndex((event) => event['event'] === 'user' && (event['metadata'] as Json | undefined)?.[eventKey] === message.id);
+    const at = events.findLastIndex(
+      (event) => event['event'] === 'user' && (event['metadata'] as Json | undefined)?.[eventKey] === message.id,
+    );
     if (at < 0) return null;
     const after = events.slice(at + 1);
     const end = after.findIndex((event) => event['event'] === 'user');
@@ -156,14 +174,22 @@ class MessagePath implements Hub {
 
   private async giveUp(message: StoredMessage, thrown: unknown): Promise<StoredMessage> {
     const error = hubErrorOf(thrown);
-    this.options.log.error({ appId: message.appId, messageId: message.id, err: error }, 'a message could not be answered');
+    this.options.log.error(
+      { appId: message.appId, messageId: message.id, err: error },
+      'a message could not be answered',
+    );
     const bot = await this.options.store.bots.get(message.appId).catch(() => null);
     const text = chatSentence(error, bot?.language ?? 'en');
     const replies = [{ recipient_id: message.conversation, text }];
-    return this.settle(message, { state: 'failed', replies, error: `${error.code}: ${error.message}` }).catch((failure: unknown) => {
-      this.options.log.error({ messageId: message.id, err: failure }, 'a failed message could not be recorded; it is taken up at the next start');
-      return { ...message, state: 'failed', replies, error: error.message };
-    });
+    return this.settle(message, { state: 'failed', replies, error: `${error.code}: ${error.message}` }).catch(
+      (failure: unknown) => {
+        this.options.log.error(
+          { messageId: message.id, err: failure },
+          'a failed message could not be recorded; it is taken up at the next start',
+        );
+        return { ...message, state: 'failed', replies, error: error.message };
+      },
+    );
   }
 
   private async settle(message: StoredMessage, change: Partial<StoredMessage>): Promise<StoredMessage> {
@@ -177,19 +203,23 @@ class MessagePath implements Hub {
   /** Sends the replies; a refusal is logged and the message stays undelivered, to be sent again at the next start. */
   private async deliver(message: StoredMessage, replies: BotMessage[]): Promise<boolean> {
     try {
-      const open = await this.options.connections.send(message, replies);
-      // A caller who held the line takes the replies from `ask`; after a restart that caller is gone.
-      const error = open || this.turns.has(message.id) ? {} : { error: 'undelivered: the caller had gone' };
-      await this.options.store.conversations.settle(message.id, { delivered: open || this.turns.has(message.id), ...error });
-      return true;
+      // A caller who held the line takes the replies from `ask`; after a restart that caller is gone, and nobody is left to send to.
+      const delivered = (await this.options.connections.send(message, replies)) || this.turns.has(message.id);
+      const lost = { state: 'failed', error: 'undelivered: the caller had gone' } as const;
+      await this.options.store.conversations.settle(message.id, delivered ? { delivered } : lost);
+      return delivered;
     } catch (error) {
-      this.options.log.error({ appId: message.appId, messageId: message.id, err: error }, 'replies could not be delivered');
+      this.options.log.error(
+        { appId: message.appId, messageId: message.id, err: error },
+        'replies could not be delivered',
+      );
       return false;
     }
   }
 }
 
-const keyOf = (message: Pick<IncomingMessage, 'appId' | 'conversation'>): string => `${message.appId} ${message.conversation}`;
+const keyOf = (message: Pick<IncomingMessage, 'appId' | 'conversation'>): string =>
+  `${message.appId} ${message.conversation}`;
 
 function turnOf(message: StoredMessage): Parameters<RunningEngine['reply']>[0] {
   const { conversation: sender, text, payload, channel } = message;

@@ -9,6 +9,8 @@ import type { YamlMap } from './yaml.js';
 
 /** Training data and domain of some topics, as values: `project.ts` merges and writes them. */
 export interface Skeleton {
+  /** Names before the slash that a response selector answers. */
+  retrieval: Group['base'][];
   nlu: YamlMap[];
   intents: string[];
   responses: Record<string, YamlMap[]>;
@@ -27,8 +29,11 @@ export interface Group {
 export function skeletonOf(group: Group, fewest: number): Skeleton {
   const single = group.topics.filter((topic) => topic.parts.length === 1);
   const retrieved = new Set(single.length >= fewest ? single : []);
-  const skeleton: Skeleton = { nlu: [], intents: [], responses: {}, rules: [] };
-  if (retrieved.size > 0) addIntent(skeleton, group.base, [`utter_${group.base}`]);
+  const skeleton = emptySkeleton();
+  if (retrieved.size > 0) {
+    skeleton.retrieval.push(group.base);
+    addIntent(skeleton, group.base, [`utter_${group.base}`]);
+  }
   for (const topic of group.topics) {
     if (retrieved.has(topic)) addRetrieved(skeleton, `${group.base}/${topic.id}`, topic);
     else addOwnIntent(skeleton, `${group.base}_${topic.id}`, topic);
@@ -38,12 +43,8 @@ export function skeletonOf(group: Group, fewest: number): Skeleton {
 
 /** What the bot says when it does not know, as Rasa's own two ways of not knowing ask for it. */
 export function fallbackSkeleton(sentence: string): Skeleton {
-  const skeleton: Skeleton = {
-    nlu: [],
-    intents: [],
-    responses: { utter_default: [responseOf({ text: sentence })] },
-    rules: [],
-  };
+  const skeleton = emptySkeleton();
+  skeleton.responses['utter_default'] = [responseOf({ text: sentence })];
   addIntent(skeleton, 'nlu_fallback', ['utter_default']);
   return skeleton;
 }
@@ -51,6 +52,7 @@ export function fallbackSkeleton(sentence: string): Skeleton {
 /** All skeletons in one. */
 export function joined(skeletons: readonly Skeleton[]): Skeleton {
   return {
+    retrieval: skeletons.flatMap((one) => one.retrieval),
     nlu: skeletons.flatMap((one) => one.nlu),
     intents: skeletons.flatMap((one) => one.intents),
     responses: Object.assign({}, ...skeletons.map((one) => one.responses)) as Skeleton['responses'],
@@ -58,17 +60,20 @@ export function joined(skeletons: readonly Skeleton[]): Skeleton {
   };
 }
 
-/** The config.yml of a bot that has none of its own. */
+const emptySkeleton = (): Skeleton => ({ retrieval: [], nlu: [], intents: [], responses: {}, rules: [] });
+
+/** The config.yml of a bot that has none of its own; `retrieval` as in its skeleton. */
 export function configOf(
   bot: Pick<Bot, 'appId' | 'language' | 'threshold'>,
   pipeline: Exclude<Pipeline, 'project'>,
+  retrieval: Skeleton['retrieval'],
 ): YamlMap {
   return {
     recipe: 'default.v1',
     language: bot.language,
     assistant_id: bot.appId,
     importers: [{ name: 'switchboard_rasa.importer.ExactImporter' }],
-    pipeline: pipeline === 'semantic' ? semantic(bot.threshold) : classic(bot),
+    pipeline: pipeline === 'semantic' ? semantic(bot.threshold) : classic(bot, retrieval),
     policies: [{ name: 'RulePolicy' }],
   };
 }
@@ -77,7 +82,7 @@ function semantic(threshold: number | null): YamlMap[] {
   return [{ name: 'switchboard_rasa.components.SemanticSelector', ...(threshold === null ? {} : { threshold }) }];
 }
 
-function classic(bot: Pick<Bot, 'language' | 'threshold'>): YamlMap[] {
+function classic(bot: Pick<Bot, 'language' | 'threshold'>, retrieval: Skeleton['retrieval']): YamlMap[] {
   return [
     { name: bot.language.startsWith('zh') ? 'JiebaTokenizer' : 'WhitespaceTokenizer' },
     { name: 'RegexFeaturizer' },
@@ -85,13 +90,13 @@ function classic(bot: Pick<Bot, 'language' | 'threshold'>): YamlMap[] {
     { name: 'CountVectorsFeaturizer' },
     { name: 'CountVectorsFeaturizer', analyzer: 'char_wb', min_ngram: 1, max_ngram: 4 },
     { name: 'DIETClassifier', epochs: 100, constrain_similarities: true },
-    ...(['faq', 'chitchat'] as const).map((base) => ({
+    ...retrieval.map((base) => ({
       name: 'ResponseSelector',
       retrieval_intent: base,
       epochs: 100,
       constrain_similarities: true,
     })),
-    { name: 'FallbackClassifier', threshold: bot.threshold ?? 0.7, ambiguity_threshold: 0.1 },
+    { name: 'FallbackClassifier', threshold: bot.threshold ?? 0.4, ambiguity_threshold: 0.1 },
   ];
 }
 
@@ -113,7 +118,7 @@ function addIntent(skeleton: Skeleton, intent: string, actions: string[]): void 
 }
 
 function examplesOf(intent: string, topic: Topic): YamlMap {
-  return { intent, examples: topic.questions.map((question) => ({ text: question })) };
+  return { intent, examples: topic.questions.map((question) => ({ text: encodeQuestion(question) })) };
 }
 
 /** A text is required by Rasa's schema; an empty one is not sent. */

@@ -73,7 +73,11 @@ function faqProject(
   return [
     {
       path: 'config.yml',
-      content: yamlDocument({ ...configOf(bot, made.pipeline), ...request.config, assistant_id: bot.appId }),
+      content: yamlDocument({
+        ...configOf(bot, made.pipeline, skeleton.retrieval),
+        ...request.config,
+        assistant_id: bot.appId,
+      }),
     },
     { path: 'domain.yml', content: yamlDocument(mergedDomain(domainOf(skeleton), request.domain)) },
     ...dataOf(skeleton, ''),

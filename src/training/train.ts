@@ -191,6 +191,8 @@ function environment(options: RasaTraining, home: string): Record<string, string
     PYTHONPATH: options.packageDir,
     PYTHONUNBUFFERED: '1',
     OMP_NUM_THREADS: threads,
+    OPENBLAS_NUM_THREADS: threads,
+    MALLOC_ARENA_MAX: '1',
     TF_NUM_INTRAOP_THREADS: threads,
     TF_NUM_INTEROP_THREADS: threads,
     TF_CPP_MIN_LOG_LEVEL: '3',

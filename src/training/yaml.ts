@@ -18,7 +18,10 @@ const plainKey = /^(?!(?:yes|off|true|false|null)$)[a-z][a-z_]{2,}$/;
  */
 export function yamlText(text: string): string {
   const json = JSON.stringify(text.toWellFormed());
-  return json.replace(/[\u007f-\u00a0\u2028\u2029\ufeff\ufffe\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return json.replace(
+    /[\u007f-\u00a0\u2028\u2029\ufeff\ufffe\uffff]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** A whole file in block style, keys in the order given, entries that are undefined left out. */
@@ -41,11 +44,18 @@ export function readYaml(text: string, what: string): { sections: YamlMap; secti
   const error = document.errors[0];
   if (error) {
     const place = error.message.split('\n')[0]?.replace(/:$/, '') ?? '';
-    throw new TrainingFailure('bad_yaml', `${what} cannot be read as YAML: ${place}. Mend that place and train again.`, error.message);
+    throw new TrainingFailure(
+      'bad_yaml',
+      `${what} cannot be read as YAML: ${place}. Mend that place and train again.`,
+      error.message,
+    );
   }
   if (document.contents === null) return { sections: {}, sectioned: true };
   if (!isMap(document.contents)) {
-    throw new TrainingFailure('bad_yaml', `${what} is not a Rasa YAML text: it needs sections such as "nlu:" and "rules:" at its left edge.`);
+    throw new TrainingFailure(
+      'bad_yaml',
+      `${what} is not a Rasa YAML text: it needs sections such as "nlu:" and "rules:" at its left edge.`,
+    );
   }
   return { sections: document.toJS() as YamlMap, sectioned: document.contents.flow !== true };
 }
@@ -53,6 +63,11 @@ export function readYaml(text: string, what: string): { sections: YamlMap; secti
 /** Is it a mapping, whose entries can be read and merged? */
 export function isYamlMap(value: YamlValue | undefined): value is YamlMap {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Is it a list? */
+export function isYamlList(value: YamlValue | undefined): value is readonly YamlValue[] {
+  return Array.isArray(value);
 }
 
 function mapLines(map: YamlMap, pad: string): string[] {
@@ -64,7 +79,9 @@ function mapLines(map: YamlMap, pad: string): string[] {
 
 function entryLines(head: string, value: YamlValue, pad: string): string[] {
   if (value === null || typeof value !== 'object') return [`${head} ${scalar(value)}`];
-  if (isYamlMap(value)) return Object.keys(value).length === 0 ? [`${head} {}`] : [head, ...mapLines(value, `${pad}  `)];
+  if (isYamlMap(value)) {
+    return Object.keys(value).length === 0 ? [`${head} {}`] : [head, ...mapLines(value, `${pad}  `)];
+  }
   return value.length === 0 ? [`${head} []`] : [head, ...value.flatMap((item) => itemLines(item, pad))];
 }
 
@@ -77,4 +94,5 @@ function itemLines(item: YamlValue, pad: string): string[] {
   return [`${pad}- ${first.slice(pad.length + 2)}`, ...rest];
 }
 
-const scalar = (value: string | number | boolean | null): string => (typeof value === 'string' ? yamlText(value) : String(value));
+const scalar = (value: string | number | boolean | null): string =>
+  typeof value === 'string' ? yamlText(value) : String(value);

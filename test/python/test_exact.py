@@ -73,6 +73,15 @@ def test_question_encoding_is_undone() -> None:
         assert exact.decode_question(encoded) == text
 
 
+def test_the_importer_gives_each_question_as_typed(tmp_path: Path) -> None:
+    from switchboard_rasa.importer import ExactImporter
+
+    project = write_project(tmp_path / "p", {"faq/rich": ("A", QUESTIONS)})
+    data = ExactImporter(training_data_paths=[str(project / "data")]).get_nlu_data()
+    assert [message.get("text") for message in data.training_examples] == QUESTIONS
+    assert not any(message.get("entities") for message in data.training_examples)
+
+
 def test_random_texts_survive_load_persist_load(tmp_path: Path) -> None:
     from rasa.core.nlg.interpolator import interpolate_text
     from rasa.shared.core.domain import Domain

@@ -14,14 +14,11 @@ CLASSIC = """- name: WhitespaceTokenizer
   min_ngram: 1
   max_ngram: 4
 - name: DIETClassifier
-  epochs: 40
+  epochs: 20
   entity_recognition: false
 - name: ResponseSelector
   retrieval_intent: faq
-  epochs: 40
-- name: ResponseSelector
-  retrieval_intent: chitchat
-  epochs: 2
+  epochs: 20
 - name: FallbackClassifier
   threshold: 0.2
 """
@@ -63,7 +60,7 @@ BROKEN: Dict[str, Tuple[Callable[[Path], None], str, str]] = {
     "rules": (
         _append("data/rules.yml", '- rule: "other"\n  steps:\n  - intent: "faq"\n  - action: "utter_chitchat"\n'), "contradicting_rules", "contradict",
     ),
-    "component": (_write("config.yml", "recipe: default.v1\npipeline:\n- name: NoSuchThing\npolicies:\n- name: RulePolicy\n"), "bad_config", "NoSuchThing"),
+    "component": (_write("config.yml", "recipe: default.v1\npipeline:\n- name: switchboard_rasa.components.NoSuchThing\npolicies:\n- name: RulePolicy\n"), "bad_config", "NoSuchThing"),
 }
 
 

@@ -29,6 +29,12 @@ export const pixel =
 /** A reply with a text. */
 export const say = (text: string, more: Partial<BotMessage> = {}): BotMessage => ({ recipient_id: 'x', text, ...more });
 
+/** What a module of widget/ exports that needs no page. */
+export async function loaded<T>(name: string): Promise<T> {
+  const { outputFiles } = await build({ entryPoints: [source(name)], bundle: true, format: 'esm', write: false });
+  return (await import(`data:text/javascript,${encodeURIComponent(outputFiles[0]?.text ?? '')}`)) as T;
+}
+
 /** The bundles by file name, as the build makes them. */
 export async function bundled(): Promise<Map<string, string>> {
   const { outputFiles } = await build({

@@ -15,7 +15,7 @@ export interface StandInOptions {
   /** What a bot answers; it repeats what was said when absent. */
   answer?: (text: string) => BotMessage[] | Promise<BotMessage[]>;
   /** Is the next message refused? */
-  refuse?: () => boolean;
+  refuse?: () => boolean | Promise<boolean>;
   /** Answers what is not socket.io; 418 when absent. */
   http?: RequestListener;
   progress?: () => BotProgress | Promise<BotProgress>;
@@ -62,7 +62,7 @@ export async function openStandIn(options: StandInOptions = {}): Promise<StandIn
     settings,
     async receive(incoming) {
       await sleep(5);
-      if (options.refuse?.()) throw new HubError('invalid', 'refused by the stand-in');
+      if (await options.refuse?.()) throw new HubError('invalid', 'refused by the stand-in');
       if (stored.some((message) => message.appId === appId && message.eventId === incoming.eventId)) return;
       const message: StoredMessage = {
         ...incoming,

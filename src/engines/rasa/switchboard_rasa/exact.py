@@ -2,7 +2,7 @@
 
 Rasa reads an answer three times over: as YAML, as YAML again when a trained model is loaded, and as a `str.format` template when it
 is sent. Each step has characters of its own that it changes. The rule: double the braces, write each string as a JSON string with the
-few extra escapes below, and keep the file from being pure ASCII. `/tmp/w/ENCODING.md` and docs describe it for other writers.
+few extra escapes below, and keep the file from being pure ASCII. The hub, which writes the projects, follows the same rule.
 """
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Each class is judged by three cosines: to its prototype (mean of its questions and, lightly, its answer) in a whitened space, to the
 nearest of its questions, and in spelling. How far the best class stands out from the average one says whether the bot knows at all.
-Measured on bench/answers against ridge regression, logistic regression, nearest neighbour and plain centroids: docs of the set.
+On the sets of bench/answers this beat ridge and logistic regression, nearest neighbour and plain centroids.
 """
 from __future__ import annotations
 

@@ -9,18 +9,19 @@ import socket
 import sys
 from typing import Any, Dict
 
-from switchboard_rasa import archive, lazy
+from switchboard_rasa import archive, lazy, logs
 
 SECRET_HEADER = "x-switchboard-secret"
 
 
 def run(spec: Dict[str, Any]) -> int:
     """Serves until a signal ends the process. 1, with one line on stderr, when the model can't be loaded."""
+    logs.stdout_to_stderr()
     try:
         found = archive.metadata(spec["model"])
         if lazy.is_light(archive.components(found)):
             lazy.install()
-        _plain_logs()
+        logs.plain(logging.WARNING)
         agent = load_agent(spec, found)
     except Exception as error:
         print(f"switchboard: model {spec.get('model')} can't be loaded: {type(error).__name__}: {_one_line(error)}", file=sys.stderr)
@@ -59,6 +60,8 @@ def serve(spec: Dict[str, Any], agent: Any) -> None:
     from switchboard_rasa.channel import SwitchboardInput
 
     app = server.create_app(agent=agent, cors_origins=None)
+    for name in ("sanic.root", "sanic.access", "sanic.error"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     register([SwitchboardInput()], app, route="/webhooks/")
     _guard(app, spec["secret"])
     app.config.KEEP_ALIVE_TIMEOUT = 600
@@ -113,10 +116,6 @@ def _domain_from_metadata(found: Dict[str, Any]) -> None:
         return cls(model_storage, resource, Domain.from_dict(found["domain"]))
 
     DomainProvider.load = classmethod(load)  # type: ignore[assignment]
-
-
-def _plain_logs() -> None:
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
 
 
 def _one_line(error: BaseException) -> str:

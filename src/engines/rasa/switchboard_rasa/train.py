@@ -4,13 +4,11 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 import time
-import warnings
 from pathlib import Path
 from typing import Any, Dict, List, TextIO
 
-from switchboard_rasa import lazy, words
+from switchboard_rasa import lazy, logs, words
 
 _LIGHT_NAMES = (
     "RulePolicy", "MemoizationPolicy", "AugmentedMemoizationPolicy", "WhitespaceTokenizer", "JiebaTokenizer", "FallbackClassifier",
@@ -86,19 +84,13 @@ def _settle(spec: Dict[str, Any]) -> None:
     if spec.get("threads"):
         for name in ("TF_INTRA_OP_PARALLELISM_THREADS", "TF_INTER_OP_PARALLELISM_THREADS", "OMP_NUM_THREADS"):
             os.environ[name] = str(int(spec["threads"]))
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
-    logging.captureWarnings(True)
-    import structlog
-
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING), logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    logs.plain(logging.INFO)
 
 
 def _own_stdout() -> TextIO:
     """The real stdout for our lines; whatever else prints there goes to stderr from now on."""
-    sys.stdout.flush()
     lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+    logs.stdout_to_stderr()
     return lines
 
 

@@ -86,6 +86,8 @@ def _missing_package(error: BaseException, detail: str) -> Tuple[str, str]:
     package = getattr(error, "name", None) or "a Python package"
     if "jieba" in detail.lower():
         return "missing_package", "The Chinese tokenizer needs the Python package jieba, which is not installed here."
+    if "retrieve class" in detail:  # Rasa's words for a dotted component name that leads nowhere
+        return "bad_config", f"config.yml names a component that doesn't exist: {_first_line(detail)}"
     return "missing_package", f"The pipeline needs {package}, which is not installed here."
 
 
