@@ -27,7 +27,9 @@ interface FaqSet {
   language: string;
   pairs: PairWire[];
   asked: Asked[];
-  foreign: string[];
+  /** Questions nobody wrote an answer for: from the bot's own field, and from anywhere else. */
+  near: string[];
+  far: string[];
   languages?: Record<string, Asked[]>;
 }
 interface Result {
@@ -39,8 +41,9 @@ interface Result {
   right: number;
   /** Share of those that are answered, not declined. */
   answered: number;
-  /** Share of the questions nobody wrote an answer for that are declined. */
-  declined: number;
+  /** Share of the questions nobody wrote an answer for that are declined: those from elsewhere, and those from the bot's own field. */
+  farDeclined: number;
+  nearDeclined: number;
   /** Per language: of the questions answered right in English, the share answered right in this one. */
   languages: Record<string, number>;
   trainSeconds: number;
@@ -72,8 +75,13 @@ type Client = ReturnType<typeof clientOf>;
 /** The best topic, whether or not it is then declined. */
 function topicOf(parse: Parse): string {
   const ranking = (parse['intent_ranking'] ?? []) as { name: string }[];
-  const base = parse.intent.name === 'nlu_fallback' ? ranking.find(({ name }) => name !== 'nlu_fallback')?.name : parse.intent.name;
-  const selected = (parse['response_selector'] as Record<string, { response?: { intent_response_key?: string } }> | undefined)?.[base ?? ''];
+  const base =
+    parse.intent.name === 'nlu_fallback'
+      ? ranking.find(({ name }) => name !== 'nlu_fallback')?.name
+      : parse.intent.name;
+  const selected = (
+    parse['response_selector'] as Record<string, { response?: { intent_response_key?: string } }> | undefined
+  )?.[base ?? ''];
   return selected?.response?.intent_response_key ?? base ?? '';
 }
 
@@ -97,8 +105,12 @@ async function measure(client: Client, set: FaqSet, pipeline: string): Promise<R
     const { topic, declined } = await ask(text);
     asked.push({ right: isRight(topic, pair), declined });
   }
-  const foreign: boolean[] = [];
-  for (const text of set.foreign) foreign.push((await ask(text)).declined);
+  const declinedOf = async (texts: string[]): Promise<number> => {
+    const declined: boolean[] = [];
+    for (const text of texts) declined.push((await ask(text)).declined);
+    return share(declined);
+  };
+  const [farDeclined, nearDeclined] = [await declinedOf(set.far), await declinedOf(set.near)];
   const languages: Record<string, number> = {};
   for (const [language, questions] of Object.entries(set.languages ?? {})) {
     const known = questions.filter(({ of }) => of !== undefined && asked[of]?.right === true && !asked[of].declined);
@@ -117,7 +129,8 @@ async function measure(client: Client, set: FaqSet, pipeline: string): Promise<R
     questions: set.pairs.reduce((sum, pair) => sum + pair.Q.length, 0),
     right: share(asked.map(({ right }) => right)),
     answered: share(asked.filter(({ right }) => right).map(({ declined }) => !declined)),
-    declined: share(foreign),
+    farDeclined,
+    nearDeclined,
     languages,
     trainSeconds: model?.trainSeconds ?? Number.NaN,
     archiveBytes: model?.bytes ?? Number.NaN,
@@ -132,25 +145,55 @@ function table(results: Result[]): string {
     result.pipeline,
     percent(result.right),
     percent(result.answered),
-    percent(result.declined),
-    Object.entries(result.languages).map(([language, value]) => `${language} ${(value * 100).toFixed(0)}`).join(' ') || '-',
+    percent(result.farDeclined),
+    percent(result.nearDeclined),
+    Object.entries(result.languages)
+      .map(([language, value]) => `${language} ${(value * 100).toFixed(0)}`)
+      .join(' ') || '-',
     `${result.trainSeconds.toFixed(1)} s`,
     `${(result.archiveBytes / 1000).toFixed(0)} kB`,
     `${result.parseMs.toFixed(1)} ms`,
   ]);
-  const head = ['set', 'pairs', 'pipeline', 'right', 'of these answered', 'foreign declined', 'other languages, % of right English', 'train', 'archive', 'parse'];
+  const head = [
+    'set',
+    'pairs',
+    'pipeline',
+    'right',
+    'of these answered',
+    'foreign declined',
+    'same field declined',
+    'other languages, % of right English',
+    'train',
+    'archive',
+    'parse',
+  ];
   return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { sets: { type: 'string' }, pipelines: { type: 'string' }, 'classic-limit': { type: 'string', default: '100' } } });
-  const files = (await readdir(join(folder, 'data'))).filter((file) => file.endsWith('.json')).map((file) => file.slice(0, -5));
+  const { values } = parseArgs({
+    options: {
+      sets: { type: 'string' },
+      pipelines: { type: 'string' },
+      'classic-limit': { type: 'string', default: '100' },
+    },
+  });
+  const files = (await readdir(join(folder, 'data')))
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => file.slice(0, -5));
   const names = values.sets?.split(',') ?? files;
-  const sets = await Promise.all(names.map(async (name) => JSON.parse(await readFile(join(folder, 'data', `${name}.json`), 'utf8')) as FaqSet));
+  const sets = await Promise.all(
+    names.map(async (name) => JSON.parse(await readFile(join(folder, 'data', `${name}.json`), 'utf8')) as FaqSet),
+  );
   const dataDir = await mkdtemp(join(tmpdir(), 'sb-bench-'));
   const config = configOf({ ...process.env, PORT: '0', DATA_DIR: dataDir });
   const logs = openLog({ level: 'warn', pretty: false });
-  const rasa = await provisionRasa({ cacheDir: config.cacheDir, env: process.env, rasaPython: config.rasaPython, progress: (words) => console.error(words) });
+  const rasa = await provisionRasa({
+    cacheDir: config.cacheDir,
+    env: process.env,
+    rasaPython: config.rasaPython,
+    progress: (words) => console.error(words),
+  });
   const app = await openApp({ config, logs, rasa });
   const client = clientOf(app);
   const results: Result[] = [];
@@ -164,7 +207,8 @@ async function main(): Promise<void> {
       }
     }
     console.log(table(results));
-    if (!values.sets && !values.pipelines) await writeFile(join(folder, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
+    if (!values.sets && !values.pipelines)
+      await writeFile(join(folder, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
   } finally {
     await app.stop();
     await rm(dataDir, { recursive: true, force: true });

@@ -71,7 +71,7 @@ class SemanticSelector(GraphComponent, IntentClassifier):
         shared = encoder()
         trained = selector.train(texts, labels, _encode(shared, texts), shared, _answer_texts(training_data.responses))
         self._model = trained.selector
-        self._model.facts["threshold"] = _threshold(trained, texts, shared)
+        self._model.facts["threshold"] = threshold.choose(trained.held_out_scores[trained.held_out_right], trained.foreign_scores)
         self._responses = training_data.responses
         self._retrieval_intents = sorted(training_data.retrieval_intents)
         self._persist()
@@ -148,13 +148,3 @@ def _encode(shared: Encoder, texts: List[str]) -> np.ndarray:
         done = min(len(texts), start + _BATCH)
         _progress.info("encoded %d of %d questions", done, len(texts), extra={"share": done / len(texts)})
     return np.vstack(rows)
-
-
-def _threshold(trained: selector.Trained, texts: List[str], shared: Encoder) -> float:
-    known = trained.held_out_scores[trained.held_out_right]
-    if len(known) < threshold.FEWEST:
-        return threshold.DEFAULT
-    foreign = threshold.foreign_questions(texts)
-    vectors = shared.encode(foreign)
-    scores = np.array([trained.selector.judge(text, vector).score for text, vector in zip(foreign, vectors)])
-    return threshold.choose(known, scores)
