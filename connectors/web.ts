@@ -70,7 +70,7 @@ class WebConnector implements Connector {
     this.io = io;
   }
 
-  open(context: ConnectionContext & { settings?: unknown }): WebConnection {
+  open(context: ConnectionContext): WebConnection {
     const { appId } = context.bot;
     const connection = createWebConnection({
       context,

@@ -19,12 +19,13 @@ function built(path) {
 
 /** Answers the environment that tells the tests where Rasa's Python and Chromium are. */
 async function provide(quick, signal) {
-  const { defaultCacheDir, provisionRasa } = await built('src/engines/rasa/provision.js');
+  const { provisionRasa } = await built('src/engines/rasa/provision.js');
+  const { configOf } = await built('src/config.js');
   const { findChromium } = await built('test/support/chromium.js');
   const progress = (words, percent) => say(percent === undefined ? words : `${String(percent).padStart(3)} % ${words}`);
   const { env } = process;
   const { python } = await provisionRasa({
-    cacheDir: defaultCacheDir(env),
+    cacheDir: configOf(env).cacheDir,
     rasaPython: env.RASA_PYTHON ?? null,
     env,
     progress,

@@ -29,7 +29,9 @@ const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   constructor(readonly faults: string[]) {
-    super(`${faults.length} wrong ${faults.length === 1 ? 'setting' : 'settings'}:\n${faults.map((f) => `  ${f}`).join('\n')}`);
+    super(
+      `${faults.length} wrong ${faults.length === 1 ? 'setting' : 'settings'}:\n${faults.map((f) => `  ${f}`).join('\n')}`,
+    );
   }
 }
 
@@ -162,7 +164,9 @@ const settings = {
 const inherited = /^(PATH|LANG|LC_ALL|TZ|OPENBLAS_\w+|LD_LIBRARY_PATH|SYSTEMROOT)$/;
 
 function childEnvOf(env: Record<string, string | undefined>): Config['childEnv'] {
-  const entries = Object.entries(env).filter((entry): entry is [string, string] => inherited.test(entry[0]) && entry[1] !== undefined);
+  const entries = Object.entries(env).filter(
+    (entry): entry is [string, string] => inherited.test(entry[0]) && entry[1] !== undefined,
+  );
   return Object.freeze(Object.fromEntries(entries));
 }
 
@@ -189,7 +193,12 @@ export function configOf(env: Record<string, string | undefined>): Config {
   if (faults.length > 0) throw new ConfigError(faults);
   const config = values as unknown as Config;
   const databaseUrl = (values['databaseUrl'] as string | null) ?? `sqlite:${join(config.dataDir, 'switchboard.db')}`;
-  return Object.freeze({ ...config, databaseUrl, childEnv: childEnvOf(env), cacheDir: config.cacheDir || cacheDirOf(env) });
+  return Object.freeze({
+    ...config,
+    databaseUrl,
+    childEnv: childEnvOf(env),
+    cacheDir: config.cacheDir || cacheDirOf(env),
+  });
 }
 
 /** The text of `config.example.env`: every setting with its meaning and default, commented out. */

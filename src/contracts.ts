@@ -251,6 +251,8 @@ export interface Connector {
 }
 export interface ConnectionContext {
   bot: Pick<Bot, 'appId' | 'name' | 'language'>;
+  /** The bot's settings of this channel, as its author gave them; empty where there are none. */
+  settings: Json;
   /** Resolves when the message is stored (answer the platform 2xx then, not before); rejects when refused. */
   receive(message: Omit<IncomingMessage, 'appId' | 'channel'>): Promise<void>;
   /** What a person who waits is told: the bot's state and its training, if one runs. */
@@ -261,7 +263,7 @@ export interface BotProgress {
   state: BotState;
   training: { percent: number; stage: string; eta: number | null } | null;
   engineInUse: EngineName | null;
-  /** Why it cannot get ready without somebody's help; null otherwise. */
+  /** Why it cannot get ready without somebody's help: `no_model`, or the reason in words; null otherwise. */
   problem: string | null;
 }
 export interface Connection {

@@ -95,5 +95,10 @@ export function chatSentence(error: HubError, language: string): string {
 
 /** All codes with status and title, for the API document. */
 export function errorTable(): { code: ErrorCode; status: number; title: string; retry: boolean }[] {
-  return Object.entries(table).map(([code, { status, title, retry }]) => ({ code: code as ErrorCode, status, title, retry }));
+  return Object.entries(table).map(([code, { status, title, retry }]) => ({
+    code: code as ErrorCode,
+    status,
+    title,
+    retry,
+  }));
 }

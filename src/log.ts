@@ -26,7 +26,9 @@ const unsafe = /[\u0080-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 export function openLog(options: LogOptions): Logs {
   const secrets = new Set<string>();
   const out = options.write ?? ((line: string) => void process.stdout.write(line));
-  const readable = options.pretty ? pretty({ colorize: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss', sync: true }) : null;
+  const readable = options.pretty
+    ? pretty({ colorize: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss', sync: true })
+    : null;
   const write = (line: string): void => {
     let safe = line.replace(unsafe, '');
     for (const secret of secrets) safe = safe.replaceAll(secret, '[secret]');

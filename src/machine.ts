@@ -31,7 +31,9 @@ export async function readMachine(folder: string): Promise<Machine> {
     load: Math.round(load.currentLoad) / 100,
     memory: { total: memory.total || totalmem(), free: memory.available || freemem() },
     disk: { total: disk.blocks * disk.bsize, free: disk.bavail * disk.bsize },
-    gpus: graphics.controllers.filter((card) => card.vram).map((card) => ({ model: card.model, memory: card.vram ? card.vram * 2 ** 20 : null })),
+    gpus: graphics.controllers
+      .filter((card) => card.vram)
+      .map((card) => ({ model: card.model, memory: card.vram ? card.vram * 2 ** 20 : null })),
     node: process.version,
   };
 }

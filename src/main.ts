@@ -10,6 +10,9 @@ import { migrateStore } from './stores/index.js';
 /** Exit codes follow sysexits: 78 is a configuration error. */
 const badConfig = 78;
 
+/** Signals this close together are one. */
+const echoMs = 1000;
+
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const complain = (text: string): void => void process.stderr.write(`${text}\n`);
 
@@ -25,9 +28,16 @@ function readConfig(): Config {
 
 /** Finds or makes a Python with Rasa; a machine where none can be had gets the lite engine, and is told why. */
 async function findRasa(config: Config, { log }: Logs, signal: AbortSignal): Promise<RasaRuntime> {
-  if (config.rasaPython === 'none') return { reason: 'RASA_PYTHON=none: Rasa is switched off; bots answer with the lite engine.' };
+  if (config.rasaPython === 'none')
+    return { reason: 'RASA_PYTHON=none: Rasa is switched off; bots answer with the lite engine.' };
   try {
-    return await provisionRasa({ cacheDir: config.cacheDir, env: process.env, rasaPython: config.rasaPython, progress: (words) => log.info(words), signal });
+    return await provisionRasa({
+      cacheDir: config.cacheDir,
+      env: process.env,
+      rasaPython: config.rasaPython,
+      progress: (words) => log.info(words),
+      signal,
+    });
   } catch (error) {
     if (!(error instanceof RasaUnavailable)) throw error;
     log.warn(`Rasa is not available: ${error.reason} ${error.remedy} Until then bots answer with the lite engine.`);
@@ -63,9 +73,13 @@ function onSignals(starting: AbortController, running: { app?: App }, { log }: L
     const inTime = await running.app?.stop();
     process.exit(inTime === false ? 1 : 0);
   };
+  let first = 0;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
+      // Ctrl-C arrives twice at once: from the terminal, and passed on by `npm start`.
+      if (starting.signal.aborted && Date.now() - first < echoMs) return;
       if (starting.signal.aborted) process.exit(1);
+      first = Date.now();
       log.info({ signal }, 'stopping; once more to stop at once');
       starting.abort();
       if (running.app) void end();

@@ -13,8 +13,18 @@ export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'switchboard_' });
   const registers = [registry];
-  const messages = new Counter({ name: 'switchboard_messages_total', help: 'Messages settled', labelNames: ['channel', 'state'], registers });
-  const empty = new Counter({ name: 'switchboard_empty_answers_total', help: 'Turns that the bot answered with nothing', labelNames: ['channel'], registers });
+  const messages = new Counter({
+    name: 'switchboard_messages_total',
+    help: 'Messages settled',
+    labelNames: ['channel', 'state'],
+    registers,
+  });
+  const empty = new Counter({
+    name: 'switchboard_empty_answers_total',
+    help: 'Turns that the bot answered with nothing',
+    labelNames: ['channel'],
+    registers,
+  });
   const turns = new Histogram({
     name: 'switchboard_turn_seconds',
     help: 'From the start of a turn to its replies',

@@ -29,7 +29,10 @@ export const Answer = z
   .meta({ id: 'Answer' });
 export const Pair = z
   .strictObject({
-    Q: z.array(z.strictObject({ q: nonBlank(8000) })).min(1, 'needs at least one question').max(1000),
+    Q: z
+      .array(z.strictObject({ q: nonBlank(8000) }))
+      .min(1, 'needs at least one question')
+      .max(1000),
     A: Answer,
   })
   .meta({ id: 'Pair', description: 'A topic: the ways people ask, and the answer, which comes back byte for byte.' });
@@ -95,7 +98,10 @@ export const BotView = z
     remoteUrl: z.string().nullable(),
     state: z.enum(['asleep', 'waking', 'awake', 'draining', 'quarantined']),
     reason: z.string().nullable().meta({ description: 'why it is quarantined' }),
-    engineInUse: z.enum(['rasa', 'lite', 'remote']).nullable().meta({ description: 'what answers now; null while asleep' }),
+    engineInUse: z
+      .enum(['rasa', 'lite', 'remote'])
+      .nullable()
+      .meta({ description: 'what answers now; null while asleep' }),
     activeModel: z.string().nullable(),
     trainingJob: JobView.nullable(),
     chatUrl: z.string(),
@@ -123,7 +129,10 @@ export const ParseView = z
     intent: z.looseObject({ name: z.string().nullable(), confidence: z.number() }),
     entities: z.array(z.unknown()),
   })
-  .meta({ id: 'Parse', description: "Rasa's parse object; intent.name is nlu_fallback when the bot admits not knowing." });
+  .meta({
+    id: 'Parse',
+    description: "Rasa's parse object; intent.name is nlu_fallback when the bot admits not knowing.",
+  });
 export const MessageBody = z
   .strictObject({
     sender: nonBlank(255),

@@ -13,7 +13,11 @@ describe('the admin API', () => {
   });
   after(() => hub.stop());
 
-  const problem = (answer: { status: number; headers: Headers; body: unknown }, status: number, code: string): { detail: string; errors?: { pointer: string; detail: string }[] } => {
+  const problem = (
+    answer: { status: number; headers: Headers; body: unknown },
+    status: number,
+    code: string,
+  ): { detail: string; errors?: { pointer: string; detail: string }[] } => {
     assert.equal(answer.status, status, JSON.stringify(answer.body));
     assert.match(answer.headers.get('content-type') ?? '', /^application\/problem\+json/);
     const body = answer.body as { status: number; code: string; title: string; detail: string; type: string };
@@ -27,15 +31,26 @@ describe('the admin API', () => {
     it('refuses without the admin token, and with a wrong one', async () => {
       problem(await hub.api('GET', '/bots', undefined, { authorization: '' }), 401, 'unauthorized');
       problem(await hub.api('GET', '/bots', undefined, { authorization: 'Bearer wrong' }), 401, 'unauthorized');
-      problem(await hub.api('GET', '/bots', undefined, { authorization: `Basic ${hub.app.adminToken}` }), 401, 'unauthorized');
+      problem(
+        await hub.api('GET', '/bots', undefined, { authorization: `Basic ${hub.app.adminToken}` }),
+        401,
+        'unauthorized',
+      );
     });
 
     it('leaves health, metrics, docs and the chat page open, and every other documented route closed', async () => {
-      const document = (await (await fetch(`${hub.url}/api/openapi.json`)).json()) as { paths: Record<string, Record<string, { security: unknown[] }>> };
+      const document = (await (await fetch(`${hub.url}/api/openapi.json`)).json()) as {
+        paths: Record<string, Record<string, { security: unknown[] }>>;
+      };
       for (const [path, verbs] of Object.entries(document.paths)) {
         for (const [verb, { security }] of Object.entries(verbs)) {
           const url = hub.url + path.replaceAll(/\{\w+\}/g, 'x');
-          const { status } = await fetch(url, { method: verb.toUpperCase(), ...(['get', 'delete'].includes(verb) ? {} : { body: '{}', headers: { 'content-type': 'application/json' } }) });
+          const { status } = await fetch(url, {
+            method: verb.toUpperCase(),
+            ...(['get', 'delete'].includes(verb)
+              ? {}
+              : { body: '{}', headers: { 'content-type': 'application/json' } }),
+          });
           if (security.length > 0) assert.equal(status, 401, `${verb} ${path}`);
           else assert.notEqual(status, 401, `${verb} ${path}`);
         }
@@ -50,7 +65,11 @@ describe('the admin API', () => {
       assert.match(detail, /not JSON/);
     });
     it('a body of another type is 415, and names what is read', async () => {
-      const { detail } = problem(await hub.api('POST', '/bots', 'name=x', { 'content-type': 'application/x-www-form-urlencoded' }), 415, 'unsupported_type');
+      const { detail } = problem(
+        await hub.api('POST', '/bots', 'name=x', { 'content-type': 'application/x-www-form-urlencoded' }),
+        415,
+        'unsupported_type',
+      );
       assert.match(detail, /application\/json/);
     });
     it('an empty FAQ cannot be trained, by body or from the store', async () => {
@@ -64,29 +83,52 @@ describe('the admin API', () => {
       assert.deepEqual((await hub.api('GET', `/bots/${appId}/faq`)).body, []);
     });
     it('an unknown bot is 404 on every route of a bot', async () => {
-      const document = (await (await fetch(`${hub.url}/api/openapi.json`)).json()) as { paths: Record<string, Record<string, object>> };
-      const bodies: Record<string, unknown> = { faq: shopFaq, pairs: shopFaq[0], train: shopFaq, parse: { text: 'x' }, messages: { sender: 's', message: 'm' }, '{appId}': { name: 'x' }, '{pairId}': shopFaq[0] };
+      const document = (await (await fetch(`${hub.url}/api/openapi.json`)).json()) as {
+        paths: Record<string, Record<string, object>>;
+      };
+      const bodies: Record<string, unknown> = {
+        faq: shopFaq,
+        pairs: shopFaq[0],
+        train: shopFaq,
+        parse: { text: 'x' },
+        messages: { sender: 's', message: 'm' },
+        '{appId}': { name: 'x' },
+        '{pairId}': shopFaq[0],
+      };
       let routes = 0;
       for (const [path, verbs] of Object.entries(document.paths)) {
         if (!path.startsWith('/api/v1/bots/{appId}')) continue;
         for (const verb of Object.keys(verbs)) {
           const body = ['put', 'post', 'patch'].includes(verb) ? bodies[path.split('/').at(-1) ?? ''] : undefined;
-          problem(await hub.api(verb.toUpperCase(), path.slice(7).replaceAll(/\{\w+\}/g, 'nobody'), body), 404, 'not_found');
+          problem(
+            await hub.api(verb.toUpperCase(), path.slice(7).replaceAll(/\{\w+\}/g, 'nobody'), body),
+            404,
+            'not_found',
+          );
           routes += 1;
         }
       }
       assert.ok(routes >= 20, `${routes} routes`);
     });
     it('an unknown template is 422 and names those there are', async () => {
-      const { detail, errors } = problem(await hub.api('POST', '/bots', { name: 'x', template: 'nope' }), 422, 'invalid');
+      const { detail, errors } = problem(
+        await hub.api('POST', '/bots', { name: 'x', template: 'nope' }),
+        422,
+        'invalid',
+      );
       assert.match(detail, /faq-zh/);
       assert.equal(errors?.[0]?.pointer, '/template');
     });
     it('wrong types are 422 with the path of every fault, and nothing is half-written', async () => {
-      const body = [{ Q: [{ q: 'good' }], A: 'good' }, { Q: [{ q: 'a' }, { q: 7 }], A: '' }, { Q: [], A: 'x', extra: 1 }];
+      const body = [
+        { Q: [{ q: 'good' }], A: 'good' },
+        { Q: [{ q: 'a' }, { q: 7 }], A: '' },
+        { Q: [], A: 'x', extra: 1 },
+      ];
       const { errors } = problem(await hub.api('PUT', `/bots/${appId}/faq`, body), 422, 'invalid');
       const pointers = errors?.map(({ pointer }) => pointer) ?? [];
-      for (const pointer of ['/1/Q/1/q', '/1/A', '/2/Q', '/2']) assert.ok(pointers.includes(pointer), `${pointer} in ${pointers.join(' ')}`);
+      for (const pointer of ['/1/Q/1/q', '/1/A', '/2/Q', '/2'])
+        assert.ok(pointers.includes(pointer), `${pointer} in ${pointers.join(' ')}`);
       assert.deepEqual((await hub.api('GET', `/bots/${appId}/faq`)).body, []);
     });
     it('every field of a bot is checked', async () => {
@@ -104,15 +146,36 @@ describe('the admin API', () => {
         [null, '/'],
       ] as const) {
         const { errors } = problem(await hub.api('POST', '/bots', body), 422, 'invalid');
-        assert.ok(errors?.some((fault) => fault.pointer === pointer), `${JSON.stringify(body)} -> ${JSON.stringify(errors)}`);
+        assert.ok(
+          errors?.some((fault) => fault.pointer === pointer),
+          `${JSON.stringify(body)} -> ${JSON.stringify(errors)}`,
+        );
       }
     });
     it('messages and parses are checked too', async () => {
-      for (const body of [{ sender: 's' }, { sender: 's', message: ' ' }, { sender: ['s'], message: 'm' }, { sender: 's', message: 'x'.repeat(8001) }, { sender: 's', message: 'm', metadata: [] }]) {
+      for (const body of [
+        { sender: 's' },
+        { sender: 's', message: ' ' },
+        { sender: ['s'], message: 'm' },
+        { sender: 's', message: 'x'.repeat(8001) },
+        { sender: 's', message: 'm', metadata: [] },
+      ]) {
         problem(await hub.api('POST', `/bots/${appId}/messages`, body), 422, 'invalid');
       }
-      problem(await hub.api('POST', `/bots/${appId}/messages`, '{"sender":"s","message":"m","metadata":{"__proto__":{"polluted":1}}}'), 422, 'invalid');
-      problem(await hub.api('POST', `/bots/${appId}/messages`, { sender: 'web:someone', message: 'm' }), 422, 'invalid');
+      problem(
+        await hub.api(
+          'POST',
+          `/bots/${appId}/messages`,
+          '{"sender":"s","message":"m","metadata":{"__proto__":{"polluted":1}}}',
+        ),
+        422,
+        'invalid',
+      );
+      problem(
+        await hub.api('POST', `/bots/${appId}/messages`, { sender: 'web:someone', message: 'm' }),
+        422,
+        'invalid',
+      );
       problem(await hub.api('POST', `/bots/${appId}/parse`, { text: { $ne: null } }), 422, 'invalid');
       assert.equal(({} as { polluted?: unknown }).polluted, undefined);
     });
@@ -126,7 +189,9 @@ describe('the admin API', () => {
     it('a request that breaks off in the middle harms nobody', async () => {
       const { hostname, port } = new URL(hub.url);
       const socket = connect(Number(port), hostname);
-      socket.write(`PUT /api/v1/bots/${appId}/faq HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${hub.app.adminToken}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n[{"Q"`);
+      socket.write(
+        `PUT /api/v1/bots/${appId}/faq HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${hub.app.adminToken}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n[{"Q"`,
+      );
       await new Promise((resolve) => setTimeout(resolve, 50));
       socket.destroy();
       assert.equal((await fetch(`${hub.url}/health/ready`)).status, 200);
@@ -136,7 +201,15 @@ describe('the admin API', () => {
 
   describe('an FAQ', () => {
     it('comes back byte for byte, whatever is in it', async () => {
-      const nasty = ['"quotes" \'and\' {slot} ${HOME}', '/restart', 'a\n\nb\r\n\tc ', '你好 🙂', '[text](entity)', '\u2028 %s \\', 'null'];
+      const nasty = [
+        '"quotes" \'and\' {slot} ${HOME}',
+        '/restart',
+        'a\n\nb\r\n\tc ',
+        '你好 🙂',
+        '[text](entity)',
+        '\u2028 %s \\',
+        'null',
+      ];
       const faq = nasty.map((text, i) => ({ Q: [{ q: `${text} ${String(i)}` }], A: text }));
       assert.equal((await hub.api('PUT', `/bots/${appId}/faq`, faq)).status, 200);
       assert.deepEqual((await hub.api('GET', `/bots/${appId}/faq`)).body, faq);
@@ -156,10 +229,16 @@ describe('the admin API', () => {
       const before = (await hub.api('GET', `/bots/${appId}/faq/pairs`)).body.items as { id: string }[];
       await hub.api('PUT', `/bots/${appId}/faq`, shopFaq);
       assert.deepEqual((await hub.api('GET', `/bots/${appId}/faq/pairs`)).body.items, before);
-      const added = await hub.api('POST', `/bots/${appId}/faq/pairs`, { Q: [{ q: 'new?' }], A: { text: 'yes', buttons: [{ title: 'More', payload: '/more' }] } });
+      const added = await hub.api('POST', `/bots/${appId}/faq/pairs`, {
+        Q: [{ q: 'new?' }],
+        A: { text: 'yes', buttons: [{ title: 'More', payload: '/more' }] },
+      });
       assert.equal(added.status, 201);
       const id = added.body.id as string;
-      assert.equal((await hub.api('PUT', `/bots/${appId}/faq/pairs/${id}`, { Q: [{ q: 'newer?' }], A: 'sure' })).body.id, id);
+      assert.equal(
+        (await hub.api('PUT', `/bots/${appId}/faq/pairs/${id}`, { Q: [{ q: 'newer?' }], A: 'sure' })).body.id,
+        id,
+      );
       assert.equal((await hub.api('DELETE', `/bots/${appId}/faq/pairs/${id}`)).status, 204);
       problem(await hub.api('DELETE', `/bots/${appId}/faq/pairs/${id}`), 404, 'not_found');
       assert.deepEqual((await hub.api('GET', `/bots/${appId}/faq`)).body, shopFaq);
@@ -177,8 +256,13 @@ describe('the admin API', () => {
     it('trains, answers, says how sure it is and that it is the lite engine', async () => {
       const job = await hub.api('POST', `/bots/${appId}/train?wait=true`);
       assert.equal(job.body.state, 'done', JSON.stringify(job.body));
-      const reply = await hub.api('POST', `/bots/${appId}/messages`, { sender: 'u1', message: 'how do I reset the password?' });
-      assert.deepEqual(reply.body, [{ recipient_id: 'u1', text: 'Reset it under "Forgot password".', metadata: { engine: 'lite' } }]);
+      const reply = await hub.api('POST', `/bots/${appId}/messages`, {
+        sender: 'u1',
+        message: 'how do I reset the password?',
+      });
+      assert.deepEqual(reply.body, [
+        { recipient_id: 'u1', text: 'Reset it under "Forgot password".', metadata: { engine: 'lite' } },
+      ]);
       assert.equal(reply.headers.get('x-switchboard-engine'), 'lite');
       const parse = await hub.api('POST', `/bots/${appId}/parse`, { text: 'how do I reset the password?' });
       assert.equal(parse.body.intent.name, 'faq');
@@ -195,17 +279,28 @@ describe('the admin API', () => {
     });
     it('answers in Chinese', async () => {
       const zh = (await hub.api('POST', '/bots', { name: '商店', language: 'zh' })).body.appId as string;
-      const faq = [{ Q: [{ q: '你们几点开门？' }, { q: '营业时间是什么时候' }], A: '九点开门。' }, { Q: [{ q: '怎么退货' }, { q: '我想退掉这件商品' }], A: '三十天内可以退货。' }];
+      const faq = [
+        { Q: [{ q: '你们几点开门？' }, { q: '营业时间是什么时候' }], A: '九点开门。' },
+        { Q: [{ q: '怎么退货' }, { q: '我想退掉这件商品' }], A: '三十天内可以退货。' },
+      ];
       assert.equal((await hub.api('POST', `/bots/${zh}/train?wait=true`, faq)).body.state, 'done');
       assert.deepEqual((await hub.api('GET', `/bots/${zh}/faq`)).body, faq, 'the payload became the FAQ');
-      assert.equal((await hub.api('POST', `/bots/${zh}/messages`, { sender: 'u', message: '请问营业时间？' })).body[0].text, '九点开门。');
-      assert.equal((await hub.api('POST', `/bots/${zh}/messages`, { sender: 'u', message: '商品可以退货吗' })).body[0].text, '三十天内可以退货。');
+      assert.equal(
+        (await hub.api('POST', `/bots/${zh}/messages`, { sender: 'u', message: '请问营业时间？' })).body[0].text,
+        '九点开门。',
+      );
+      assert.equal(
+        (await hub.api('POST', `/bots/${zh}/messages`, { sender: 'u', message: '商品可以退货吗' })).body[0].text,
+        '三十天内可以退货。',
+      );
     });
     it('streams the events of a job and ends with it', async () => {
       const { jobId } = (await hub.api('POST', `/bots/${appId}/train`)).body as { jobId: string };
       const events = await hub.api('GET', `/jobs/${jobId}/events`);
       assert.match(events.headers.get('content-type') ?? '', /^text\/event-stream/);
-      const states = [...(events.body as string).matchAll(/^data: (.*)$/gm)].map((match) => (JSON.parse(match[1] ?? '') as { state: string }).state);
+      const states = [...(events.body as string).matchAll(/^data: (.*)$/gm)].map(
+        (match) => (JSON.parse(match[1] ?? '') as { state: string }).state,
+      );
       assert.equal(states.at(-1), 'done');
       problem(await hub.api('POST', `/jobs/${jobId}/cancel`), 409, 'job_ended');
       problem(await hub.api('GET', '/jobs/nope'), 404, 'not_found');
@@ -213,7 +308,10 @@ describe('the admin API', () => {
     it('keeps models, goes back to one, and deletes one that is not in use', async () => {
       const list = (await hub.api('GET', `/bots/${appId}/models`)).body.items as { modelId: string; active: boolean }[];
       assert.ok(list.length >= 2);
-      assert.deepEqual(list.map(({ active }) => active), [true, ...list.slice(1).map(() => false)]);
+      assert.deepEqual(
+        list.map(({ active }) => active),
+        [true, ...list.slice(1).map(() => false)],
+      );
       const [newest, older] = list;
       problem(await hub.api('DELETE', `/bots/${appId}/models/${newest!.modelId}`), 409, 'model_active');
       assert.equal((await hub.api('POST', `/bots/${appId}/models/${older!.modelId}/activate`)).body.active, true);
@@ -230,11 +328,15 @@ describe('the admin API', () => {
     it('logs conversations', async () => {
       const list = (await hub.api('GET', `/bots/${appId}/conversations`)).body.items as { id: string }[];
       assert.equal(list[0]?.id, 'u1');
-      const messages = (await hub.api('GET', `/bots/${appId}/conversations/u1`)).body.items as { text: string; replies: { text: string }[] }[];
+      const messages = (await hub.api('GET', `/bots/${appId}/conversations/u1`)).body.items as {
+        text: string;
+        replies: { text: string }[];
+      }[];
       assert.equal(messages[0]?.replies[0]?.text, 'Reset it under "Forgot password".');
     });
     it('answers a repeated request once when it carries an Idempotency-Key', async () => {
-      const ask = () => hub.api('POST', `/bots/${appId}/messages`, { sender: 'u9', message: 'hello' }, { 'idempotency-key': 'k1' });
+      const ask = () =>
+        hub.api('POST', `/bots/${appId}/messages`, { sender: 'u9', message: 'hello' }, { 'idempotency-key': 'k1' });
       assert.deepEqual((await ask()).body, (await ask()).body);
       assert.equal((await hub.api('GET', `/bots/${appId}/conversations/u9`)).body.items.length, 1);
     });
@@ -246,7 +348,10 @@ describe('the admin API', () => {
       const names: string[] = [];
       let cursor = '';
       do {
-        const page = (await hub.api('GET', `/bots?limit=2${cursor}`)).body as { items: { name: string; appId: string }[]; next: string | null };
+        const page = (await hub.api('GET', `/bots?limit=2${cursor}`)).body as {
+          items: { name: string; appId: string }[];
+          next: string | null;
+        };
         names.push(...page.items.map(({ name }) => name));
         cursor = page.next === null ? '' : `&cursor=${encodeURIComponent(page.next)}`;
       } while (cursor);
@@ -259,9 +364,17 @@ describe('the admin API', () => {
       problem(await hub.api('GET', `/bots/${gone}/faq`), 404, 'not_found');
     });
     it('of the remote kind ask another server that speaks Rasa', async () => {
-      const target = await hub.api('POST', '/bots', { name: 'Remote', engine: 'remote', remoteUrl: `${hub.url}/nowhere` });
+      const target = await hub.api('POST', '/bots', {
+        name: 'Remote',
+        engine: 'remote',
+        remoteUrl: `${hub.url}/nowhere`,
+      });
       assert.equal(target.status, 201);
-      problem(await hub.api('POST', `/bots/${target.body.appId as string}/messages`, { sender: 's', message: 'm' }), 502, 'turn_failed');
+      problem(
+        await hub.api('POST', `/bots/${target.body.appId as string}/messages`, { sender: 's', message: 'm' }),
+        502,
+        'turn_failed',
+      );
       problem(await hub.api('POST', `/bots/${target.body.appId as string}/train`, shopFaq), 422, 'nothing_to_train');
     });
   });
@@ -270,17 +383,28 @@ describe('the admin API', () => {
     it('answers health, metrics and the machine', async () => {
       assert.equal((await fetch(`${hub.url}/health/live`)).status, 200);
       assert.equal((await fetch(`${hub.url}/health/ready`)).status, 200);
-      assert.deepEqual(await (await fetch(`${hub.url}/health/engine`)).json(), { engine: 'lite', reason: 'This test runs without Rasa.' });
+      assert.deepEqual(await (await fetch(`${hub.url}/health/engine`)).json(), {
+        engine: 'lite',
+        reason: 'This test runs without Rasa.',
+      });
       const metrics = await (await fetch(`${hub.url}/metrics`)).text();
       assert.match(metrics, /switchboard_messages_total\{channel="rest",state="answered"\} [1-9]/);
-      const machine = (await hub.api('GET', '/machine')).body as { cores: number; memory: { total: number }; disk: { free: number } };
+      const machine = (await hub.api('GET', '/machine')).body as {
+        cores: number;
+        memory: { total: number };
+        disk: { free: number };
+      };
       assert.ok(machine.cores >= 1 && machine.memory.total > 2 ** 20 && machine.disk.free > 0);
     });
     it('shows every route in the document, with schemas that resolve', async () => {
-      const document = (await (await fetch(`${hub.url}/api/openapi.json`)).json()) as { openapi: string; components: { schemas: Record<string, unknown> } };
+      const document = (await (await fetch(`${hub.url}/api/openapi.json`)).json()) as {
+        openapi: string;
+        components: { schemas: Record<string, unknown> };
+      };
       assert.equal(document.openapi, '3.1.0');
       const text = JSON.stringify(document);
-      for (const [, name] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g)) assert.ok(document.components.schemas[name ?? ''], name);
+      for (const [, name] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g))
+        assert.ok(document.components.schemas[name ?? ''], name);
       assert.ok(!text.includes('#/$defs/'));
       assert.match(await (await fetch(`${hub.url}/api/docs`)).text(), /\/api\/v1\/bots\/\{appId\}\/faq/);
     });

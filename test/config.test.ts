@@ -13,14 +13,23 @@ describe('the settings', () => {
   });
 
   it('report every fault at once, each with name, value and what is expected', () => {
-    const wrong = { PORT: '99999', IDLE_PARK_SECONDS: 'soon', MIN_FREE_DISK: 'lots', LOG_LEVEL: 'loud', PUBLIC_URL: 'ftp://x' };
+    const wrong = {
+      PORT: '99999',
+      IDLE_PARK_SECONDS: 'soon',
+      MIN_FREE_DISK: 'lots',
+      LOG_LEVEL: 'loud',
+      PUBLIC_URL: 'ftp://x',
+    };
     assert.throws(
       () => configOf(wrong),
       (error: unknown) => {
         assert.ok(error instanceof ConfigError);
         assert.equal(error.faults.length, 5);
         for (const [name, value] of Object.entries(wrong)) {
-          assert.ok(error.faults.some((fault) => fault.startsWith(`${name}="${value}": expected `)), name);
+          assert.ok(
+            error.faults.some((fault) => fault.startsWith(`${name}="${value}": expected `)),
+            name,
+          );
         }
         return true;
       },
@@ -30,7 +39,8 @@ describe('the settings', () => {
   it('never quote a secret in a fault', () => {
     assert.throws(
       () => configOf({ ADMIN_TOKEN: 'tooshort', DATABASE_URL: 'postgres://u:hunter2@h/db' }),
-      (error: unknown) => error instanceof ConfigError && !error.message.includes('tooshort') && !error.message.includes('hunter2'),
+      (error: unknown) =>
+        error instanceof ConfigError && !error.message.includes('tooshort') && !error.message.includes('hunter2'),
     );
   });
 
@@ -41,11 +51,27 @@ describe('the settings', () => {
   });
 
   it('hand children no more than the few harmless names', () => {
-    const { childEnv } = configOf({ PATH: '/bin', LANG: 'C', ADMIN_TOKEN: 'x'.repeat(20), AWS_SECRET_ACCESS_KEY: 'y', HOME: '/home/u' });
+    const { childEnv } = configOf({
+      PATH: '/bin',
+      LANG: 'C',
+      ADMIN_TOKEN: 'x'.repeat(20),
+      AWS_SECRET_ACCESS_KEY: 'y',
+      HOME: '/home/u',
+    });
     assert.deepEqual(childEnv, { PATH: '/bin', LANG: 'C' });
   });
 
+  it('keep the Rasa runtime where the platform keeps per-user caches, or where they are told', () => {
+    assert.equal(configOf({ HOME: '/h', SWITCHBOARD_CACHE: '/c' }).cacheDir, '/c');
+    assert.equal(configOf({ HOME: '/h', XDG_CACHE_HOME: '/x' }).cacheDir, '/x/switchboard');
+    if (process.platform === 'linux') assert.equal(configOf({ HOME: '/h' }).cacheDir, '/h/.cache/switchboard');
+  });
+
   it('are all in config.example.env, which is generated', () => {
-    assert.equal(readFileSync('config.example.env', 'utf8').trimEnd(), exampleEnv().trimEnd(), 'run: npm run -s switchboard -- config > config.example.env');
+    assert.equal(
+      readFileSync('config.example.env', 'utf8').trimEnd(),
+      exampleEnv().trimEnd(),
+      'run: npm run -s switchboard -- config > config.example.env',
+    );
   });
 });

@@ -3,7 +3,10 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const kept = (file: string): boolean => /\.(ts|py|mjs|css|html)$/.test(file) && !file.includes('__pycache__');
-const filesUnder = (folder: string): string[] => (readdirSync(folder, { recursive: true }) as string[]).map((file) => join(folder, file).replaceAll('\\', '/')).filter(kept);
+const filesUnder = (folder: string): string[] =>
+  (readdirSync(folder, { recursive: true }) as string[])
+    .map((file) => join(folder, file).replaceAll('\\', '/'))
+    .filter(kept);
 
 describe('the docs', () => {
   const architecture = readFileSync('docs/ARCHITECTURE.md', 'utf8');
@@ -20,8 +23,16 @@ describe('the docs', () => {
       else named.add(folders.join('') + entry);
     }
     const real = ['src', 'connectors', 'widget', 'scripts'].flatMap(filesUnder);
-    assert.deepEqual([...real].filter((file) => !named.has(file)), [], 'missing from the tree in docs/ARCHITECTURE.md');
-    assert.deepEqual([...named].filter((file) => kept(file) && !real.includes(file)), [], 'in the tree, but not there');
+    assert.deepEqual(
+      [...real].filter((file) => !named.has(file)),
+      [],
+      'missing from the tree in docs/ARCHITECTURE.md',
+    );
+    assert.deepEqual(
+      [...named].filter((file) => kept(file) && !real.includes(file)),
+      [],
+      'in the tree, but not there',
+    );
   });
 
   it('link only to files that exist', () => {

@@ -87,10 +87,14 @@ describe('the message path', () => {
   it('stores, answers, and sends the replies to the address the message came from, naming the engine', async () => {
     assert.equal(await hub.receive(incoming()), true);
     await settled(1);
-    assert.deepEqual(sent[0], { to: 'address-1', replies: [{ recipient_id: 'c1', text: 'you said hello', metadata: { engine: 'rasa' } }] });
+    assert.deepEqual(sent[0], {
+      to: 'address-1',
+      replies: [{ recipient_id: 'c1', text: 'you said hello', metadata: { engine: 'rasa' } }],
+    });
     const [message] = (await store.conversations.messages('bot-1', 'c1', { limit: 10 })).items;
     assert.equal(message!.state, 'answered');
-    for (let i = 0; i < 100 && (await store.conversations.unsettled()).length > 0; i += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let i = 0; i < 100 && (await store.conversations.unsettled()).length > 0; i += 1)
+      await new Promise((resolve) => setTimeout(resolve, 10));
     assert.deepEqual(await store.conversations.unsettled(), [], 'it is noted as delivered');
     assert.equal(message!.intent, 'faq');
   });
@@ -145,7 +149,12 @@ describe('the message path', () => {
       const events = [
         { event: 'action', name: 'action_session_start' },
         { event: 'session_started' },
-        { event: 'user', text: turn.text, metadata: turn.metadata, parse_data: { text: turn.text, intent: { name: 'faq', confidence: 0.8 }, entities: [] } },
+        {
+          event: 'user',
+          text: turn.text,
+          metadata: turn.metadata,
+          parse_data: { text: turn.text, intent: { name: 'faq', confidence: 0.8 }, entities: [] },
+        },
         { event: 'bot', text: 'said before the process died', data: { buttons: null, image: null } },
       ];
       await store.trackers.append('bot-1', turn.sender, 0, events);
@@ -154,13 +163,17 @@ describe('the message path', () => {
     };
     const message = await hub.ask(incoming({ channel: 'rest' }));
     assert.equal(message.state, 'answered');
-    assert.deepEqual(message.replies, [{ recipient_id: 'c1', text: 'said before the process died', metadata: { engine: 'rasa' } }]);
+    assert.deepEqual(message.replies, [
+      { recipient_id: 'c1', text: 'said before the process died', metadata: { engine: 'rasa' } },
+    ]);
     assert.equal(engine.launched.flatMap((bot) => bot.turns).length, 1);
   });
 
   it('waits for the first training of a bot', async () => {
     await store.bots.update('bot-1', { activeModel: null });
-    trained = new Promise((resolve) => setTimeout(resolve, 50)).then(async () => void (await store.bots.update('bot-1', { activeModel: 'm1' })));
+    trained = new Promise((resolve) => setTimeout(resolve, 50)).then(
+      async () => void (await store.bots.update('bot-1', { activeModel: 'm1' })),
+    );
     assert.equal((await hub.ask(incoming({ channel: 'rest' }))).state, 'answered');
   });
 
@@ -175,7 +188,11 @@ describe('the message path', () => {
     await store.conversations.receive(incoming({ text: 'stored before the crash' }));
     refuse = new Error('the platform is down');
     await hub.receive(incoming({ text: 'answered, not delivered', conversation: 'c2' }));
-    for (let i = 0; i < 100 && (await store.conversations.unsettled()).find((m) => m.conversation === 'c2')?.state !== 'answered'; i += 1) {
+    for (
+      let i = 0;
+      i < 100 && (await store.conversations.unsettled()).find((m) => m.conversation === 'c2')?.state !== 'answered';
+      i += 1
+    ) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     await hub.stop();
@@ -183,7 +200,10 @@ describe('the message path', () => {
     hub = openHub();
     assert.equal(await hub.recover(), 2);
     await settled(2);
-    assert.deepEqual(new Set(sent.map(({ replies }) => replies[0]?.text)), new Set(['you said stored before the crash', 'you said answered, not delivered']));
+    assert.deepEqual(
+      new Set(sent.map(({ replies }) => replies[0]?.text)),
+      new Set(['you said stored before the crash', 'you said answered, not delivered']),
+    );
     assert.deepEqual(await store.conversations.unsettled(), []);
   });
 

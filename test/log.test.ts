@@ -10,7 +10,10 @@ describe('the log', () => {
   it('masks a secret by its value, wherever it stands', () => {
     const { log, hide, lines } = capture();
     hide('canary-"secret"-1');
-    log.info({ url: 'http://x/?token=canary-"secret"-1', deep: { list: ['canary-"secret"-1'] } }, 'canary-"secret"-1 said');
+    log.info(
+      { url: 'http://x/?token=canary-"secret"-1', deep: { list: ['canary-"secret"-1'] } },
+      'canary-"secret"-1 said',
+    );
     log.error(new Error('failed with canary-"secret"-1'));
     assert.equal(lines.length, 2);
     for (const line of lines) {

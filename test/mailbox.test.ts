@@ -11,7 +11,11 @@ describe('the mailbox', () => {
       await soon(ms);
       seen.push(name);
     };
-    await Promise.all([mailbox.post('a', work('a1', 40)), mailbox.post('a', work('a2', 1)), mailbox.post('b', work('b1', 10))]);
+    await Promise.all([
+      mailbox.post('a', work('a1', 40)),
+      mailbox.post('a', work('a2', 1)),
+      mailbox.post('b', work('b1', 10)),
+    ]);
     assert.deepEqual(seen, ['b1', 'a1', 'a2']);
   });
 

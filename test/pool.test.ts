@@ -88,7 +88,13 @@ describe('the pool of awake bots', () => {
   it('switches models without breaking the turn that runs, and stops the old one after it', async () => {
     await pool.use('bot-1', nothing);
     let finish = (): void => undefined;
-    const turn = pool.use('bot-1', (running) => new Promise<string>((resolve) => (finish = () => resolve((running as (typeof engine.launched)[0]).model ?? ''))));
+    const turn = pool.use(
+      'bot-1',
+      (running) =>
+        new Promise<string>(
+          (resolve) => (finish = () => resolve((running as (typeof engine.launched)[0]).model ?? '')),
+        ),
+    );
     await pool.swap('bot-1', models.get('m2')!, nothing);
     const [old, fresh] = engine.launched;
     assert.equal(old!.stopped, false, 'the old one still has a turn');

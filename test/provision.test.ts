@@ -14,12 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import {
-  defaultCacheDir,
-  provisionRasa,
-  RasaUnavailable,
-  type ProvisionOptions,
-} from '../src/engines/rasa/provision.js';
+import { provisionRasa, RasaUnavailable, type ProvisionOptions } from '../src/engines/rasa/provision.js';
 
 const moduleUrl = new URL('../src/engines/rasa/provision.js', import.meta.url).href;
 
@@ -259,12 +254,6 @@ describe('Providing Rasa', () => {
       (await refusal(provisionRasa(machine.options({ rasaPython: '/nowhere' })))).reason,
       /RASA_PYTHON \(\/nowhere\)/,
     );
-  });
-
-  it('knows where caches live', () => {
-    assert.equal(defaultCacheDir({ HOME: '/h', SWITCHBOARD_CACHE: '/c' }), '/c');
-    assert.equal(defaultCacheDir({ HOME: '/h', XDG_CACHE_HOME: '/x' }), '/x/switchboard');
-    if (process.platform === 'linux') assert.equal(defaultCacheDir({ HOME: '/h' }), '/h/.cache/switchboard');
   });
 
   it('has really been provided for these tests', async () => {

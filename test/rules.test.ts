@@ -16,7 +16,23 @@ const rules: { files: RegExp; own: string | null; may: string[] }[] = [
 ];
 
 /** SDKs that age at their own speed: each may be imported in one place, so that replacing it is a one-file change. */
-const onePlace = ['koa', '@koa/router', 'socket.io', 'systeminformation', 'better-sqlite3', 'prom-client', 'pino', 'minisearch', 'commander', 'raw-body', 'bull', 'mongoose', '@slack/bolt', 'telegraf', 'botbuilder'];
+const onePlace = [
+  'koa',
+  '@koa/router',
+  'socket.io',
+  'systeminformation',
+  'better-sqlite3',
+  'prom-client',
+  'pino',
+  'minisearch',
+  'commander',
+  'raw-body',
+  'bull',
+  'mongoose',
+  '@slack/bolt',
+  'telegraf',
+  'botbuilder',
+];
 
 function filesUnder(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -34,7 +50,8 @@ function importsOf(file: string): Import[] {
   const found = [...text.matchAll(/^(?:import|export)\s+(type\s+)?(?:[^;'"]*?from\s+)?['"]([^'"]+)['"]/gm)];
   return found.map((match) => ({ specifier: match[2] ?? '', typeOnly: match[1] !== undefined }));
 }
-const resolved = (file: string, specifier: string): string => posix.join(posix.dirname(file), specifier).replace(/\.js$/, '.ts');
+const resolved = (file: string, specifier: string): string =>
+  posix.join(posix.dirname(file), specifier).replace(/\.js$/, '.ts');
 
 /** Why `file` may not import `target`; null when it may. */
 function forbidden(file: string, target: string): string | null {
@@ -44,7 +61,9 @@ function forbidden(file: string, target: string): string | null {
   const connector = (/^connectors\/\w+/.exec(file)?.[0] ?? '') + '/';
   const own = rule.own === '$folder' ? folder : rule.own === '$connector' ? connector : rule.own;
   const allowed = [...rule.may, ...(own ? [own, own.replace(/\/$/, '.ts')] : [])];
-  return allowed.some((prefix) => target === prefix || (prefix.endsWith('/') && target.startsWith(prefix))) ? null : `${file} imports ${target}`;
+  return allowed.some((prefix) => target === prefix || (prefix.endsWith('/') && target.startsWith(prefix)))
+    ? null
+    : `${file} imports ${target}`;
 }
 
 describe('the import rules', () => {
@@ -68,7 +87,9 @@ describe('the import rules', () => {
 
   it('keep each SDK in one place', () => {
     for (const sdk of onePlace) {
-      const users = sources().filter((file) => importsOf(file).some(({ specifier, typeOnly }) => specifier === sdk && !typeOnly));
+      const users = sources().filter((file) =>
+        importsOf(file).some(({ specifier, typeOnly }) => specifier === sdk && !typeOnly),
+      );
       const places = new Set(users.map((file) => (sdk === 'better-sqlite3' ? dirname(file) : file)));
       assert.ok(places.size <= 1, `${sdk} is imported by ${[...places].join(' and ')}`);
     }
@@ -76,7 +97,12 @@ describe('the import rules', () => {
 
   it('leave no cycle of imports that run', () => {
     const graph = new Map(
-      sources().map((file) => [file, importsOf(file).filter(({ specifier, typeOnly }) => specifier.startsWith('.') && !typeOnly).map(({ specifier }) => resolved(file, specifier))]),
+      sources().map((file) => [
+        file,
+        importsOf(file)
+          .filter(({ specifier, typeOnly }) => specifier.startsWith('.') && !typeOnly)
+          .map(({ specifier }) => resolved(file, specifier)),
+      ]),
     );
     const done = new Set<string>();
     const visit = (file: string, path: string[]): void => {

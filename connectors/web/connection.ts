@@ -32,7 +32,7 @@ export interface WebConnection extends Connection {
   visit(client: Client): Visit;
 }
 export interface WebConnectionOptions {
-  context: ConnectionContext & { settings?: unknown };
+  context: ConnectionContext;
   sessions: Sessions;
   /** The latest messages of a conversation, oldest first. */
   history(appId: string, conversation: string): Promise<StoredMessage[]>;

@@ -32,8 +32,14 @@ const thresholdOf = (language: string): number => (/^(zh|ja|th)/.test(language) 
 
 /** Words for languages that part them, single characters and pairs for those that do not. */
 function terms(text: string): string[] {
-  const words = text.toLowerCase().normalize('NFKC').match(/[\p{L}\p{N}]+/gu) ?? [];
-  return words.flatMap((word) => (/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/u.test(word) ? pieces(word) : [word]));
+  const words =
+    text
+      .toLowerCase()
+      .normalize('NFKC')
+      .match(/[\p{L}\p{N}]+/gu) ?? [];
+  return words.flatMap((word) =>
+    /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/u.test(word) ? pieces(word) : [word],
+  );
 }
 function pieces(word: string): string[] {
   const characters = Array.from(word);
@@ -75,7 +81,8 @@ class LiteBot implements RunningEngine {
   /** Inverse document frequency: a rare word says more about the topic than a common one. */
   private weigh(): void {
     const counts = new Map<string, number>();
-    for (const entry of this.entries) for (const term of new Set(terms(entry.question))) counts.set(term, (counts.get(term) ?? 0) + 1);
+    for (const entry of this.entries)
+      for (const term of new Set(terms(entry.question))) counts.set(term, (counts.get(term) ?? 0) + 1);
     for (const [term, count] of counts) this.weights.set(term, Math.log(1 + this.entries.length / count));
   }
 
@@ -95,7 +102,9 @@ class LiteBot implements RunningEngine {
       const confidence = Math.min(1, (2 * shared) / (asked + this.weightOf(terms(entry.question))));
       byTopic.set(entry.topic, Math.max(byTopic.get(entry.topic) ?? 0, confidence));
     }
-    return [...byTopic].map(([topic, confidence]) => ({ topic, confidence })).sort((a, b) => b.confidence - a.confidence);
+    return [...byTopic]
+      .map(([topic, confidence]) => ({ topic, confidence }))
+      .sort((a, b) => b.confidence - a.confidence);
   }
 
   parse(text: string): Promise<Parse> {
@@ -140,7 +149,11 @@ export function createLiteEngine(options: LiteOptions): Engine {
     async launch(_bot, model) {
       if (!model) throw new HubError('no_model', 'Train the bot first: PUT its faq, then POST train.');
       const content = JSON.parse(await readFile(model.contentPath, 'utf8')) as TrainingContent;
-      return new LiteBot(entriesOf(content.pairs, options.chitchat(content)), options.fallback(content), content.bot.threshold ?? thresholdOf(content.bot.language));
+      return new LiteBot(
+        entriesOf(content.pairs, options.chitchat(content)),
+        options.fallback(content),
+        content.bot.threshold ?? thresholdOf(content.bot.language),
+      );
     },
   };
 }

@@ -180,7 +180,10 @@ class Pool implements Engines {
     const loadable = model ? await this.options.load(model) : null;
     const started = Date.now();
     const running = await this.options.engineFor(bot, model).launch(bot, loadable);
-    this.options.log.info({ appId: bot.appId, engine: running.engine, pid: running.pid, ms: Date.now() - started }, 'bot awake');
+    this.options.log.info(
+      { appId: bot.appId, engine: running.engine, pid: running.pid, ms: Date.now() - started },
+      'bot awake',
+    );
     return running;
   }
 

@@ -19,7 +19,8 @@ async function post(url: string, body: unknown): Promise<unknown> {
       bodyTimeout: timeoutMs,
     });
     text = await response.body.text();
-    if (response.statusCode !== 200) throw new HubError('turn_failed', `The remote bot answered with status ${response.statusCode}.`);
+    if (response.statusCode !== 200)
+      throw new HubError('turn_failed', `The remote bot answered with status ${response.statusCode}.`);
   } catch (error) {
     if (error instanceof HubError) throw error;
     throw new HubError('turn_failed', 'The remote bot cannot be reached; check its remoteUrl.', { cause: error });
@@ -46,8 +47,14 @@ class RemoteBot implements RunningEngine {
 
   async reply(turn: Turn): Promise<{ messages: BotMessage[]; parse: null }> {
     const { sender, text: message, metadata, channel } = turn;
-    const answer = await post(`${this.baseUrl}/webhooks/rest/webhook`, { sender, message, metadata, input_channel: channel });
-    if (!Array.isArray(answer)) throw new HubError('turn_failed', 'The remote bot did not answer with a list of messages.');
+    const answer = await post(`${this.baseUrl}/webhooks/rest/webhook`, {
+      sender,
+      message,
+      metadata,
+      input_channel: channel,
+    });
+    if (!Array.isArray(answer))
+      throw new HubError('turn_failed', 'The remote bot did not answer with a list of messages.');
     return { messages: answer as BotMessage[], parse: null };
   }
 

@@ -43,21 +43,34 @@ function check<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
   }));
   const first = errors[0];
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more, see errors)` : '';
-  throw new HubError('invalid', `The ${where} does not fit at ${first?.pointer ?? '/'}: ${first?.detail ?? ''}${more}.`, { errors });
+  throw new HubError(
+    'invalid',
+    `The ${where} does not fit at ${first?.pointer ?? '/'}: ${first?.detail ?? ''}${more}.`,
+    { errors },
+  );
 }
 
 async function readBody(ctx: RouterContext, spec: NonNullable<Route['body']>): Promise<unknown> {
   const limit = spec.limit ?? defaultLimit;
-  const text = await getRawBody(ctx.req, { limit, encoding: 'utf8', length: ctx.get('content-length') || null }).catch((error: unknown) => {
-    const tooLarge = (error as { type?: string }).type === 'entity.too.large';
-    if (tooLarge) throw new HubError('too_large', `At most ${Math.floor(limit / 1_000_000)} MB are read here; send less at a time.`);
-    throw new HubError('bad_json', 'The body broke off before its end.', { cause: error });
-  });
+  const text = await getRawBody(ctx.req, { limit, encoding: 'utf8', length: ctx.get('content-length') || null }).catch(
+    (error: unknown) => {
+      const tooLarge = (error as { type?: string }).type === 'entity.too.large';
+      if (tooLarge)
+        throw new HubError(
+          'too_large',
+          `At most ${Math.floor(limit / 1_000_000)} MB are read here; send less at a time.`,
+        );
+      throw new HubError('bad_json', 'The body broke off before its end.', { cause: error });
+    },
+  );
   if (text.trim() === '' && spec.optional) return undefined;
   const type = (ctx.get('content-type').split(';')[0] ?? '').trim().toLowerCase();
   if (spec.types?.includes(type)) return text;
   if (type !== 'application/json' && !type.endsWith('+json')) {
-    throw new HubError('unsupported_type', `Send ${['application/json', ...(spec.types ?? [])].join(' or ')} with a matching Content-Type header.`);
+    throw new HubError(
+      'unsupported_type',
+      `Send ${['application/json', ...(spec.types ?? [])].join(' or ')} with a matching Content-Type header.`,
+    );
   }
   return parseJson(text);
 }
@@ -117,11 +130,17 @@ export function createHttpApp(options: HttpOptions): Koa {
     secure(ctx);
     try {
       await next();
-      if (ctx.status === 404 && !ctx.body) throw new HubError('not_found', `Nothing answers at ${ctx.path}. The routes are listed at /api/docs.`);
-      if (ctx.status === 405) throw new HubError('method_not_allowed', `${ctx.method} does not apply here; try ${ctx.response.get('allow')}.`);
+      if (ctx.status === 404 && !ctx.body)
+        throw new HubError('not_found', `Nothing answers at ${ctx.path}. The routes are listed at /api/docs.`);
+      if (ctx.status === 405)
+        throw new HubError(
+          'method_not_allowed',
+          `${ctx.method} does not apply here; try ${ctx.response.get('allow')}.`,
+        );
     } catch (thrown) {
       const error = hubErrorOf(thrown);
-      if (error.status >= 500) log.error({ err: error, cause: error.options.cause, path: ctx.path }, 'a request failed');
+      if (error.status >= 500)
+        log.error({ err: error, cause: error.options.cause, path: ctx.path }, 'a request failed');
       send(ctx, problem(error));
     }
     const matched = (ctx as { _matchedRoute?: string })._matchedRoute ?? 'none';

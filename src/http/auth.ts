@@ -17,7 +17,10 @@ export function createAuth(adminToken: string): Auth {
     requireAdmin(authorization) {
       const given = typeof authorization === 'string' ? /^Bearer\s+(\S+)$/i.exec(authorization)?.[1] : undefined;
       if (given !== undefined && timingSafeEqual(digest(given), expected)) return;
-      throw new HubError('unauthorized', 'Send the admin token: Authorization: Bearer TOKEN. It is ADMIN_TOKEN, or in the file admin-token in DATA_DIR.');
+      throw new HubError(
+        'unauthorized',
+        'Send the admin token: Authorization: Bearer TOKEN. It is ADMIN_TOKEN, or in the file admin-token in DATA_DIR.',
+      );
     },
   };
 }

@@ -71,7 +71,11 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
     const job = await options.training.current(bot.appId);
     return presentBot(bot, { status: engines.status(bot.appId), job, publicUrl: options.publicUrl() });
   };
-  const processRoute = (verb: 'wake' | 'park' | 'restart', summary: string, act: (appId: string) => Promise<void>): Route =>
+  const processRoute = (
+    verb: 'wake' | 'park' | 'restart',
+    summary: string,
+    act: (appId: string) => Promise<void>,
+  ): Route =>
     route({
       method: 'POST',
       path: `/bots/{appId}/${verb}`,
@@ -154,9 +158,15 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
         return { status: 204 };
       },
     }),
-    processRoute('wake', "Start the bot's process, if it is not awake; answers when it is.", (appId) => engines.use(appId, () => Promise.resolve())),
-    processRoute('park', 'Put the bot to sleep after its running turns; the next message wakes it.', (appId) => engines.park(appId)),
-    processRoute('restart', "End the bot's process and quarantine, and start it anew.", (appId) => engines.restart(appId)),
+    processRoute('wake', "Start the bot's process, if it is not awake; answers when it is.", (appId) =>
+      engines.use(appId, () => Promise.resolve()),
+    ),
+    processRoute('park', 'Put the bot to sleep after its running turns; the next message wakes it.', (appId) =>
+      engines.park(appId),
+    ),
+    processRoute('restart', "End the bot's process and quarantine, and start it anew.", (appId) =>
+      engines.restart(appId),
+    ),
     route({
       method: 'GET',
       path: '/bots/{appId}/logs',
@@ -165,7 +175,13 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
       answers: { 200: { description: 'Plain text, a line each, oldest first.', type: 'text/plain' } },
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
-        return { headers: { 'content-type': 'text/plain; charset=utf-8' }, text: engines.log(appId).map((line) => `${line}\n`).join('') };
+        return {
+          headers: { 'content-type': 'text/plain; charset=utf-8' },
+          text: engines
+            .log(appId)
+            .map((line) => `${line}\n`)
+            .join(''),
+        };
       },
     }),
     route({
@@ -177,7 +193,13 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
       handle: () =>
         Promise.resolve({
           body: {
-            items: options.templates.map(({ name, language, pipeline, title, description }) => ({ name, language, pipeline, title, description })),
+            items: options.templates.map(({ name, language, pipeline, title, description }) => ({
+              name,
+              language,
+              pipeline,
+              title,
+              description,
+            })),
             next: null,
           },
         }),

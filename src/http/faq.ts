@@ -45,7 +45,10 @@ export function faqRoutes({ store }: { store: Store }): Route[] {
     for (let tries = 0; ; tries += 1) {
       const faq = await store.faq.get(appId);
       if (wanted !== undefined && wanted !== faq.version) {
-        throw new HubError('version_conflict', `The FAQ is at version ${faq.version}. GET it again, merge, and send it with the new ETag.`);
+        throw new HubError(
+          'version_conflict',
+          `The FAQ is at version ${faq.version}. GET it again, merge, and send it with the new ETag.`,
+        );
       }
       try {
         const version = await store.faq.put(appId, change(faq), faq.version);
@@ -77,13 +80,22 @@ export function faqRoutes({ store }: { store: Store }): Route[] {
     route({
       method: 'PUT',
       path: '/bots/{appId}/faq',
-      summary: 'Replace the whole FAQ: all of it or, when anything does not fit, nothing. If-Match guards against overwriting.',
+      summary:
+        'Replace the whole FAQ: all of it or, when anything does not fit, nothing. If-Match guards against overwriting.',
       access: 'admin',
       body: { schema: FaqBody, limit: faqLimit },
-      answers: { 200: { description: 'How many pairs and questions it has now.', schema: z.object({ pairs: z.number(), questions: z.number() }) } },
+      answers: {
+        200: {
+          description: 'How many pairs and questions it has now.',
+          schema: z.object({ pairs: z.number(), questions: z.number() }),
+        },
+      },
       handle: async (asked) => {
         const reply = await edit(asked, (faq) => pairsOf(asked.body, faq.pairs));
-        return { ...reply, body: { pairs: asked.body.length, questions: asked.body.reduce((sum, pair) => sum + pair.Q.length, 0) } };
+        return {
+          ...reply,
+          body: { pairs: asked.body.length, questions: asked.body.reduce((sum, pair) => sum + pair.Q.length, 0) },
+        };
       },
     }),
     route({

@@ -10,24 +10,42 @@ function schemaOf(schema: z.ZodType, io: 'input' | 'output', components: Record<
   return inComponents(rest);
 }
 
-const inComponents = (schema: object): object => JSON.parse(JSON.stringify(schema).replaceAll('#/$defs/', '#/components/schemas/')) as object;
+const inComponents = (schema: object): object =>
+  JSON.parse(JSON.stringify(schema).replaceAll('#/$defs/', '#/components/schemas/')) as object;
 
 function parametersOf(row: Route, components: Record<string, unknown>): unknown[] {
-  const inPath = [...row.path.matchAll(/\{(\w+)\}/g)].map((match) => ({ name: match[1], in: 'path', required: true, schema: { type: 'string' } }));
+  const inPath = [...row.path.matchAll(/\{(\w+)\}/g)].map((match) => ({
+    name: match[1],
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
   if (!row.query) return inPath;
   const { properties = {} } = schemaOf(row.query, 'input', components) as { properties?: Record<string, unknown> };
-  return [...inPath, ...Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', required: false, schema }))];
+  return [
+    ...inPath,
+    ...Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', required: false, schema })),
+  ];
 }
 
 function responseOf(answer: Answer, components: Record<string, unknown>): unknown {
   const type = answer.type ?? 'application/json';
-  const content = answer.schema ? { [type]: { schema: schemaOf(answer.schema, 'output', components) } } : answer.type ? { [type]: {} } : undefined;
+  const content = answer.schema
+    ? { [type]: { schema: schemaOf(answer.schema, 'output', components) } }
+    : answer.type
+      ? { [type]: {} }
+      : undefined;
   return { description: answer.description, ...(content ? { content } : {}) };
 }
 
 function operationOf(row: Route, components: Record<string, unknown>): unknown {
-  const problemAnswer = responseOf({ description: 'A problem; `code` says which.', schema: Problem, type: 'application/problem+json' }, components);
-  const responses = Object.fromEntries(Object.entries(row.answers).map(([status, answer]) => [status, responseOf(answer, components)]));
+  const problemAnswer = responseOf(
+    { description: 'A problem; `code` says which.', schema: Problem, type: 'application/problem+json' },
+    components,
+  );
+  const responses = Object.fromEntries(
+    Object.entries(row.answers).map(([status, answer]) => [status, responseOf(answer, components)]),
+  );
   const content = Object.fromEntries([
     ['application/json', row.body ? { schema: schemaOf(row.body.schema, 'input', components) } : {}],
     ...(row.body?.types ?? []).map((type) => [type, { schema: { type: 'string' } }] as const),
@@ -48,7 +66,11 @@ export function openApiOf(rows: Route[]): object {
   for (const row of rows) (paths[row.path] ??= {})[row.method.toLowerCase()] = operationOf(row, components);
   return {
     openapi: '3.1.0',
-    info: { title: 'Switchboard', version: '1', description: 'A hub that puts many Rasa bots behind every chat channel.' },
+    info: {
+      title: 'Switchboard',
+      version: '1',
+      description: 'A hub that puts many Rasa bots behind every chat channel.',
+    },
     paths,
     components: { schemas: components, securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
   };

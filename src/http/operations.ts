@@ -40,7 +40,9 @@ export function healthRoutes(options: OperationsOptions): Route[] {
       path: '/health/engine',
       summary: 'Which engine answers trained bots here, and if it is not Rasa, why and what to do.',
       access: 'public',
-      answers: { 200: { description: 'The engine.', schema: z.object({ engine: z.string(), reason: z.string().nullable() }) } },
+      answers: {
+        200: { description: 'The engine.', schema: z.object({ engine: z.string(), reason: z.string().nullable() }) },
+      },
       handle: () => Promise.resolve({ body: options.engine() }),
     }),
     route({

@@ -18,14 +18,21 @@ const policy =
 const html = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy };
 
 const escapeHtml = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;');
+  text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;');
 
 const types: Record<string, string> = { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' };
 /** The only files that are served, so that no path from outside ever reaches the disk. */
 const files = ['chat.js', 'chat.css', 'widget.js'];
 
 function startPage(bots: Bot[]): string {
-  const rows = bots.map((bot) => `<li><a href="/bots/${escapeHtml(bot.appId)}/chat">${escapeHtml(bot.name)}</a></li>`).join('');
+  const rows = bots
+    .map((bot) => `<li><a href="/bots/${escapeHtml(bot.appId)}/chat">${escapeHtml(bot.name)}</a></li>`)
+    .join('');
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Switchboard</title>
 <link rel="stylesheet" href="/widget/chat.css"><body class="start"><main><h1>Switchboard</h1><p>The hub is running. 系统正在运行。</p>
 <h2>Talk to a bot · 与机器人对话</h2><ul>${rows}</ul><p><a href="/api/docs">API</a> · <a href="/health/ready">health</a></p></main></body></html>`;
@@ -37,7 +44,10 @@ interface DocumentedPaths {
 function docsPage(document: object): string {
   const { paths } = document as DocumentedPaths;
   const rows = Object.entries(paths).flatMap(([path, verbs]) =>
-    Object.entries(verbs).map(([verb, { summary }]) => `<tr><td><code>${verb.toUpperCase()}</code><td><code>${escapeHtml(path)}</code><td>${escapeHtml(summary)}`),
+    Object.entries(verbs).map(
+      ([verb, { summary }]) =>
+        `<tr><td><code>${verb.toUpperCase()}</code><td><code>${escapeHtml(path)}</code><td>${escapeHtml(summary)}`,
+    ),
   );
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Switchboard API</title>
 <link rel="stylesheet" href="/widget/chat.css"><body class="start"><main><h1>Switchboard API</h1>
@@ -48,7 +58,11 @@ function docsPage(document: object): string {
 export function pageRoutes(options: PagesOptions): Route[] {
   const { store, widgetDir } = options;
   const file = async (name: string): Promise<Reply> => ({
-    headers: { 'content-type': `${types[name.split('.').at(-1) ?? ''] ?? 'text/plain'}; charset=utf-8`, 'cache-control': 'no-cache', 'access-control-allow-origin': '*' },
+    headers: {
+      'content-type': `${types[name.split('.').at(-1) ?? ''] ?? 'text/plain'}; charset=utf-8`,
+      'cache-control': 'no-cache',
+      'access-control-allow-origin': '*',
+    },
     text: await readFile(join(widgetDir, name), 'utf8'),
   });
   return [

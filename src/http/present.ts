@@ -4,11 +4,16 @@ import type { BotWire, JobWire, ModelWire } from '../wire.js';
 
 export function presentJob(job: TrainingJob): JobWire {
   const { id, content: _, error, ...rest } = job;
-  const shown = error ? { code: error.code, message: error.message, ...(error.detail === undefined ? {} : { detail: error.detail }) } : null;
+  const shown = error
+    ? { code: error.code, message: error.message, ...(error.detail === undefined ? {} : { detail: error.detail }) }
+    : null;
   return { jobId: id, ...rest, error: shown };
 }
 
-export function presentBot(bot: Bot, facts: { status: BotStatus; job: TrainingJob | null; publicUrl: string }): BotWire {
+export function presentBot(
+  bot: Bot,
+  facts: { status: BotStatus; job: TrainingJob | null; publicUrl: string },
+): BotWire {
   const { state, engineInUse, reason } = facts.status;
   const trainingJob = facts.job ? presentJob(facts.job) : null;
   return { ...bot, state, engineInUse, reason, trainingJob, chatUrl: `${facts.publicUrl}/bots/${bot.appId}/chat` };

@@ -8,7 +8,8 @@ import { botOf } from './bots.js';
 import { param, type Route, route } from './route.js';
 
 /** Names the engine in a header: the body stays as Rasa's REST channel gives it. */
-const engineHeader = (engine: string | undefined): Record<string, string> => (engine ? { 'x-switchboard-engine': engine } : {});
+const engineHeader = (engine: string | undefined): Record<string, string> =>
+  engine ? { 'x-switchboard-engine': engine } : {};
 
 /** Throws what ended the turn; a settled message has it as `code: words`. */
 function requireAnswer(message: StoredMessage): void {
@@ -38,19 +39,36 @@ export function talkRoutes({ store, hub }: { store: Store; hub: Hub }): Route[] 
     route({
       method: 'POST',
       path: '/bots/{appId}/messages',
-      summary: "Say something to the bot; answers what it says, as Rasa's REST channel. Waits for a sleeping bot and for its first training.",
+      summary:
+        "Say something to the bot; answers what it says, as Rasa's REST channel. Waits for a sleeping bot and for its first training.",
       access: 'admin',
       body: { schema: MessageBody },
-      answers: { 200: { description: 'The replies, in order. X-Switchboard-Engine names the engine.', schema: z.array(BotMessageView) } },
+      answers: {
+        200: {
+          description: 'The replies, in order. X-Switchboard-Engine names the engine.',
+          schema: z.array(BotMessageView),
+        },
+      },
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
         const { sender, message: text, metadata = {} } = asked.body;
         if (foreign.test(sender)) {
-          throw new HubError('invalid', 'That sender belongs to another channel.', { errors: [{ pointer: '/sender', detail: 'must not begin with a channel name and a colon' }] });
+          throw new HubError('invalid', 'That sender belongs to another channel.', {
+            errors: [{ pointer: '/sender', detail: 'must not begin with a channel name and a colon' }],
+          });
         }
         const key = asked.headers['idempotency-key'];
         const eventId = typeof key === 'string' ? `${sender} ${key}` : randomUUID();
-        const message = await hub.ask({ appId, channel: 'rest', conversation: sender, eventId, text, payload: false, to: sender, metadata });
+        const message = await hub.ask({
+          appId,
+          channel: 'rest',
+          conversation: sender,
+          eventId,
+          text,
+          payload: false,
+          to: sender,
+          metadata,
+        });
         requireAnswer(message);
         return { headers: engineHeader(message.replies[0]?.metadata?.engine), body: message.replies };
       },
@@ -73,7 +91,12 @@ export function talkRoutes({ store, hub }: { store: Store; hub: Hub }): Route[] 
       summary: 'One conversation: each message with what was understood and answered, oldest first.',
       access: 'admin',
       query: PageQuery,
-      answers: { 200: { description: 'A page of messages.', schema: listOf(z.object({ id: z.string(), text: z.string(), replies: z.array(BotMessageView) })) } },
+      answers: {
+        200: {
+          description: 'A page of messages.',
+          schema: listOf(z.object({ id: z.string(), text: z.string(), replies: z.array(BotMessageView) })),
+        },
+      },
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
         return { body: await store.conversations.messages(appId, param(asked, 'id'), asked.query) };

@@ -1,7 +1,15 @@
 /** Routes of training: jobs with their live events, and the models they make. */
 import { createReadStream } from 'node:fs';
 import { z } from 'zod';
-import type { JobEvent, ModelShelf, Store, Training, TrainingJob, TrainingQueue, TrainingRequest } from '../contracts.js';
+import type {
+  JobEvent,
+  ModelShelf,
+  Store,
+  Training,
+  TrainingJob,
+  TrainingQueue,
+  TrainingRequest,
+} from '../contracts.js';
 import { HubError } from '../errors.js';
 import { FaqTrainBody, JobView, listOf, ModelView, PageQuery, type PairWire } from '../wire.js';
 import { botOf } from './bots.js';
@@ -16,7 +24,9 @@ export interface TrainingRoutesOptions {
   shelf: ModelShelf;
 }
 
-const TrainQuery = z.object({ wait: z.enum(['true', 'false', '1', '0']).optional().meta({ description: 'answer when the job has ended' }) });
+const TrainQuery = z.object({
+  wait: z.enum(['true', 'false', '1', '0']).optional().meta({ description: 'answer when the job has ended' }),
+});
 const over = (job: TrainingJob): boolean => job.endedAt !== null;
 /** Proxies cut silent connections; a comment line now and then keeps an event stream open. */
 const heartbeatMs = 15_000;
@@ -34,7 +44,8 @@ async function* eventsOf(options: TrainingRoutesOptions, jobId: string, signal: 
   });
   const heartbeat = setInterval(() => push(null), heartbeatMs);
   signal.addEventListener('abort', () => wake());
-  const show = ({ job, lines }: JobEvent): string => `event: job\ndata: ${JSON.stringify({ ...presentJob(job), lines })}\n\n`;
+  const show = ({ job, lines }: JobEvent): string =>
+    `event: job\ndata: ${JSON.stringify({ ...presentJob(job), lines })}\n\n`;
   try {
     const job = await jobOf(options.store, jobId);
     yield show({ job, lines: await options.store.jobs.log(jobId) });
@@ -74,7 +85,12 @@ function jobRoutes(options: TrainingRoutesOptions): Route[] {
       summary: 'Train from what is stored, from an FAQ payload (which becomes the FAQ), or from one Rasa YAML text.',
       access: 'admin',
       query: TrainQuery,
-      body: { schema: z.union([z.string(), FaqTrainBody]), optional: true, limit: faqLimit, types: ['application/yaml', 'application/x-yaml', 'text/yaml'] },
+      body: {
+        schema: z.union([z.string(), FaqTrainBody]),
+        optional: true,
+        limit: faqLimit,
+        types: ['application/yaml', 'application/x-yaml', 'text/yaml'],
+      },
       answers: {
         202: { description: 'Queued.', schema: z.object({ jobId: z.string() }) },
         200: { description: 'With wait: the job as it ended; look at its state.', schema: JobView },
@@ -82,7 +98,8 @@ function jobRoutes(options: TrainingRoutesOptions): Route[] {
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
         const job = await training.request(appId, await requestOf(store, appId, asked.body));
-        if (asked.query.wait === 'true' || asked.query.wait === '1') return { body: presentJob(await training.ended(job.id)) };
+        if (asked.query.wait === 'true' || asked.query.wait === '1')
+          return { body: presentJob(await training.ended(job.id)) };
         return { status: 202, headers: { location: `/api/v1/jobs/${job.id}` }, body: { jobId: job.id } };
       },
     }),
@@ -115,14 +132,16 @@ function jobRoutes(options: TrainingRoutesOptions): Route[] {
       answers: { 200: { description: 'The cancelled job.', schema: JobView } },
       handle: async (asked) => {
         const job = await jobOf(store, param(asked, 'jobId'));
-        if (!(await queue.cancel(job.id))) throw new HubError('job_ended', 'It has ended already; nothing is left to cancel.');
+        if (!(await queue.cancel(job.id)))
+          throw new HubError('job_ended', 'It has ended already; nothing is left to cancel.');
         return { body: presentJob(await training.ended(job.id)) };
       },
     }),
     route({
       method: 'GET',
       path: '/jobs/{jobId}/events',
-      summary: 'The job live, as server-sent events: `event: job`, data a Job with the new log `lines`; ends with the job.',
+      summary:
+        'The job live, as server-sent events: `event: job`, data a Job with the new log `lines`; ends with the job.',
       access: 'admin',
       answers: { 200: { description: 'An event stream.', type: 'text/event-stream' } },
       handle: async (asked) => {
@@ -175,8 +194,12 @@ function modelRoutes(options: TrainingRoutesOptions): Route[] {
       answers: { 200: { description: 'The file.', type: 'application/gzip' } },
       handle: async (asked) => {
         const { bot, model } = await modelOf(asked);
-        if (model.archive === null) throw new HubError('not_found', 'The lite engine answers from the FAQ itself: this model has no archive.');
-        const headers = { 'content-type': 'application/gzip', 'content-disposition': `attachment; filename="${bot.appId}-${model.id}.tar.gz"` };
+        if (model.archive === null)
+          throw new HubError('not_found', 'The lite engine answers from the FAQ itself: this model has no archive.');
+        const headers = {
+          'content-type': 'application/gzip',
+          'content-disposition': `attachment; filename="${bot.appId}-${model.id}.tar.gz"`,
+        };
         return { headers, stream: createReadStream(await shelf.fetch(model.archive)) as AsyncIterable<Buffer> };
       },
     }),

@@ -28,6 +28,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
   const connect = (bot: Bot, connector: Connector): Connection =>
     connector.open({
       bot: { appId: bot.appId, name: bot.name, language: bot.language },
+      settings: {},
       receive: async (message) => void (await receive({ ...message, appId: bot.appId, channel: connector.name })),
       progress: () => progress(bot.appId),
     });

@@ -16,7 +16,10 @@ export function createMailbox(capacity: number): Mailbox {
 
   const check = (key: string): void => {
     if ((tails.get(key)?.size ?? 0) < capacity) return;
-    throw new HubError('mailbox_full', `${capacity} messages of this conversation wait for their answers; send the next one later.`);
+    throw new HubError(
+      'mailbox_full',
+      `${capacity} messages of this conversation wait for their answers; send the next one later.`,
+    );
   };
   return {
     check,

@@ -82,6 +82,9 @@ function semantic(threshold: number | null): YamlMap[] {
   return [{ name: 'switchboard_rasa.components.SemanticSelector', ...(threshold === null ? {} : { threshold }) }];
 }
 
+/** Where DIET and ResponseSelector answer as large a share of what they know as they decline of what they do not: two thirds (bench/answers, 20 pairs). */
+const classicThreshold = 0.4;
+
 function classic(bot: Pick<Bot, 'language' | 'threshold'>, retrieval: Skeleton['retrieval']): YamlMap[] {
   return [
     { name: bot.language.startsWith('zh') ? 'JiebaTokenizer' : 'WhitespaceTokenizer' },
@@ -96,7 +99,8 @@ function classic(bot: Pick<Bot, 'language' | 'threshold'>, retrieval: Skeleton['
       epochs: 100,
       constrain_similarities: true,
     })),
-    { name: 'FallbackClassifier', threshold: bot.threshold ?? 0.4, ambiguity_threshold: 0.1 },
+    { name: 'FallbackClassifier', threshold: 0.3, ambiguity_threshold: 0.1 },
+    { name: 'switchboard_rasa.fallback.SelectorFallback', threshold: bot.threshold ?? classicThreshold },
   ];
 }
 

@@ -26,21 +26,34 @@ describe('the demo bot in a browser', function () {
     });
     assert.ok(hub.app.chatUrl);
     await page.goto(hub.app.chatUrl);
-    await page.getByText(/in training|waking/i).first().waitFor({ timeout: 15_000 });
+    await page
+      .getByText(/in training|waking/i)
+      .first()
+      .waitFor({ timeout: 15_000 });
     await page.getByRole('textbox').fill('How can I make a bot of my own?');
     await page.keyboard.press('Enter');
     await page.getByText(/POST/).first().waitFor({ timeout: 120_000 });
     await page.getByRole('textbox').fill('Welche Sprachen verstehst du?');
     await page.keyboard.press('Enter');
-    await page.getByText(/sixteen|16/).first().waitFor({ timeout: 20_000 });
+    await page
+      .getByText(/sixteen|16/)
+      .first()
+      .waitFor({ timeout: 20_000 });
     await page.getByText('Rasa').first().waitFor({ timeout: 5000 });
     mkdirSync('docs/pictures', { recursive: true });
-    if (process.env['UPDATE_PICTURES']) await page.screenshot({ path: 'docs/pictures/chat.png' });
+    if (process.env['UPDATE_PICTURES']) {
+      await page.waitForTimeout(1000);
+      await page.screenshot({ path: 'docs/pictures/chat.png' });
+    }
     await page.reload();
     await page.getByText('How can I make a bot of my own?').waitFor({ timeout: 15_000 });
-    const { items } = (await hub.api('GET', '/bots/demo/conversations')).body as { items: { id: string; channel: string }[] };
+    const { items } = (await hub.api('GET', '/bots/demo/conversations')).body as {
+      items: { id: string; channel: string }[];
+    };
     assert.equal(items[0]?.channel, 'web');
-    const log = (await hub.api('GET', `/bots/demo/conversations/${encodeURIComponent(items[0].id)}`)).body as { items: { replies: { metadata: { engine: string } }[] }[] };
+    const log = (await hub.api('GET', `/bots/demo/conversations/${encodeURIComponent(items[0].id)}`)).body as {
+      items: { replies: { metadata: { engine: string } }[] }[];
+    };
     assert.ok(log.items.every(({ replies }) => replies.every(({ metadata }) => metadata.engine === 'rasa')));
     assert.deepEqual(errors, []);
   });

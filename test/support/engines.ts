@@ -1,5 +1,15 @@
 /** A scripted engine for tests of the pool and the message path: real promises, real exits, no process. */
-import type { Bot, Engine, Exit, LoadableModel, Model, Parse, RunningEngine, Turn, TurnResult } from '../../src/contracts.js';
+import type {
+  Bot,
+  Engine,
+  Exit,
+  LoadableModel,
+  Model,
+  Parse,
+  RunningEngine,
+  Turn,
+  TurnResult,
+} from '../../src/contracts.js';
 import { HubError } from '../../src/errors.js';
 
 export interface ScriptedBot extends RunningEngine {
@@ -18,8 +28,15 @@ export interface ScriptedEngine extends Engine {
   answer: (turn: Turn, bot: ScriptedBot) => Promise<TurnResult>;
 }
 
-export const parseOf = (text: string, name = 'faq', confidence = 0.9): Parse => ({ text, intent: { name, confidence }, entities: [] });
-export const saying = (turn: Turn, text: string): TurnResult => ({ messages: [{ recipient_id: turn.sender, text }], parse: parseOf(turn.text) });
+export const parseOf = (text: string, name = 'faq', confidence = 0.9): Parse => ({
+  text,
+  intent: { name, confidence },
+  entities: [],
+});
+export const saying = (turn: Turn, text: string): TurnResult => ({
+  messages: [{ recipient_id: turn.sender, text }],
+  parse: parseOf(turn.text),
+});
 
 function launch(engine: ScriptedEngine, model: LoadableModel | null): ScriptedBot {
   let end: (exit: Exit) => void = () => undefined;
@@ -76,8 +93,33 @@ export function scriptedEngine(options: { name?: Engine['name']; needsModel?: bo
 
 export function someBot(change: Partial<Bot> = {}): Bot {
   const at = '2026-01-01T00:00:00.000Z';
-  return { appId: 'bot-1', name: 'One', language: 'en', template: 'faq', pipeline: 'semantic', engine: 'rasa', remoteUrl: null, threshold: null, activeModel: 'm1', createdAt: at, updatedAt: at, ...change };
+  return {
+    appId: 'bot-1',
+    name: 'One',
+    language: 'en',
+    template: 'faq',
+    pipeline: 'semantic',
+    engine: 'rasa',
+    remoteUrl: null,
+    threshold: null,
+    activeModel: 'm1',
+    createdAt: at,
+    updatedAt: at,
+    ...change,
+  };
 }
 export function someModel(change: Partial<Model> = {}): Model {
-  return { id: 'm1', appId: 'bot-1', jobId: 'j1', engine: 'rasa', pipeline: 'semantic', archive: 'aa', content: 'cc', bytes: 1, trainSeconds: 1, createdAt: '2026-01-01T00:00:00.000Z', ...change };
+  return {
+    id: 'm1',
+    appId: 'bot-1',
+    jobId: 'j1',
+    engine: 'rasa',
+    pipeline: 'semantic',
+    archive: 'aa',
+    content: 'cc',
+    bytes: 1,
+    trainSeconds: 1,
+    createdAt: '2026-01-01T00:00:00.000Z',
+    ...change,
+  };
 }

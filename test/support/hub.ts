@@ -46,7 +46,16 @@ export async function newHub(options: HubOptions = {}): Promise<TestHub> {
   const logs = openLog({ level: 'info', pretty: false, write: (line) => void log.push(line) });
   const { PATH = '', HOME = '', LANG = 'C.UTF-8' } = process.env;
   const openblas = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('OPENBLAS_')));
-  const config = configOf({ PATH, HOME, LANG, ...openblas, PORT: '0', DATA_DIR: dataDir, MIN_FREE_DISK: '1m', ...options.env });
+  const config = configOf({
+    PATH,
+    HOME,
+    LANG,
+    ...openblas,
+    PORT: '0',
+    DATA_DIR: dataDir,
+    MIN_FREE_DISK: '1m',
+    ...options.env,
+  });
   const rasa = options.rasa ?? { reason: 'This test runs without Rasa.' };
   const app = await openApp({ config, rasa, logs, ...(options.engines ? { engines: options.engines } : {}) });
   return {
@@ -71,7 +80,11 @@ interface Call {
 async function callApi(app: App, { method, path, body, headers }: Call): Promise<ApiAnswer> {
   const response = await fetch(`${app.url}/api/v1${path}`, {
     method,
-    headers: { authorization: `Bearer ${app.adminToken}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+    headers: {
+      authorization: `Bearer ${app.adminToken}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
   const text = await response.text();

@@ -5,13 +5,20 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { createWebConnector, type WebOptions } from '../../connectors/web.js';
-import type { BotMessage, BotProgress, Connection, ConnectionContext, StoredMessage } from '../../src/contracts.js';
+import type {
+  BotMessage,
+  BotProgress,
+  Connection,
+  ConnectionContext,
+  Json,
+  StoredMessage,
+} from '../../src/contracts.js';
 import { HubError } from '../../src/errors.js';
 
 export interface StandInOptions {
   web?: Partial<WebOptions>;
   /** Settings of each bot's channel, by APP_ID; a bot is there when and only when it has an entry. */
-  bots?: Record<string, { settings?: unknown }>;
+  bots?: Record<string, { settings?: Json }>;
   /** What a bot answers; it repeats what was said when absent. */
   answer?: (text: string) => BotMessage[] | Promise<BotMessage[]>;
   /** Is the next message refused? */
@@ -28,7 +35,7 @@ export interface StandIn {
   /** Requests that reached the handler beneath socket.io. */
   readonly requests: string[];
   readonly connections: Map<string, Connection>;
-  open(appId: string, settings?: unknown): void;
+  open(appId: string, settings?: Json): void;
   /** Cuts every connection, as a crash does; listens again at once on the same port. */
   cut(): void;
   close(): Promise<void>;
@@ -57,7 +64,7 @@ export async function openStandIn(options: StandInOptions = {}): Promise<StandIn
     Object.assign(message, { state: 'answered', replies, ms: 5 });
     await connections.get(message.appId)?.send(message.to, replies);
   };
-  const contextOf = (appId: string, settings: unknown): ConnectionContext & { settings?: unknown } => ({
+  const contextOf = (appId: string, settings: Json): ConnectionContext => ({
     bot: { appId, name: appId, language: 'en' },
     settings,
     async receive(incoming) {
@@ -93,7 +100,7 @@ export async function openStandIn(options: StandInOptions = {}): Promise<StandIn
     ...options.web,
   });
   connector.attach?.(server);
-  const open = (appId: string, settings: unknown): void =>
+  const open = (appId: string, settings: Json = {}): void =>
     void connections.set(appId, connector.open(contextOf(appId, settings)));
   for (const [appId, { settings }] of Object.entries(bots)) open(appId, settings);
   server.listen(0, '127.0.0.1');

@@ -5,7 +5,6 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { access, constants, mkdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { takeLock } from './provision-lock.js';
@@ -27,7 +26,7 @@ import {
 export { RasaUnavailable, type Environment };
 
 export interface ProvisionOptions {
-  /** Where the runtime lives (`defaultCacheDir`); made when it is not there. */
+  /** Where the runtime lives (`cacheDir` of the settings); made when it is not there. */
   cacheDir: string;
   /** The environment of this process; children get the allow-listed part of it. */
   env: Environment;
@@ -65,16 +64,6 @@ const neededBytes = 4e9;
 /** How often a silent step is spoken of. */
 const tickMs = 3000;
 const ownRasa = 'set RASA_PYTHON to a Python that has Rasa 3.6';
-
-/** Where the platform keeps per-user caches; SWITCHBOARD_CACHE says otherwise. Never fails. */
-export function defaultCacheDir(env: Environment): string {
-  const home = env['HOME'] ?? env['USERPROFILE'] ?? tmpdir();
-  if (env['SWITCHBOARD_CACHE']) return env['SWITCHBOARD_CACHE'];
-  if (env['XDG_CACHE_HOME']) return join(env['XDG_CACHE_HOME'], 'switchboard');
-  if (process.platform === 'darwin') return join(home, 'Library', 'Caches', 'switchboard');
-  if (windows) return join(env['LOCALAPPDATA'] ?? home, 'switchboard', 'cache');
-  return join(home, '.cache', 'switchboard');
-}
 
 /**
  * Answers the Python to run Rasa with, making its environment first when there is none (a minute or two and 2.7 GB, once; a few

@@ -128,7 +128,11 @@ class RasaBot implements RunningEngine {
     }
   }
 
-  private async request(method: 'GET' | 'POST', path: string, body?: unknown): Promise<{ status: number; json: unknown }> {
+  private async request(
+    method: 'GET' | 'POST',
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number; json: unknown }> {
     const response = await this.http.request({
       method,
       path,
@@ -136,7 +140,10 @@ class RasaBot implements RunningEngine {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.body.text();
-    return { status: response.statusCode, json: text.startsWith('{') || text.startsWith('[') ? (JSON.parse(text) as unknown) : null };
+    return {
+      status: response.statusCode,
+      json: text.startsWith('{') || text.startsWith('[') ? (JSON.parse(text) as unknown) : null,
+    };
   }
 }
 

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { FaqPair, JobReport, TrainingContent } from '../src/contracts.js';
-import { TrainingFailure } from '../src/training/failure.js';
-import { loadTemplates, templateOf, type Template } from '../src/training/templates.js';
-import { createRasaTrainer, trainWithRasa, type RasaTraining, type Trained } from '../src/training/train.js';
-import { ask } from './snapshots/ask.js';
-import { nasty } from './snapshots/nasty.js';
+import type { FaqPair, JobReport, TrainingContent } from '../../src/contracts.js';
+import { TrainingFailure } from '../../src/training/failure.js';
+import { loadTemplates, templateOf, type Template } from '../../src/training/templates.js';
+import { createRasaTrainer, trainWithRasa, type RasaTraining, type Trained } from '../../src/training/train.js';
+import { ask } from '../snapshots/ask.js';
+import { nasty } from '../snapshots/nasty.js';
 
 const packageDir = join(process.cwd(), 'src', 'engines', 'rasa');
 function testPython(): string {

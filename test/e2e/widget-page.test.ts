@@ -4,9 +4,9 @@ import { gzipSync } from 'node:zlib';
 
 import type { Page } from 'playwright-core';
 
-import type { BotMessage, BotProgress } from '../src/contracts.js';
-import { bundled, chatFixture, input, pixel, say, shows, tell, until } from './support/chat.js';
-import { awake } from './support/web.js';
+import type { BotMessage, BotProgress } from '../../src/contracts.js';
+import { bundled, chatFixture, input, pixel, say, shows, tell, until } from '../support/chat.js';
+import { awake } from '../support/web.js';
 
 /** Texts whose colour is too near to what lies behind them. */
 const tooFaint = (page: Page): Promise<string[]> =>

@@ -1,11 +1,11 @@
 import { strict as assert } from 'node:assert';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { HistoryItem } from '../connectors/web/protocol.js';
-import type { BotMessage, BotProgress } from '../src/contracts.js';
-import type { BotItem, Conversation, UserItem } from '../widget/conversation.js';
-import { chatFixture, loaded, input, messages, pixel, say, shows, tell, until } from './support/chat.js';
-import { awake } from './support/web.js';
+import type { HistoryItem } from '../../connectors/web/protocol.js';
+import type { BotMessage, BotProgress } from '../../src/contracts.js';
+import type { BotItem, Conversation, UserItem } from '../../widget/conversation.js';
+import { chatFixture, loaded, input, messages, pixel, say, shows, tell, until } from '../support/chat.js';
+import { awake } from '../support/web.js';
 
 describe('the chat page', function () {
   this.timeout(30_000);
