@@ -1,4 +1,5 @@
 /** Ordered start and stop: parts register in the order they start and are stopped in reverse, once, under one deadline. */
+import { within } from './deadline.js';
 import type { Log } from './log.js';
 
 export interface Lifecycle {
@@ -22,12 +23,7 @@ export function createLifecycle(log: Log, deadlineMs = 10_000): Lifecycle {
     return true;
   };
   const withDeadline = async (): Promise<boolean> => {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), deadlineMs);
-    });
-    const inTime = await Promise.race([stopAll(), late]);
-    clearTimeout(timer);
+    const inTime = (await within(stopAll(), deadlineMs)) ?? false;
     if (!inTime) log.error({ deadlineMs }, 'the stop took too long and was cut short');
     return inTime;
   };

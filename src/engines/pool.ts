@@ -3,6 +3,7 @@
  * process dies, and taken out of service (quarantined) when it keeps dying.
  */
 import type { Bot, BotStatus, Engine, Engines, LoadableModel, Model, RunningEngine } from '../contracts.js';
+import { within } from '../deadline.js';
 import { HubError, hubErrorOf } from '../errors.js';
 import type { Log } from '../log.js';
 
@@ -248,7 +249,7 @@ class Pool implements Engines {
     slot.draining += 1;
     if (instance.leases > 0) {
       const free = new Promise<void>((resolve) => void instance.whenFree.push(resolve));
-      await Promise.race([free, sleep(drainLimitMs)]);
+      await within(free, drainLimitMs);
     }
     await instance.running.stop();
     slot.lastLog = instance.running.log();

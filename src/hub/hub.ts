@@ -14,6 +14,7 @@ import type {
   StoredMessage,
   TurnResult,
 } from '../contracts.js';
+import { within } from '../deadline.js';
 import { chatSentence, HubError, hubErrorOf } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Connections } from './connections.js';
@@ -34,6 +35,8 @@ export interface HubOptions {
 const mailboxCapacity = 20;
 /** A message that breaks its bot is tried once more, then given up, so that the conversation goes on (RELIABILITY.md F19). */
 const maxTries = 2;
+/** How long running turns get when the hub stops; what is not done is stored, and taken up at the next start. */
+const drainMs = 5000;
 /** How long a message waits for the bot's first training. */
 const learningLimitMs = 10 * 60_000;
 /** Our event id in the user event's metadata: by it a turn that did happen is recognised after a crash. */
@@ -83,7 +86,7 @@ class MessagePath implements Hub {
 
   async stop(): Promise<void> {
     this.stopped = true;
-    await Promise.race([this.mailbox.idle(), new Promise((resolve) => setTimeout(resolve, 5000).unref())]);
+    await within(this.mailbox.idle(), drainMs);
   }
 
   private async accept(incoming: IncomingMessage): Promise<{ message: StoredMessage; duplicate: boolean }> {
@@ -135,7 +138,8 @@ class MessagePath implements Hub {
         });
       } catch (error) {
         const failure = hubErrorOf(error);
-        if (failure.code === 'no_model' && attempt === 1) await this.learn(message.appId);
+        if (failure.code === 'no_model' && attempt === 1)
+          await within(this.options.trained(message.appId), learningLimitMs);
         else if (failure.code !== 'turn_failed' || attempt >= maxTries) throw failure;
         this.options.log.warn(
           { appId: message.appId, messageId: message.id, attempt, err: failure },
@@ -143,15 +147,6 @@ class MessagePath implements Hub {
         );
       }
     }
-  }
-
-  private async learn(appId: string): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, learningLimitMs);
-    });
-    await Promise.race([this.options.trained(appId), limit]);
-    clearTimeout(timer);
   }
 
   /** The replies of a turn that a Rasa child finished and saved, but whose answer never reached us; null when it did not happen. */

@@ -125,7 +125,7 @@ describe('Training with Rasa', function () {
       ...texts.map((text, i) => `${text} q${i}`.replace(/^\s*\//, '／')),
       'Tell me the story of the three bears',
       'hello',
-      'zxqv wpfk 83',
+      'Who won the football match yesterday evening?',
     ];
     const answers = await ask({ python: testPython(), packageDir, home: workDir }, trained.archivePath, asked);
     texts.forEach((text, i) => assert.deepEqual(answers[i], [{ recipient_id: `s${i}`, text }]));

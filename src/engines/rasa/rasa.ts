@@ -17,6 +17,7 @@ import type {
   Turn,
   TurnResult,
 } from '../../contracts.js';
+import { within } from '../../deadline.js';
 import { HubError } from '../../errors.js';
 import type { ChannelKey, TrackerChannel } from './channel.js';
 
@@ -123,7 +124,7 @@ class RasaBot implements RunningEngine {
       return await this.request('POST', path, body);
     } catch (error) {
       // Mostly it has died: who asks again shall meet its successor, not the same dead socket.
-      await Promise.race([this.exited, wait(goneMs)]);
+      await within(this.exited, goneMs);
       throw new HubError('turn_failed', "The bot's Rasa process did not answer.", { cause: error });
     }
   }
