@@ -34,7 +34,7 @@ function startPage(bots: Bot[]): string {
     .map((bot) => `<li><a href="/bots/${escapeHtml(bot.appId)}/chat">${escapeHtml(bot.name)}</a></li>`)
     .join('');
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Switchboard</title>
-<link rel="stylesheet" href="/widget/chat.css"><body class="start"><main><h1>Switchboard</h1><p>The hub is running. 系统正在运行。</p>
+<link rel="icon" href="data:,"><link rel="stylesheet" href="/widget/chat.css"><body class="start"><main><h1>Switchboard</h1><p>The hub is running. 系统正在运行。</p>
 <h2>Talk to a bot · 与机器人对话</h2><ul>${rows}</ul><p><a href="/api/docs">API</a> · <a href="/health/ready">health</a></p></main></body></html>`;
 }
 
@@ -50,7 +50,7 @@ function docsPage(document: object): string {
     ),
   );
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Switchboard API</title>
-<link rel="stylesheet" href="/widget/chat.css"><body class="start"><main><h1>Switchboard API</h1>
+<link rel="icon" href="data:,"><link rel="stylesheet" href="/widget/chat.css"><body class="start"><main><h1>Switchboard API</h1>
 <p>Full document with all shapes: <a href="/api/openapi.json">openapi.json</a> (OpenAPI 3.1). Send <code>Authorization: Bearer TOKEN</code>.</p>
 <table>${rows.join('\n')}</table></main></body></html>`;
 }
