@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Child, startChild } from '../../src/child.js';
+import { configOf } from '../../src/config.js';
+import type { LoadableModel, Store, TrainingContent } from '../../src/contracts.js';
+import { createLiteEngine } from '../../src/engines/lite.js';
+import { openTrackerChannel, type TrackerChannel } from '../../src/engines/rasa/channel.js';
+import { createRasaEngine } from '../../src/engines/rasa/rasa.js';
+import { createRemoteEngine } from '../../src/engines/remote.js';
+import { openLog } from '../../src/log.js';
+import { openStore } from '../../src/stores/index.js';
+import { chitchatOf, fallbackOf, loadTemplates, type Template } from '../../src/training/templates.js';
+import { createRasaTrainer } from '../../src/training/train.js';
+import { engineContract, knownAnswer, knownQuestion } from '../contract/engine.js';
+import { someBot, someModel } from '../support/engines.js';
+import { eventually, realRasa } from '../support/hub.js';
+
+const packageDir = join(process.cwd(), 'src', 'engines', 'rasa');
+const env = configOf(process.env).childEnv;
+const pairs = [
+  { id: 'open', questions: [knownQuestion, 'opening hours', 'At what time do you open?'], answer: knownAnswer },
+  { id: 'pay', questions: ['Can I pay by card?', 'Which payment methods are there?'], answer: 'By card.' },
+];
+const content: TrainingContent = {
+  bot: { appId: 'bot-1', name: 'One', language: 'en', template: 'faq', pipeline: 'semantic', threshold: null },
+  pairs,
+  files: [],
+  yaml: null,
+};
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  assert.ok(typeof address === 'object' && address);
+  return address.port;
+}
+
+/** The same trained bot behind each engine: in our child, in a plain `rasa run` elsewhere, and from its pairs alone. */
+describe('the engines', function () {
+  this.timeout(180_000);
+  let folder: string;
+  let templates: Template[];
+  let model: LoadableModel;
+  let store: Store;
+  let channel: TrackerChannel;
+  let elsewhere: Child | null = null;
+  const python = (): string => (realRasa() as { python: string }).python;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sb-eng-'));
+    templates = await loadTemplates('templates');
+    store = await openStore(`sqlite:${join(folder, 'db')}`);
+    await store.bots.create(someBot());
+    const { log } = openLog({ level: 'silent', pretty: false });
+    channel = await openTrackerChannel({ socket: join(folder, 'hub.sock'), trackers: store.trackers, log });
+    const contentPath = join(folder, 'content.json');
+    await writeFile(contentPath, JSON.stringify(content));
+    const train = createRasaTrainer({ python: python(), packageDir, workDir: folder, env, templates });
+    const { archivePath } = await train(content, () => undefined, new AbortController().signal);
+    model = { ...someModel(), archivePath, contentPath };
+  });
+  after(async () => {
+    await elsewhere?.stop();
+    await channel.close();
+    await store.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  engineContract('lite', () =>
+    Promise.resolve({
+      engine: createLiteEngine({
+        chitchat: ({ bot }) => chitchatOf(templates, bot),
+        fallback: ({ bot }) => fallbackOf(templates, bot),
+      }),
+      bot: someBot({ engine: 'lite' }),
+      model,
+      texts: [knownAnswer],
+    }),
+  );
+
+  engineContract('rasa', () =>
+    Promise.resolve({
+      engine: createRasaEngine({
+        python: python(),
+        packageDir,
+        runtimeDir: folder,
+        env,
+        channel,
+        hide: () => undefined,
+      }),
+      bot: someBot(),
+      model,
+      texts: [knownAnswer],
+    }),
+  );
+
+  engineContract('remote', async () => {
+    const port = await freePort();
+    await writeFile(join(folder, 'credentials.yml'), 'rest:\n');
+    elsewhere = startChild({
+      command: python(),
+      args: [
+        '-m',
+        'rasa',
+        'run',
+        '-m',
+        model.archivePath ?? '',
+        '--enable-api',
+        '-i',
+        '127.0.0.1',
+        '-p',
+        String(port),
+        '--credentials',
+        'credentials.yml',
+      ],
+      cwd: folder,
+      env: { ...env, HOME: folder, PYTHONPATH: packageDir, RASA_TELEMETRY_ENABLED: 'false' },
+    });
+    const remoteUrl = `http://127.0.0.1:${port}`;
+    await eventually(
+      () =>
+        fetch(`${remoteUrl}/status`).then(
+          ({ ok }) => ok,
+          () => false,
+        ),
+      90,
+    );
+    return {
+      engine: createRemoteEngine(),
+      bot: someBot({ engine: 'remote', remoteUrl }),
+      model: null,
+      texts: knownAnswer.split('\n\n'),
+    };
+  });
+});
