@@ -318,9 +318,7 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
     defaultEngine: operations.engine().engine,
     publicUrl,
     onCreated: (bot) => welcome(parts, connections, bot),
-    onDeleting: async (appId) => {
-      const job = await training.current(appId);
-      if (job) await queue.cancel(job.id);
+    onDeleted: async (appId) => {
       await connections.close(appId);
       await engines.park(appId);
     },

@@ -327,6 +327,8 @@ export interface Training {
   activate(appId: string, modelId: string): Promise<Model>;
   /** Deletes a model that is not active, and its files when nothing else names them. */
   remove(appId: string, modelId: string): Promise<void>;
+  /** Deletes the bot with everything the store has of it, and the files on the shelf that nobody else names. Cancels its training first. */
+  discard(appId: string): Promise<void>;
   /** Starts taking jobs. */
   start(parallel: number): Promise<void>;
 }

@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { newHub, type TestHub } from './support/hub.js';
 import { shopFaq } from './support/shop.js';
 
 /** Everything here runs on the lite engine: the routes are the same with Rasa (test/e2e). */
+const filesIn = async (dataDir: string): Promise<number> => {
+  const entries = await readdir(join(dataDir, 'models'), { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).length;
+};
+
 describe('the admin API', () => {
   let hub: TestHub;
   let appId: string;
@@ -360,7 +367,11 @@ describe('the admin API', () => {
       const { appId: gone } = (await hub.api('POST', '/bots', { name: 'short-lived' })).body as { appId: string };
       assert.equal((await hub.api('PATCH', `/bots/${gone}`, { name: 'renamed' })).body.name, 'renamed');
       await hub.api('PUT', `/bots/${gone}/faq`, shopFaq);
+      const kept = await filesIn(hub.dataDir);
+      await hub.api('POST', `/bots/${gone}/train?wait=true`);
+      assert.ok((await filesIn(hub.dataDir)) > kept, 'the training put files on the shelf');
       assert.equal((await hub.api('DELETE', `/bots/${gone}`)).status, 204);
+      assert.equal(await filesIn(hub.dataDir), kept, 'its files went with it');
       problem(await hub.api('GET', `/bots/${gone}/faq`), 404, 'not_found');
     });
     it('of the remote kind ask another server that speaks Rasa', async () => {

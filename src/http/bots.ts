@@ -17,13 +17,13 @@ export interface TemplateFacts {
 export interface BotRoutesOptions {
   store: Store;
   engines: Engines;
-  training: Pick<Training, 'current'>;
+  training: Pick<Training, 'current' | 'discard'>;
   templates: TemplateFacts[];
   defaultEngine: EngineName;
   publicUrl: () => string;
-  /** Called when a bot was made, to open its channels and fill it from its template; and before one goes. */
+  /** Called when a bot was made, to open its channels and fill it from its template; and when one is gone. */
   onCreated: (bot: Bot) => Promise<void>;
-  onDeleting: (appId: string) => Promise<void>;
+  onDeleted: (appId: string) => Promise<void>;
 }
 
 /** APP_IDs are made by the hub: short, lower-case, safe in paths, process titles and file names, and not to be guessed. */
@@ -153,8 +153,8 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
       answers: { 204: { description: 'It is gone.' } },
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
-        await options.onDeleting(appId);
-        await store.bots.delete(appId);
+        await options.training.discard(appId);
+        await options.onDeleted(appId);
         return { status: 204 };
       },
     }),

@@ -9,8 +9,10 @@ import type {
   Engines,
   JobEvent,
   JobReport,
+  Listed,
   Model,
   ModelShelf,
+  Page,
   Store,
   Training,
   TrainingContent,
@@ -99,20 +101,39 @@ class TrainingPath implements Training {
   }
 
   async remove(appId: string, modelId: string): Promise<void> {
-    const { store, shelf } = this.options;
+    const { store } = this.options;
     const bot = await this.bot(appId);
     if (bot.activeModel === modelId)
       throw new HubError('model_active', 'Activate another model first; this one is answering.');
     const model = await store.models.get(appId, modelId);
     if (!model) throw new HubError('not_found', `The bot ${appId} has no model ${modelId}.`);
     await store.models.remove(appId, modelId);
-    for (const digest of [model.archive, model.content]) {
-      if (digest !== null && !(await store.models.references(digest))) await shelf.remove(digest);
-    }
+    await this.clear([model.archive, model.content]);
+  }
+
+  async discard(appId: string): Promise<void> {
+    const { store, queue } = this.options;
+    const job = await this.current(appId);
+    if (job && (await queue.cancel(job.id))) await this.ended(job.id);
+    const models = await all((page) => store.models.list(appId, page));
+    const jobs = await all((page) => store.jobs.list(appId, page));
+    await store.bots.delete(appId);
+    await this.clear([
+      ...models.flatMap(({ archive, content }) => [archive, content]),
+      ...jobs.map(({ content }) => content),
+    ]);
   }
 
   async start(parallel: number): Promise<void> {
     await this.options.queue.work((job, report, signal) => this.run(job, report, signal), parallel);
+  }
+
+  /** Removes the files that no model and no job names any more. */
+  private async clear(digests: (string | null)[]): Promise<void> {
+    const { store, shelf } = this.options;
+    for (const digest of new Set(digests)) {
+      if (digest !== null && !(await store.models.references(digest))) await shelf.remove(digest);
+    }
   }
 
   private async bot(appId: string): Promise<Bot> {
@@ -203,6 +224,18 @@ class TrainingPath implements Training {
       unwatch();
     }
   }
+}
+
+/** Every item of a paged list. */
+async function all<T>(list: (page: Page) => Promise<Listed<T>>): Promise<T[]> {
+  const items: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await list({ limit: 500, cursor });
+    items.push(...page.items);
+    cursor = page.next ?? undefined;
+  } while (cursor);
+  return items;
 }
 
 function newJob(appId: string, content: string): TrainingJob {
