@@ -207,6 +207,23 @@ describe('the message path', () => {
     assert.deepEqual(await store.conversations.unsettled(), []);
   });
 
+  it('takes up more of one conversation than a mailbox accepts at a time, in order', async () => {
+    for (let i = 0; i < 30; i += 1) {
+      const { message } = await store.conversations.receive(incoming({ text: String(i) }));
+      if (i < 25)
+        await store.conversations.settle(message.id, {
+          state: 'answered',
+          replies: [{ recipient_id: 'c1', text: `said ${i}` }],
+        });
+    }
+    assert.equal(await hub.recover(), 30);
+    await settled(30);
+    assert.deepEqual(
+      sent.map(({ replies }) => replies[0]?.text),
+      Array.from({ length: 30 }, (_, i) => (i < 25 ? `said ${i}` : `you said ${i}`)),
+    );
+  });
+
   it('refuses what it cannot take: an unknown bot, a full mailbox, a hub that stops', async () => {
     await assert.rejects(hub.receive(incoming({ appId: 'nobody' })), { code: 'not_found' });
     engine.launchMs = 200;

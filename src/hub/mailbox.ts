@@ -2,9 +2,9 @@
 import { HubError } from '../errors.js';
 
 export interface Mailbox {
-  /** Queues `work` behind whatever waits under `key`. Rejects with `mailbox_full` at once when too much waits there. */
+  /** Queues `work` behind whatever waits under `key`, however much that is: what was accepted gets its turn. Settles as `work` does. */
   post<T>(key: string, work: () => Promise<T>): Promise<T>;
-  /** Throws `mailbox_full` if `post` would. */
+  /** Throws `mailbox_full` when too much waits under `key`; asked before anything new is accepted. */
   check(key: string): void;
   /** Resolves when nothing waits or runs. */
   idle(): Promise<void>;
@@ -24,7 +24,6 @@ export function createMailbox(capacity: number): Mailbox {
   return {
     check,
     async post(key, work) {
-      check(key);
       const box = tails.get(key) ?? { last: Promise.resolve(), size: 0 };
       tails.set(key, box);
       box.size += 1;
