@@ -31,6 +31,8 @@ export interface Bot {
   /** Fallback threshold 0..1 chosen by the author; null: measured at each training. */
   threshold: number | null;
   activeModel: string | null;
+  /** What becomes of an answer that comes after the user was told that it takes longer: sent all the same, or only logged. */
+  lateAnswers: 'send' | 'drop';
   readonly createdAt: string;
   updatedAt: string;
 }
@@ -155,14 +157,55 @@ export interface StoredMessage extends IncomingMessage {
   readonly number: number;
   state: MessageState;
   error: string | null;
+  /** All that was said to it, in order: an apology for slowness first, where there was one. */
   replies: BotMessage[];
   /** What the bot understood; null until answered, and for engines that do not say. */
   intent: string | null;
   confidence: number | null;
+  /** True once every reply has left. */
   delivered: boolean;
+  /** A reply may have reached the user twice: its first sending was cut off by a crash, or its receipt was lost. */
+  maybeTwice: boolean;
   /** Milliseconds from receipt to answer. */
   ms: number | null;
   readonly receivedAt: string;
+}
+/** One reply on its way out. It exists until it has left or was given up; the log of what was said is the message's `replies`. */
+export interface OutboxEntry {
+  readonly id: string;
+  readonly messageId: string;
+  readonly appId: string;
+  readonly channel: string;
+  readonly conversation: string;
+  readonly to: string;
+  /** Place of the reply among the message's replies. */
+  readonly part: number;
+  readonly reply: BotMessage;
+  /** Sendings that failed so far. */
+  attempts: number;
+  /** The platform may have it already. */
+  maybeSent: boolean;
+  /** Why the last sending failed. */
+  error: string | null;
+  /** Not to be sent before this time (milliseconds since 1970), and what waits for it: the conversation, or the bot's whole channel. */
+  hold: { until: number; scope: SendScope } | null;
+}
+/** What was given up: a turn (the bot failed on the message) or a reply (the platform would not take it). An operator can replay it. */
+export interface DeadLetter {
+  readonly id: string;
+  readonly kind: 'turn' | 'reply';
+  readonly appId: string;
+  readonly channel: string;
+  readonly conversation: string;
+  readonly messageId: string;
+  /** What the user wrote. */
+  readonly text: string;
+  /** The reply that did not get out; null for a turn. */
+  readonly reply: BotMessage | null;
+  /** `code: words`, or what the platform said. */
+  readonly error: string;
+  readonly attempts: number;
+  readonly at: string;
 }
 /** One conversation of one bot, as a list shows it. */
 export interface Conversation {
@@ -204,8 +247,14 @@ export interface RunningEngine {
   readonly engine: EngineName;
   /** OS process, where there is one. */
   readonly pid: number | null;
-  /** One turn. The pool calls it; turns of one sender never overlap. Rejects with `turn_failed` when the bot broke; an empty list is a real answer. */
+  /**
+   * One turn. The pool calls it; turns of one sender never overlap. Rejects with `turn_failed` when the bot broke (it may be asked again
+   * once `tracker` shows that the turn did not happen), with `turn_timeout` when nobody knows whether the turn will still happen. An
+   * empty list is a real answer: an engine whose server says `[]` for a failure looks closer first.
+   */
   reply(turn: Turn): Promise<TurnResult>;
+  /** The conversation's events as the bot keeps them, oldest first; null where it keeps none or they can't be read. */
+  tracker?(sender: string): Promise<Json[] | null>;
   /** Understand without answering. */
   parse(text: string): Promise<Parse>;
   /** Ends it: TERM, a deadline, KILL. Never rejects; may be called twice. */
@@ -243,6 +292,8 @@ export interface Engines {
 /** A platform. `settings` of one bot's channel open one Connection. */
 export interface Connector {
   readonly name: string;
+  /** What the platform takes at most; the hub paces its sendings by it. Absent: no limit. */
+  readonly limits?: SendLimits;
   /** Called once by app.ts before the hub listens, for platforms that need the HTTP server itself (socket.io). */
   attach?(server: import('node:http').Server): void;
   /** Opens a bot's channel. Must not wait for the platform. */
@@ -266,20 +317,69 @@ export interface BotProgress {
   /** Why it cannot get ready without somebody's help: `no_model`, or the reason in words; null otherwise. */
   problem: string | null;
 }
+/** At most `count` sendings in any `ms` milliseconds. */
+export interface Rate {
+  count: number;
+  ms: number;
+}
+export interface SendLimits {
+  conversation?: Rate[];
+  bot?: Rate[];
+}
+export type SendScope = 'conversation' | 'bot';
+/** One reply, once: `id` and `part` are the same when it is sent again, so a platform that can drop repeats does. */
+export interface Delivery {
+  /** Id of the message it answers. */
+  messageId: string;
+  part: number;
+  reply: BotMessage;
+  /** Aborts when the hub stops waiting: what has not left by then must not leave later. */
+  signal: AbortSignal;
+}
+/**
+ * What became of a sending. `sent`: the platform has it. `unsure`: it may have it (the answer was lost). `later`: it has not, try again,
+ * after `afterMs` where the platform said so (Retry-After), and whether that holds for the conversation or the whole bot. `refused`: it
+ * never will (blocked, no such chat, credentials withdrawn).
+ */
+export type SendResult =
+  | { outcome: 'sent' }
+  | { outcome: 'unsure'; reason: string }
+  | { outcome: 'refused'; reason: string }
+  | { outcome: 'later'; reason: string; afterMs?: number; scope?: SendScope };
+/** A platform's request, raw: signatures are made over bytes. */
+export interface WebhookRequest {
+  query: Record<string, string | string[] | undefined>;
+  /** Names in lower case. */
+  headers: Record<string, string | string[] | undefined>;
+  body: Buffer;
+}
+export interface WebhookResponse {
+  status: number;
+  headers?: Record<string, string>;
+  body?: string;
+}
 export interface Connection {
-  /** Sends the replies in order. Called by the hub only, one call at a time per conversation. Rejects when the platform refused. */
-  send(to: string, replies: BotMessage[]): Promise<void>;
-  /** Shows that the bot is working on an answer, where the platform can. Never rejects. */
-  typing?(to: string): void;
+  /** Sends one reply. Called by the hub only, one at a time per conversation, in order. A rejection counts as `unsure`. */
+  send(to: string, delivery: Delivery): Promise<SendResult>;
+  /**
+   * Takes a request of the platform: verifies, calls `receive` for each message in it, and answers 2xx only after that. What it rejects
+   * with is answered as that error (`store_unavailable` as 503), so that the platform sends it again.
+   */
+  webhook?(request: WebhookRequest): Promise<WebhookResponse>;
+  /** Shows that the bot is working on an answer, or that it has none to send, where the platform can. Never throws. */
+  typing?(to: string, working: boolean): void;
   close(): Promise<void>;
 }
 /** The message path. */
 export interface Hub {
-  /** Stores the message and answers; the turn runs afterwards. False: a duplicate, dropped. Rejects when it could not be stored. */
+  /** Resolves when the message is durable; the turn runs afterwards. False: a duplicate, dropped. Rejects when it could not be stored, or with `mailbox_full`. */
   receive(message: IncomingMessage): Promise<boolean>;
-  /** As `receive`, and waits for the replies: for callers who hold the line (REST). */
-  ask(message: IncomingMessage): Promise<StoredMessage>;
+  /** As `receive`, and waits for the replies, which are not sent: for callers who hold the line (REST). `gone` aborts when they hang up. */
+  ask(message: IncomingMessage, gone?: AbortSignal): Promise<StoredMessage>;
+  /** Takes a dead letter back to work; false when there is none. */
+  replay(deadLetterId: string): Promise<boolean>;
   parse(appId: string, text: string): Promise<{ parse: Parse; engine: EngineName }>;
+  /** Takes no new turn, goes on storing what is received, and gives running turns and sendings a few seconds; the rest stays stored. */
   stop(): Promise<void>;
 }
 
@@ -361,6 +461,8 @@ export interface Store {
   jobs: JobStore;
   models: ModelStore;
   conversations: ConversationStore;
+  outbox: OutboxStore;
+  deadLetters: DeadLetterStore;
   trackers: TrackerStore;
   /** Small facts about the hub itself: `get` answers null for an unknown name. */
   settings: { get(name: string): Promise<string | null>; set(name: string, value: string): Promise<void> };
@@ -416,19 +518,48 @@ export interface ModelStore {
 export interface ConversationStore {
   /** Stores a message under (appId, channel, eventId); durable when it resolves. Conversation ids are unique within a bot: connectors begin theirs with their name. `duplicate`: it was there, and is answered as stored. */
   receive(message: IncomingMessage): Promise<{ message: StoredMessage; duplicate: boolean }>;
-  /** Records what became of a message. */
-  settle(
-    id: string,
-    change: Partial<Pick<StoredMessage, 'state' | 'error' | 'replies' | 'intent' | 'confidence' | 'delivered' | 'ms'>>,
-  ): Promise<void>;
-  /** Messages that were stored but not answered, and answers that were not delivered, in the order received. */
-  unsettled(): Promise<StoredMessage[]>;
+  /**
+   * Records what became of a message, and in the same transaction what follows from it; answers the entries put into the outbox. Rejects
+   * with `not_found` when the message went away with its bot.
+   */
+  settle(id: string, change: MessageChange, then?: Aftermath): Promise<OutboxEntry[]>;
+  /** Messages that were stored but have no outcome yet, in the order received. */
+  unsettled(page: Page): Promise<Listed<StoredMessage>>;
   /** Latest activity first. */
   list(appId: string, page: Page): Promise<Listed<Conversation>>;
   /** Oldest first. */
   messages(appId: string, conversation: string, page: Page): Promise<Listed<StoredMessage>>;
   /** The newest `count` messages, oldest first: what somebody who comes back is shown. */
   latest(appId: string, conversation: string, count: number): Promise<StoredMessage[]>;
+}
+export type MessageChange = Partial<
+  Pick<StoredMessage, 'state' | 'error' | 'replies' | 'intent' | 'confidence' | 'delivered' | 'ms'>
+>;
+export interface Aftermath {
+  /** The last ones of `change.replies`: they go into the outbox. */
+  send?: BotMessage[];
+  /** Keeps a failed message as a dead letter, with how often it was tried. */
+  bury?: { attempts: number };
+}
+/** Replies that have not left yet. `ConversationStore.settle` puts them in. */
+export interface OutboxStore {
+  /** In the order they were put in. */
+  pending(page: Page): Promise<Listed<OutboxEntry>>;
+  /** It has left: removes it, and marks the message as delivered when it was its last, as `maybeTwice` when it may have left twice. */
+  sent(entry: OutboxEntry): Promise<void>;
+  /** Notes a failed sending: `attempts`, `maybeSent`, `error` and `hold` as they stand in `entry`. */
+  retry(entry: OutboxEntry): Promise<void>;
+  /** Gives it up: makes it a dead letter. */
+  bury(entry: OutboxEntry): Promise<void>;
+}
+export interface DeadLetterStore {
+  /** Newest first; of one bot, or of all. */
+  list(page: Page, appId?: string): Promise<Listed<DeadLetter>>;
+  get(id: string): Promise<DeadLetter | null>;
+  /** Removes the letter and makes its turn or its reply work to do again, both or neither; null when there is none. */
+  revive(id: string): Promise<{ message: StoredMessage } | { entry: OutboxEntry } | null>;
+  /** Removes it for good; false when there was none. */
+  discard(id: string): Promise<boolean>;
 }
 /** Rasa's trackers: events of (appId, sender), in order. */
 export interface TrackerStore {

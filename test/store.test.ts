@@ -111,7 +111,7 @@ describe('The SQLite store', function () {
       const { database } = (await opened()).sqlite;
       const links = `SELECT m.name AS tab, f."from" AS col FROM sqlite_schema m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND f.seq = 0`;
       const rows = database.prepare(links).all() as { tab: string; col: string }[];
-      assert.equal(rows.length, 9);
+      assert.equal(rows.length, 11);
       for (const { tab, col } of rows) {
         const plan = database.prepare(`EXPLAIN QUERY PLAN DELETE FROM ${tab} WHERE ${col} = 1`).all() as {
           detail: string;
@@ -212,6 +212,23 @@ describe('The SQLite store', function () {
       other.close();
       await store.ping();
     });
+    it('waits for another program without stopping the process, keeps the order, and still reads', async () => {
+      const store = await opened();
+      await store.settings.set('before', 'x');
+      const other = new Database(file);
+      other.exec('BEGIN EXCLUSIVE');
+      let ticks = 0;
+      const ticker = setInterval(() => void (ticks += 1), 1);
+      const written: number[] = [];
+      const writes = [1, 2, 3].map((n) => store.settings.set(`n${n}`, 'y').then(() => void written.push(n)));
+      assert.equal(await store.settings.get('before'), 'x');
+      setTimeout(() => other.exec('ROLLBACK'), 30);
+      await Promise.all(writes);
+      clearInterval(ticker);
+      other.close();
+      assert.deepEqual(written, [1, 2, 3]);
+      assert.ok(ticks > 1);
+    });
     it('says that the disk is full, loses nothing acknowledged, and works again afterwards', async () => {
       const store = await opened();
       await store.bots.create(bot('a'));
@@ -299,6 +316,45 @@ describe('The SQLite store', function () {
         to: migrations.length,
         steps: [],
       });
+    });
+    it('turns answers that the first schema kept as undelivered into outbox entries', async () => {
+      const old = new Database(file);
+      migrate(old, migrations.slice(0, 1));
+      old.exec(`
+        INSERT INTO bots VALUES (1, 'a', 'A', 'en', 'faq', 'semantic', 'rasa', NULL, NULL, NULL, '2026', '2026');
+        INSERT INTO conversations VALUES ('a', 'c', 'web', 4, '2026', '2026', 4)`);
+      const insert = old.prepare(
+        `INSERT INTO messages VALUES (?, 'a', ?, ?, 'c', ?, 'hi', 0, 'to', '{}', '2026', ?, NULL, ?, NULL, NULL, ?, NULL)`,
+      );
+      const replies = JSON.stringify([
+        { recipient_id: 'x', text: 'one' },
+        { recipient_id: 'x', text: 'two' },
+      ]);
+      const rows = [
+        ['web', 'answered', replies, 0],
+        ['web', 'answered', replies, 1],
+        ['rest', 'answered', replies, 0],
+        ['web', 'received', '[]', 0],
+      ];
+      for (const [n, row] of rows.entries()) {
+        const [channel, state, said, delivered] = row;
+        insert.run(n + 1, channel, `e${n}`, n + 1, state, said, delivered);
+      }
+      old.close();
+      const store = await opened();
+      const entries = (await store.outbox.pending({ limit: 9 })).items;
+      assert.deepEqual(
+        entries.map(({ messageId, part, reply, to, conversation }) => [messageId, part, reply.text, to, conversation]),
+        [
+          ['1', 0, 'one', 'to', 'c'],
+          ['1', 1, 'two', 'to', 'c'],
+        ],
+      );
+      assert.deepEqual(
+        (await store.conversations.unsettled({ limit: 9 })).items.map(({ id }) => id),
+        ['4'],
+      );
+      assert.equal((await store.bots.get('a'))?.lateAnswers, 'send');
     });
     it('is refused when a newer release wrote it, and not touched', async () => {
       await (await opened()).close();

@@ -1,6 +1,19 @@
 /** What every store of src/stores/index.ts must do. */
 import assert from 'node:assert/strict';
-import type { Bot, IncomingMessage, Json, Listed, Model, Page, Store, TrainingJob } from '../../src/contracts.js';
+import type {
+  Bot,
+  BotMessage,
+  IncomingMessage,
+  Json,
+  Listed,
+  MessageChange,
+  Model,
+  OutboxEntry,
+  Page,
+  Store,
+  StoredMessage,
+  TrainingJob,
+} from '../../src/contracts.js';
 import type { ErrorCode } from '../../src/errors.js';
 
 /** An empty store, and what the suite does to it. */
@@ -33,6 +46,7 @@ export function storeContract(name: string, open: () => Promise<OpenStore>): voi
     contentTests(() => store, reopen);
     trainingTests(() => store, reopen);
     describe('and its messages', () => messageTests(() => store, reopen));
+    describe('and its outbox', () => outboxTests(() => store, reopen));
     conversationTests(() => store);
     trackerTests(() => store, reopen);
 
@@ -139,7 +153,7 @@ function botTests(store: () => Store, reopen: () => Promise<void>): void {
     assert.equal(await store().models.references('content-of-a'), false);
     assert.equal(await store().models.references('content-of-b'), true);
     assert.deepEqual(
-      (await store().conversations.unsettled()).map(({ appId }) => appId),
+      (await store().conversations.unsettled({ limit: 10 })).items.map(({ appId }) => appId),
       ['b'],
     );
     assert.deepEqual(
@@ -361,6 +375,7 @@ function messageTests(store: () => Store, reopen: () => Promise<void>): void {
       intent: null,
       confidence: null,
       delivered: false,
+      maybeTwice: false,
       ms: null,
     };
     assert.deepEqual(rest, { ...incoming, ...untouched });
@@ -431,21 +446,180 @@ function messageTests(store: () => Store, reopen: () => Promise<void>): void {
     assert.deepEqual(items, [{ ...stored, ...expected }]);
     await rejects(store().conversations.settle('999999', { delivered: true }), 'not_found');
   });
-  it('answers what is unanswered or undelivered in the order received', async () => {
+  it('answers what has no outcome yet in the order received', async () => {
     const ids: string[] = [];
     for (const n of [0, 1, 2, 3, 4]) {
       ids.push((await store().conversations.receive(message('a', `e${n}`, { conversation: `c${n % 2}` }))).message.id);
     }
-    const settle = (n: number, change: Parameters<Store['conversations']['settle']>[1]): Promise<void> =>
+    const settle = (n: number, change: MessageChange): Promise<unknown> =>
       store().conversations.settle(ids[n] ?? '', change);
-    await settle(3, { state: 'answered' });
+    await settle(3, { replies: [{ recipient_id: 'x', text: 'an apology' }] });
     await settle(0, { state: 'answered', delivered: true });
     await settle(1, { state: 'failed', error: nasty });
     await reopen();
     assert.deepEqual(
-      (await store().conversations.unsettled()).map(({ id }) => id),
+      (await walk((page) => store().conversations.unsettled(page), 2)).map(({ id }) => id),
       [ids[2], ids[3], ids[4]],
     );
+  });
+  it('changes only what a settlement names', async () => {
+    const { id } = (await store().conversations.receive(message('a', 'e'))).message;
+    await store().conversations.settle(id, { state: 'failed', error: nasty, intent: 'x', confidence: 0.5, ms: 3 });
+    await store().conversations.settle(id, { error: null, delivered: true });
+    const [after] = (await store().conversations.messages('a', 'c', { limit: 1 })).items;
+    const { state, error, intent, confidence, ms, delivered } = after!;
+    assert.deepEqual([state, error, intent, confidence, ms, delivered], ['failed', null, 'x', 0.5, 3, true]);
+  });
+}
+
+const say = (...texts: string[]): BotMessage[] => texts.map((text) => ({ recipient_id: 'r', text }));
+
+function outboxTests(store: () => Store, reopen: () => Promise<void>): void {
+  let stored: StoredMessage;
+  const pending = (limit = 100) => walk((page) => store().outbox.pending(page), limit);
+  const letters = (appId?: string) => walk((page) => store().deadLetters.list(page, appId), 2);
+  const logged = async () => (await store().conversations.messages('a', 'c', { limit: 100 })).items;
+  const parts = (entries: OutboxEntry[]) => entries.map(({ part, reply }) => [part, reply.text]);
+  /** The entries of a new message, answered with these texts. */
+  const answered = async (event: string, ...texts: string[]): Promise<OutboxEntry[]> => {
+    const { message: one } = await store().conversations.receive(message('a', event, { to: nasty }));
+    return store().conversations.settle(one.id, { state: 'answered', replies: say(...texts) }, { send: say(...texts) });
+  };
+  beforeEach(async () => {
+    for (const appId of ['a', 'b']) await store().bots.create(bot(appId));
+    stored = (await store().conversations.receive(message('a', 'e', { to: nasty, text: nasty }))).message;
+  });
+
+  it('puts replies in with the outcome, addressed as the message was, in order, and keeps them', async () => {
+    const replies = [...say('sorry', 'one'), { recipient_id: 'r', custom: { [nasty]: [nasty] } }];
+    const entries = await store().conversations.settle(
+      stored.id,
+      { state: 'answered', replies },
+      { send: replies.slice(1) },
+    );
+    const address = { messageId: stored.id, appId: 'a', channel: 'web', conversation: 'c', to: nasty };
+    const fresh = { attempts: 0, maybeSent: false, error: null, hold: null };
+    const expected = [1, 2].map((part, n) => ({ ...entries[n], ...address, part, reply: replies[part], ...fresh }));
+    assert.deepEqual(entries, expected);
+    await answered('e2', 'two');
+    await reopen();
+    assert.deepEqual((await pending()).slice(0, 2), expected);
+    assert.deepEqual(parts(await pending(1)), [
+      [1, 'one'],
+      [2, undefined],
+      [0, 'two'],
+    ]);
+  });
+  it('marks a message as delivered when its last reply has left, not before', async () => {
+    const [one, two] = await answered('e2', 'one', 'two');
+    await store().outbox.sent(one!);
+    assert.equal((await logged())[1]!.delivered, false);
+    await store().outbox.sent(two!);
+    await store().outbox.sent(two!);
+    await reopen();
+    const [, after] = await logged();
+    assert.deepEqual([after!.delivered, after!.maybeTwice], [true, false]);
+    assert.deepEqual(await pending(), []);
+  });
+  it('does not count an apology that has left as an answer', async () => {
+    const [apology] = await store().conversations.settle(stored.id, { replies: say('sorry') }, { send: say('sorry') });
+    await store().outbox.sent(apology!);
+    const [after] = await logged();
+    assert.deepEqual([after!.state, after!.delivered], ['received', false]);
+  });
+  it('marks a message whose reply may have left twice', async () => {
+    const [entry] = await answered('e2', 'one');
+    await store().outbox.sent({ ...entry!, maybeSent: true });
+    assert.deepEqual(
+      (await logged()).map(({ maybeTwice }) => maybeTwice),
+      [false, true],
+    );
+  });
+  it('keeps what a failed sending noted', async () => {
+    const [entry] = await answered('e2', 'one');
+    const hold = { until: Date.UTC(2030, 1, 1) + 0.5, scope: 'bot' } as const;
+    const noted = { ...entry!, attempts: 3, maybeSent: true, error: nasty, hold };
+    await store().outbox.retry(noted);
+    await reopen();
+    assert.deepEqual(await pending(), [noted]);
+    await store().outbox.retry({ ...noted, hold: null });
+    assert.equal((await pending())[0]!.hold, null);
+  });
+  it('keeps a reply that was given up until it is replayed, at the end of the line, or discarded', async () => {
+    const [one, two] = await answered('e2', 'one', 'two');
+    await store().outbox.bury({ ...one!, attempts: 4, error: nasty, maybeSent: true });
+    await store().outbox.bury({ ...one!, attempts: 4, error: nasty, maybeSent: true });
+    await store().outbox.sent(two!);
+    await answered('e3', 'three');
+    await reopen();
+    assert.equal((await logged())[1]!.delivered, false, 'not all of it was delivered');
+    const [letter, ...others] = await letters();
+    assert.deepEqual(others, []);
+    const { messageId } = one!;
+    const shown = { kind: 'reply', appId: 'a', channel: 'web', conversation: 'c', messageId, text: 'hello' };
+    assert.deepEqual(letter, { ...letter, ...shown, reply: say('one')[0], error: nasty, attempts: 4 });
+    assert.deepEqual(await store().deadLetters.get(letter.id), letter);
+    const revived = await store().deadLetters.revive(letter.id);
+    assert.deepEqual(
+      (await pending()).map(({ reply, attempts, maybeSent }) => [reply.text, attempts, maybeSent]),
+      [
+        ['three', 0, false],
+        ['one', 0, true],
+      ],
+    );
+    assert.deepEqual(revived, { entry: (await pending())[1] });
+    assert.equal(await store().deadLetters.revive(letter.id), null);
+    assert.equal(await store().deadLetters.get(letter.id), null);
+    await store().outbox.bury((await pending())[1]!);
+    const [again] = await letters();
+    assert.equal(await store().deadLetters.discard(again!.id), true);
+    assert.equal(await store().deadLetters.discard(again!.id), false);
+    assert.deepEqual(
+      (await pending()).map(({ reply }) => reply.text),
+      ['three'],
+    );
+  });
+  it('keeps a turn that was given up, and makes it a message to answer again', async () => {
+    const failed = { state: 'failed', error: nasty, replies: say('sorry') } as const;
+    const entries = await store().conversations.settle(
+      stored.id,
+      { ...failed, replies: say('sorry') },
+      { send: say('sorry'), bury: { attempts: 2 } },
+    );
+    assert.deepEqual(parts(entries), [[0, 'sorry']]);
+    assert.deepEqual(await store().conversations.unsettled({ limit: 9 }), { items: [], next: null });
+    const [letter] = await letters('a');
+    const { kind, text, reply, error, attempts } = letter!;
+    assert.deepEqual([kind, text, reply, error, attempts], ['turn', nasty, null, nasty, 2]);
+    const revived = await store().deadLetters.revive(letter!.id);
+    const message = { ...stored, replies: say('sorry') };
+    assert.deepEqual(revived, { message });
+    assert.deepEqual((await store().conversations.unsettled({ limit: 9 })).items, [message]);
+    assert.deepEqual(await letters(), []);
+    assert.deepEqual((await store().conversations.receive(message)).duplicate, true);
+  });
+  it('lists dead letters newest first, of one bot or of all', async () => {
+    for (const [n, appId] of ['a', 'b', 'a'].entries()) {
+      const { id } = (await store().conversations.receive(message(appId, `f${n}`, { text: `t${n}` }))).message;
+      await store().conversations.settle(id, { state: 'failed', error: 'x' }, { bury: { attempts: 2 } });
+    }
+    assert.deepEqual(
+      (await letters()).map(({ text }) => text),
+      ['t2', 't1', 't0'],
+    );
+    assert.deepEqual(
+      (await letters('a')).map(({ text }) => text),
+      ['t2', 't0'],
+    );
+    assert.deepEqual(await letters('nobody'), []);
+    assert.equal(await store().deadLetters.get('nonsense'), null);
+  });
+  it('writes nothing of a settlement whose message is gone', async () => {
+    await rejects(
+      store().conversations.settle('999999', { replies: say('x') }, { send: say('x'), bury: { attempts: 1 } }),
+      'not_found',
+    );
+    assert.deepEqual([await pending(), await letters()], [[], []]);
   });
 }
 
@@ -581,6 +755,7 @@ export function bot(appId: string, more: Partial<Bot> = {}): Bot {
     remoteUrl: null,
     threshold: null,
     activeModel: null,
+    lateAnswers: 'send',
     createdAt: day(1),
     updatedAt: day(1),
     ...more,

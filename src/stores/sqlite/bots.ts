@@ -15,17 +15,19 @@ interface BotRow {
   remote_url: string | null;
   threshold: number | null;
   active_model: string | null;
+  late_answers: Bot['lateAnswers'];
   created_at: string;
   updated_at: string;
 }
 
 const insert = `
-  INSERT INTO bots (app_id, name, language, template, pipeline, engine, remote_url, threshold, active_model, created_at, updated_at)
-  VALUES (@appId, @name, @language, @template, @pipeline, @engine, @remoteUrl, @threshold, @activeModel, @createdAt, @updatedAt)
+  INSERT INTO bots (app_id, name, language, template, pipeline, engine, remote_url, threshold, active_model, late_answers, created_at, updated_at)
+  VALUES (@appId, @name, @language, @template, @pipeline, @engine, @remoteUrl, @threshold, @activeModel, @lateAnswers, @createdAt, @updatedAt)
   ON CONFLICT (app_id) DO NOTHING`;
 const update = `
   UPDATE bots SET name = @name, language = @language, template = @template, pipeline = @pipeline, engine = @engine,
-    remote_url = @remoteUrl, threshold = @threshold, active_model = @activeModel, updated_at = @updatedAt
+    remote_url = @remoteUrl, threshold = @threshold, active_model = @activeModel, late_answers = @lateAnswers,
+    updated_at = @updatedAt
   WHERE app_id = @appId`;
 const page = 'SELECT * FROM bots WHERE (created_at, seq) > (@at, @seq) ORDER BY created_at, seq LIMIT @fetch';
 
@@ -95,6 +97,7 @@ function botOf(row: BotRow): Bot {
     remoteUrl: row.remote_url,
     threshold: row.threshold,
     activeModel: row.active_model,
+    lateAnswers: row.late_answers,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };

@@ -1,20 +1,25 @@
 /** Messages and the conversations they form. One row is both the dedupe key and the message. */
 import type {
+  Aftermath,
   BotMessage,
   Conversation,
   ConversationStore,
   IncomingMessage,
   Json,
   Listed,
+  MessageChange,
   MessageState,
+  OutboxEntry,
   Page,
   StoredMessage,
 } from '../../contracts.js';
 import { HubError } from '../../errors.js';
 import type { Sqlite } from './database.js';
+import type { SqliteDeadLetters } from './dead-letters.js';
+import type { SqliteOutbox } from './outbox.js';
 import { Pager } from './page.js';
 
-interface MessageRow {
+export interface MessageRow {
   seq: number;
   app_id: string;
   channel: string;
@@ -32,10 +37,12 @@ interface MessageRow {
   intent: string | null;
   confidence: number | null;
   delivered: number;
+  maybe_twice: number;
   ms: number | null;
 }
+/** Where the replies to a message go. */
+export type MessageAddress = Pick<MessageRow, 'seq' | 'app_id' | 'channel' | 'conversation' | 'address'>;
 type ConversationRow = Conversation & { lastSeq: number };
-type Change = Parameters<ConversationStore['settle']>[1];
 
 // The number is the count so far: messages go only with their bot.
 const count = `
@@ -47,13 +54,10 @@ const touch = 'UPDATE conversations SET last_seq = @seq WHERE app_id = @appId AN
 const insert = `
   INSERT INTO messages (app_id, channel, event_id, conversation, number, text, payload, address, metadata, received_at, state, replies, delivered)
   VALUES (@appId, @channel, @eventId, @conversation, @number, @text, @payload, @to, @metadata, @receivedAt, 'received', '[]', 0)`;
-const settle = `
-  UPDATE messages SET state = @state, error = @error, replies = @replies, intent = @intent, confidence = @confidence,
-    delivered = @delivered, ms = @ms
-  WHERE seq = @seq`;
 const byEvent = 'SELECT * FROM messages WHERE app_id = @appId AND channel = @channel AND event_id = @eventId';
-const unsettled =
-  "SELECT * FROM messages WHERE state = 'received' OR (state = 'answered' AND delivered = 0) ORDER BY seq";
+const unsettled = "SELECT * FROM messages WHERE state = 'received' AND seq > @seq ORDER BY seq LIMIT @fetch";
+/** What a settled message may change, each a column of the same name. */
+const changeable = ['state', 'error', 'replies', 'intent', 'confidence', 'delivered', 'ms'] as const;
 const byActivity = `
   SELECT id, channel, messages, first_at AS firstAt, last_at AS lastAt, last_seq AS lastSeq
   FROM conversations WHERE app_id = @appId AND last_seq < @seq ORDER BY last_seq DESC LIMIT @fetch`;
@@ -67,9 +71,7 @@ export class SqliteConversations implements ConversationStore {
   private readonly count;
   private readonly touch;
   private readonly insert;
-  private readonly change;
   private readonly byEvent;
-  private readonly bySeq;
   private readonly open;
   private readonly byActivity;
   private readonly newest;
@@ -78,17 +80,17 @@ export class SqliteConversations implements ConversationStore {
     row.lastSeq,
   ]);
   private readonly pager = new Pager<MessageRow>('messages', [0], (row) => [row.number]);
+  private readonly unsettledPager = new Pager<MessageRow>('unsettled', [0], (row) => [row.seq]);
 
   constructor(
     private readonly sqlite: Sqlite,
+    private readonly follow: { outbox: SqliteOutbox; deadLetters: SqliteDeadLetters },
     private readonly now: () => Date,
   ) {
     this.count = sqlite.query<{ number: number }>(count);
     this.touch = sqlite.query(touch);
     this.insert = sqlite.query(insert);
-    this.change = sqlite.query(settle);
     this.byEvent = sqlite.query<MessageRow>(byEvent);
-    this.bySeq = sqlite.query<MessageRow>('SELECT * FROM messages WHERE seq = @seq');
     this.open = sqlite.query<MessageRow>(unsettled);
     this.byActivity = sqlite.query<ConversationRow>(byActivity);
     this.newest = sqlite.query<MessageRow>(newest);
@@ -111,26 +113,32 @@ export class SqliteConversations implements ConversationStore {
     });
   }
 
-  settle(id: string, change: Change): Promise<void> {
+  settle(id: string, change: MessageChange, then: Aftermath = {}): Promise<OutboxEntry[]> {
     return this.sqlite.write(() => {
-      const row = this.bySeq.get({ seq: Number(id) });
-      if (!row) throw new HubError('not_found', 'That message is not there (any more): its bot was deleted.');
-      const { state, error, replies, intent, confidence, delivered, ms } = { ...messageOf(row), ...change };
-      this.change.run({
-        seq: row.seq,
-        state,
-        error,
-        replies: JSON.stringify(replies),
-        intent,
-        confidence,
-        delivered,
-        ms,
-      });
+      const message = this.change(Number(id), change);
+      if (!message) throw new HubError('not_found', 'That message is not there (any more): its bot was deleted.');
+      if (then.bury) this.follow.deadLetters.buryTurn(message, change.error ?? '', then.bury.attempts);
+      const send = then.send ?? [];
+      const first = (change.replies?.length ?? 0) - send.length;
+      return send.map((reply, index) => this.follow.outbox.put(message, { part: first + index, reply }));
     });
   }
 
-  unsettled(): Promise<StoredMessage[]> {
-    return this.sqlite.read(() => this.open.all().map(messageOf));
+  unsettled(page: Page): Promise<Listed<StoredMessage>> {
+    return this.sqlite.read(() => {
+      const { key, fetch } = this.unsettledPager.where(page);
+      return this.unsettledPager.page(page, this.open.all({ seq: key[0] ?? 0, fetch }), messageOf);
+    });
+  }
+
+  /** Writes the columns that `change` names, and no others; answers the message's address, undefined when it is gone. */
+  private change(seq: number, change: MessageChange): MessageAddress | undefined {
+    const names = changeable.filter((name) => change[name] !== undefined);
+    const values = { ...change, replies: change.replies === undefined ? '' : JSON.stringify(change.replies), seq };
+    const set = names.map((name) => `${name} = @${name}`).join(', ');
+    const sql = `UPDATE messages SET ${set || 'seq = seq'} WHERE seq = @seq RETURNING seq, app_id, channel, conversation, address`;
+    const used = Object.fromEntries([...names, 'seq' as const].map((name) => [name, values[name] ?? null]));
+    return this.sqlite.query<MessageAddress>(sql).get(used);
   }
 
   list(appId: string, page: Page): Promise<Listed<Conversation>> {
@@ -152,18 +160,23 @@ export class SqliteConversations implements ConversationStore {
   }
 }
 
-function unanswered(): Pick<
-  StoredMessage,
-  'state' | 'error' | 'replies' | 'intent' | 'confidence' | 'delivered' | 'ms'
-> {
-  return { state: 'received', error: null, replies: [], intent: null, confidence: null, delivered: false, ms: null };
-}
+const unanswered = () => ({
+  state: 'received' as const,
+  error: null,
+  replies: [],
+  intent: null,
+  confidence: null,
+  delivered: false,
+  maybeTwice: false,
+  ms: null,
+});
 
 function conversationOf({ id, channel, messages, firstAt, lastAt }: ConversationRow): Conversation {
   return { id, channel, messages, firstAt, lastAt };
 }
 
-function messageOf(row: MessageRow): StoredMessage {
+/** A row of `messages` as the port shows it. */
+export function messageOf(row: MessageRow): StoredMessage {
   return {
     id: String(row.seq),
     appId: row.app_id,
@@ -181,6 +194,7 @@ function messageOf(row: MessageRow): StoredMessage {
     intent: row.intent,
     confidence: row.confidence,
     delivered: row.delivered === 1,
+    maybeTwice: row.maybe_twice === 1,
     ms: row.ms,
     receivedAt: row.received_at,
   };

@@ -76,8 +76,14 @@ export class Sqlite {
   private readonly queries = new Map<string, Query<unknown>>();
   private readonly writer: Writer;
 
-  constructor(readonly database: Database.Database) {
-    this.writer = new Writer(database);
+  /** `patienceMs`: how long a write waits for another program's lock. */
+  constructor(
+    readonly database: Database.Database,
+    patienceMs: number,
+  ) {
+    // Opening may wait for a lock inside SQLite; from here on the writer waits, and the process goes on.
+    database.pragma('busy_timeout = 0');
+    this.writer = new Writer(database, patienceMs);
   }
   /** The cached statement of this SQL; `Row` names the columns it answers. */
   query<Row = unknown>(sql: string): Query<Row> {

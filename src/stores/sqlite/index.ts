@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Store } from '../../contracts.js';
 import { SqliteBots } from './bots.js';
 import { SqliteConversations } from './conversations.js';
+import { SqliteDeadLetters } from './dead-letters.js';
 import { Sqlite, openFile } from './database.js';
 import { storeErrorOf } from './failure.js';
 import { SqliteFaq } from './faq.js';
@@ -11,15 +12,19 @@ import { SqliteFiles } from './files.js';
 import { SqliteJobs } from './jobs.js';
 import { migrate, type Migrated } from './migrations.js';
 import { SqliteModels } from './models.js';
+import { SqliteOutbox } from './outbox.js';
 import { takeOwnership, type OwnerLock } from './owner.js';
 import { SqliteTrackers } from './trackers.js';
 
 export interface SqliteOptions {
   /** The clock that stamps messages. */
   now?: (() => Date) | undefined;
-  /** How long a statement waits for another program's lock; the whole process stands still meanwhile. */
+  /** How long a write waits for another program's lock before it is refused; 1,200 ms when absent. */
   busyMs?: number | undefined;
 }
+
+/** With what a request costs besides, a platform hears of a locked store within two seconds. */
+const defaultPatienceMs = 1200;
 
 /**
  * Opens the file at `path`, makes it when it is not there and brings an older schema up to date. Rejects with `store_unavailable` when
@@ -27,10 +32,11 @@ export interface SqliteOptions {
  */
 export function openSqliteStore(path: string, options: SqliteOptions = {}): Promise<SqliteStore> {
   return owned(path, (file, lock) => {
-    const database = openFile(file, options.busyMs ?? 1000);
+    const patienceMs = options.busyMs ?? defaultPatienceMs;
+    const database = openFile(file, patienceMs);
     try {
       migrate(database);
-      return new SqliteStore(new Sqlite(database), lock, options.now ?? (() => new Date()));
+      return new SqliteStore(new Sqlite(database, patienceMs), lock, options.now ?? (() => new Date()));
     } catch (error) {
       database.close();
       throw error;
@@ -41,7 +47,7 @@ export function openSqliteStore(path: string, options: SqliteOptions = {}): Prom
 /** Brings the schema of the file at `path` up to date and answers what it did. Rejects as `openSqliteStore` does. */
 export function migrateSqlite(path: string): Promise<Migrated> {
   return owned(path, (file, lock) => {
-    const database = openFile(file, 1000);
+    const database = openFile(file, defaultPatienceMs);
     try {
       return migrate(database);
     } finally {
@@ -82,6 +88,8 @@ export class SqliteStore implements Store {
   readonly jobs;
   readonly models;
   readonly conversations;
+  readonly outbox;
+  readonly deadLetters;
   readonly trackers;
   readonly settings;
   private readonly beat;
@@ -97,7 +105,9 @@ export class SqliteStore implements Store {
     this.files = new SqliteFiles(sqlite);
     this.jobs = new SqliteJobs(sqlite);
     this.models = new SqliteModels(sqlite);
-    this.conversations = new SqliteConversations(sqlite, now);
+    this.deadLetters = new SqliteDeadLetters(sqlite, now);
+    this.outbox = new SqliteOutbox(sqlite, this.deadLetters);
+    this.conversations = new SqliteConversations(sqlite, { outbox: this.outbox, deadLetters: this.deadLetters }, now);
     this.trackers = new SqliteTrackers(sqlite);
     this.settings = settingsOf(sqlite);
     this.beat = sqlite.query(

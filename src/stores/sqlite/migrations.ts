@@ -74,8 +74,32 @@ CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHO
 CREATE TABLE pulse (id INTEGER PRIMARY KEY CHECK (id = 1), at TEXT NOT NULL) STRICT;
 `;
 
+// What the first schema kept as answered but not delivered goes into the outbox, but for callers who held the line: they have gone.
+const outbox = `
+ALTER TABLE bots ADD COLUMN late_answers TEXT NOT NULL DEFAULT 'send';
+ALTER TABLE messages ADD COLUMN maybe_twice INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE outbox (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, message_seq INTEGER NOT NULL REFERENCES messages (seq) ON DELETE CASCADE, app_id TEXT NOT NULL,
+  channel TEXT NOT NULL, conversation TEXT NOT NULL, address TEXT NOT NULL, part INTEGER NOT NULL, reply TEXT NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0, maybe_sent INTEGER NOT NULL DEFAULT 0, error TEXT, hold_until REAL, hold_scope TEXT) STRICT;
+CREATE INDEX outbox_of_message ON outbox (message_seq);
+CREATE TABLE dead_letters (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, message_seq INTEGER NOT NULL REFERENCES messages (seq) ON DELETE CASCADE, app_id TEXT NOT NULL,
+  kind TEXT NOT NULL, part INTEGER, reply TEXT, error TEXT NOT NULL, attempts INTEGER NOT NULL, maybe_sent INTEGER NOT NULL, at TEXT NOT NULL) STRICT;
+CREATE INDEX dead_letters_of_message ON dead_letters (message_seq);
+CREATE INDEX dead_letters_of_bot ON dead_letters (app_id, seq);
+INSERT INTO outbox (message_seq, app_id, channel, conversation, address, part, reply)
+  SELECT m.seq, m.app_id, m.channel, m.conversation, m.address, r.key, r.value FROM messages m, json_each(m.replies) r
+  WHERE m.state = 'answered' AND m.delivered = 0 AND m.channel <> 'rest' ORDER BY m.seq, r.key;
+DROP INDEX messages_unsettled;
+CREATE INDEX messages_unsettled ON messages (seq) WHERE state = 'received';
+`;
+
 /** All steps, oldest first; the version of a database is how many of them it has seen. */
-export const migrations: readonly Migration[] = [{ name: 'first schema', sql: bots + training + talk + hub }];
+export const migrations: readonly Migration[] = [
+  { name: 'first schema', sql: bots + training + talk + hub },
+  { name: 'outbox and dead letters', sql: outbox },
+];
 
 /**
  * Brings the schema up to date, all steps or none; answers what it did. Throws `store_unavailable` for a database that a newer release

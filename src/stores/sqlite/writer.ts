@@ -1,11 +1,15 @@
 /** Group commit: all writes asked for in one turn of the event loop share one transaction, thus one fsync. */
-import type Database from 'better-sqlite3';
+import Database from 'better-sqlite3';
 import { closedError, storeErrorOf } from './failure.js';
 
 /** How long one transaction may gather work before it commits: other work of the process waits meanwhile. */
 const batchMs = 20;
+/** Between two looks at a lock that another program holds. Waiting inside SQLite would stop the whole process. */
+const lookMs = 25;
 
 interface Task {
+  /** When its writer gives up, by the clock of `performance`. */
+  until: number;
   /** Does the work and answers what to call after the COMMIT. */
   run(): () => void;
   reject(error: Error): void;
@@ -21,7 +25,11 @@ export class Writer {
     Database.Statement<[]>
   >;
 
-  constructor(private readonly database: Database.Database) {
+  /** `patienceMs`: how long a write waits for another program's lock before it is refused. */
+  constructor(
+    private readonly database: Database.Database,
+    private readonly patienceMs: number,
+  ) {
     this.statements = {
       begin: database.prepare('BEGIN IMMEDIATE'),
       commit: database.prepare('COMMIT'),
@@ -40,12 +48,12 @@ export class Writer {
         const result = work();
         return () => resolve(result);
       };
-      this.waiting.push({ run, reject });
+      this.waiting.push({ until: performance.now() + this.patienceMs, run, reject });
       this.schedule();
     });
   }
 
-  /** Commits what waits and refuses further writes. */
+  /** Commits what waits, or rejects it when the file is locked still, and refuses further writes. */
   close(): void {
     this.closed = true;
     while (this.waiting.length > 0) this.commitBatch();
@@ -54,18 +62,38 @@ export class Writer {
   private schedule(): void {
     if (this.scheduled) return;
     this.scheduled = true;
-    setImmediate(() => {
-      this.scheduled = false;
-      if (this.waiting.length > 0) this.commitBatch();
-      if (this.waiting.length > 0) this.schedule();
-    });
+    setImmediate(() => this.go());
+  }
+
+  private go(): void {
+    this.scheduled = false;
+    if (this.waiting.length > 0) this.commitBatch();
+    if (this.waiting.length > 0) this.schedule();
+  }
+
+  /** True when the transaction is open. When another program holds the lock, whoever has waited long enough is told, and the rest waits on. */
+  private begin(): boolean {
+    try {
+      this.statements.begin.run();
+      return true;
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      const now = this.closed ? Infinity : performance.now();
+      const late = this.waiting.filter((task) => task.until <= now);
+      this.waiting = this.waiting.filter((task) => task.until > now);
+      for (const task of late) task.reject(storeErrorOf(error));
+      if (this.waiting.length === 0) return false;
+      this.scheduled = true;
+      setTimeout(() => this.go(), lookMs);
+      return false;
+    }
   }
 
   private commitBatch(): void {
     const taken: Task[] = [];
     const settle: (() => void)[] = [];
     try {
-      this.statements.begin.run();
+      if (!this.begin()) return;
       const until = performance.now() + batchMs;
       for (const task of this.waiting) {
         taken.push(task);
@@ -75,7 +103,7 @@ export class Writer {
       this.statements.commit.run();
       this.waiting.splice(0, taken.length);
     } catch (error) {
-      // When not even BEGIN succeeded the next one would fail alike, after another busy wait that stops the process: all are told now.
+      // When not even BEGIN succeeded the next one would fail alike: all are told now.
       const failed = this.waiting.splice(0, taken.length || this.waiting.length);
       if (this.database.open && this.database.inTransaction) this.statements.rollback.run();
       for (const task of failed) task.reject(storeErrorOf(error));
@@ -98,4 +126,8 @@ export class Writer {
       return () => task.reject(storeErrorOf(error));
     }
   }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code);
 }
