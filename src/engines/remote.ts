@@ -1,37 +1,15 @@
 /** The remote engine: any HTTP server that speaks Rasa's REST channel, by base URL. It is somebody else's process: never started, never stopped. */
 import { request } from 'undici';
-import type { BotMessage, Engine, Exit, Parse, RunningEngine, Turn } from '../contracts.js';
+import type { BotMessage, Engine, Exit, Json, Parse, RunningEngine, Turn } from '../contracts.js';
 import { HubError } from '../errors.js';
 
 const timeoutMs = 30_000;
+const lookMs = 5000;
 /** A reply longer than this is not a chat reply. */
 const maxBytes = 5_000_000;
-
-/** POSTs JSON and answers the JSON that came back. Rejects with `turn_failed`, naming what the server did but never its URL (it may hold a token). */
-async function post(url: string, body: unknown): Promise<unknown> {
-  let text: string;
-  try {
-    const response = await request(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/json' },
-      body: JSON.stringify(body),
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
-    });
-    text = await response.body.text();
-    if (response.statusCode !== 200)
-      throw new HubError('turn_failed', `The remote bot answered with status ${response.statusCode}.`);
-  } catch (error) {
-    if (error instanceof HubError) throw error;
-    throw new HubError('turn_failed', 'The remote bot cannot be reached; check its remoteUrl.', { cause: error });
-  }
-  if (text.length > maxBytes) throw new HubError('turn_failed', 'The remote bot sent more than 5 MB.');
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (error) {
-    throw new HubError('turn_failed', 'The remote bot did not answer with JSON.', { cause: error });
-  }
-}
+/** Nothing had left when the connection failed with one of these. */
+const unsent = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'];
+const eventKey = 'switchboard_event';
 
 class RemoteBot implements RunningEngine {
   readonly engine = 'remote';
@@ -47,22 +25,30 @@ class RemoteBot implements RunningEngine {
 
   async reply(turn: Turn): Promise<{ messages: BotMessage[]; parse: null }> {
     const { sender, text: message, metadata, channel } = turn;
-    const answer = await post(`${this.baseUrl}/webhooks/rest/webhook`, {
-      sender,
-      message,
-      metadata,
-      input_channel: channel,
-    });
+    const body = { sender, message, metadata, input_channel: channel };
+    const answer = await this.post('/webhooks/rest/webhook', body).catch((error: unknown) =>
+      this.afterFailure(turn, error),
+    );
     if (!Array.isArray(answer))
       throw new HubError('turn_failed', 'The remote bot did not answer with a list of messages.');
+    if (answer.length === 0) await this.believe(turn);
     return { messages: answer as BotMessage[], parse: null };
   }
 
   async parse(text: string): Promise<Parse> {
-    const answer = await post(`${this.baseUrl}/model/parse`, { text });
+    const answer = await this.post('/model/parse', { text });
     const fits = typeof answer === 'object' && answer !== null && 'intent' in answer;
     if (!fits) throw new HubError('turn_failed', 'The remote server does not answer POST /model/parse as Rasa does.');
     return answer as Parse;
+  }
+
+  /** Rasa's own tracker, where its HTTP API is on; a plain webhook server has none. */
+  async tracker(sender: string): Promise<Json[] | null> {
+    const path = `/conversations/${encodeURIComponent(sender)}/tracker?include_events=ALL`;
+    const answer = await this.look(path);
+    const events =
+      answer?.status === 200 ? (parsed(answer.text) as { events?: unknown } | undefined)?.events : undefined;
+    return Array.isArray(events) ? (events as Json[]) : null;
   }
 
   stop(): Promise<void> {
@@ -71,6 +57,81 @@ class RemoteBot implements RunningEngine {
   }
   log(): string[] {
     return ['This bot runs elsewhere: its log is there.'];
+  }
+
+  /** Without a tracker to look at nobody knows whether a turn whose answer was lost did happen: then it must not be tried again. */
+  private async afterFailure(turn: Turn, error: unknown): Promise<never> {
+    if (!(error instanceof LostAnswer) || (await this.tracker(turn.sender)) !== null) throw error;
+    throw new HubError(
+      'turn_timeout',
+      `${error.message} Whether it has answered is not known, so it is not asked again.`,
+      {
+        cause: error,
+      },
+    );
+  }
+
+  /** Rasa's REST channel answers `[]` when its model is missing or an action broke, as well as when the bot has nothing to say. */
+  private async believe(turn: Turn): Promise<void> {
+    const events = await this.tracker(turn.sender);
+    const happened = events?.some(
+      (event) =>
+        event['event'] === 'user' && (event['metadata'] as Json | null)?.[eventKey] === turn.metadata[eventKey],
+    );
+    if (happened === false)
+      throw new HubError('turn_failed', 'The remote bot answered nothing, and its tracker does not know the message.');
+    const status = (await this.look('/status'))?.status;
+    if (status === undefined || status === 409)
+      throw new HubError('turn_failed', 'The remote bot answered nothing: it has no model loaded or has gone.');
+  }
+
+  /** Status and body of a GET; null when there was no answer. */
+  private async look(path: string): Promise<{ status: number; text: string } | null> {
+    try {
+      const limits = { headersTimeout: lookMs, bodyTimeout: lookMs };
+      const response = await request(`${this.baseUrl}${path}`, limits);
+      return { status: response.statusCode, text: await response.body.text() };
+    } catch {
+      return null;
+    }
+  }
+
+  /** POSTs JSON and answers the JSON that came back. Rejects with `turn_failed`, naming what the server did but never its URL (it may hold a token). */
+  private async post(path: string, body: unknown): Promise<unknown> {
+    const { status, text } = await this.send(path, JSON.stringify(body));
+    if (status !== 200) throw new HubError('turn_failed', `The remote bot answered with status ${status}.`);
+    if (text.length > maxBytes) throw new HubError('turn_failed', 'The remote bot sent more than 5 MB.');
+    const answer = parsed(text);
+    if (answer === undefined) throw new HubError('turn_failed', 'The remote bot did not answer with JSON.');
+    return answer;
+  }
+
+  private async send(path: string, body: string): Promise<{ status: number; text: string }> {
+    const headers = { 'content-type': 'application/json', accept: 'application/json' };
+    try {
+      const limits = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
+      const response = await request(`${this.baseUrl}${path}`, { method: 'POST', headers, body, ...limits });
+      return { status: response.statusCode, text: await response.body.text() };
+    } catch (error) {
+      const code = (error as { code?: string }).code ?? '';
+      if (unsent.includes(code))
+        throw new HubError('turn_failed', 'The remote bot cannot be reached; check its remoteUrl.', { cause: error });
+      throw new LostAnswer('turn_failed', 'The remote bot broke the connection off or took too long.', {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** The request went out and no answer came back. */
+class LostAnswer extends HubError {}
+
+/** The value of a JSON text; undefined when it is none. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
   }
 }
 

@@ -99,6 +99,36 @@ describe('the engines', function () {
     }),
   );
 
+  describe('the rasa engine, when its process stands still', () => {
+    const hang = { afterMs: 1000, answerMs: 1000 };
+    const launch = () => {
+      const parts = { python: python(), packageDir, runtimeDir: folder, env, channel, hide: () => undefined };
+      return createRasaEngine({ ...parts, hang }).launch(someBot(), model);
+    };
+    const turn = { sender: 'bob', text: knownQuestion, payload: false, channel: 'rest', metadata: {} };
+
+    it('ends it, fails its turns so that they can be taken again, and leaves nothing behind', async () => {
+      const running = await launch();
+      process.kill(running.pid!, 'SIGSTOP');
+      await assert.rejects(running.reply(turn), { code: 'turn_failed' });
+      assert.equal((await running.exited).signal, 'SIGKILL');
+      await running.stop();
+    });
+
+    it('leaves it alone when it only stood still for a moment', async () => {
+      const running = await launch();
+      process.kill(running.pid!, 'SIGSTOP');
+      setTimeout(() => process.kill(running.pid!, 'SIGCONT'), 1500);
+      assert.equal((await running.reply(turn)).messages.length, 1);
+      const events = await running.tracker?.('bob');
+      assert.deepEqual(
+        events?.filter(({ event }) => event === 'user').map(({ text }) => text),
+        [knownQuestion],
+      );
+      await running.stop();
+    });
+  });
+
   engineContract('remote', async () => {
     const port = await freePort();
     await writeFile(join(folder, 'credentials.yml'), 'rest:\n');

@@ -16,6 +16,8 @@ import type { Log } from '../../log.js';
 /** One bot's access to the channel; `close` takes it away. */
 export interface ChannelKey {
   secret: string;
+  /** The conversation's events since its last session start, as the child stored them; null when there are none. */
+  events(sender: string): Promise<Json[] | null>;
   close(): void;
 }
 export interface TrackerChannel {
@@ -110,7 +112,11 @@ export async function openTrackerChannel(options: {
     admit(appId) {
       const secret = randomBytes(24).toString('hex');
       keys.set(digest(secret), appId);
-      return { secret, close: () => void keys.delete(digest(secret)) };
+      return {
+        secret,
+        events: async (sender) => (await trackers.read(appId, sender, false))?.events ?? null,
+        close: () => void keys.delete(digest(secret)),
+      };
     },
     close: () =>
       new Promise((resolve) => {

@@ -11,6 +11,7 @@ import type {
   BotMessage,
   Engine,
   Exit,
+  Json,
   LoadableModel,
   Parse,
   RunningEngine,
@@ -33,9 +34,13 @@ export interface RasaOptions {
   /** Teaches the log a secret that it must mask. */
   hide: (secret: string) => void;
   launchTimeoutMs?: number;
+  /** When a turn has waited so long, the process is asked whether it lives, and gets `answerMs` to say so. */
+  hang?: { afterMs: number; answerMs: number };
 }
 
 const turnTimeoutMs = 60_000;
+/** A process that stands still is noticed within ten seconds (RELIABILITY.md F3). One that only works long answers in time. */
+const defaultHang = { afterMs: 5000, answerMs: 4500 };
 /** How long a broken connection waits for news of its process. */
 const goneMs = 2000;
 const canary = 'Are you there?';
@@ -59,26 +64,35 @@ function environment(options: RasaOptions, home: string): Record<string, string>
   };
 }
 
+/** What one bot's process is made of. */
+interface BotParts {
+  child: Child;
+  exited: Promise<Exit>;
+  socket: string;
+  secret: string;
+  key: ChannelKey;
+  hang: { afterMs: number; answerMs: number };
+}
+
 class RasaBot implements RunningEngine {
   readonly engine = 'rasa';
+  readonly exited: Promise<Exit>;
   private readonly http: Pool;
+  /** A line of its own: the question whether the process lives must not wait behind its turns. */
+  private readonly pulse: Pool;
+  private pending = 0;
+  private watch: NodeJS.Timeout | undefined;
 
-  constructor(
-    private readonly child: Child,
-    private readonly secret: string,
-    readonly exited: Promise<Exit>,
-    socket: string,
-  ) {
-    this.http = new Pool('http://rasa', {
-      socketPath: socket,
-      connections: 16,
-      headersTimeout: turnTimeoutMs,
-      bodyTimeout: turnTimeoutMs,
-    });
+  constructor(private readonly parts: BotParts) {
+    const { socket: socketPath, exited } = parts;
+    this.exited = exited;
+    const limits = { headersTimeout: turnTimeoutMs, bodyTimeout: turnTimeoutMs };
+    this.http = new Pool('http://rasa', { socketPath, connections: 16, ...limits });
+    this.pulse = new Pool('http://rasa', { socketPath, connections: 1 });
   }
 
   get pid(): number | null {
-    return this.child.pid;
+    return this.parts.child.pid;
   }
 
   async reply(turn: Turn): Promise<TurnResult> {
@@ -93,6 +107,10 @@ class RasaBot implements RunningEngine {
     if (status === 200) return json as { messages: BotMessage[]; parse: Parse | null };
     const error = (json as { error?: { message?: string } } | null)?.error?.message ?? `status ${status}`;
     throw new HubError('turn_failed', `Rasa failed on this message: ${error}`);
+  }
+
+  tracker(sender: string): Promise<Json[] | null> {
+    return this.parts.key.events(sender);
   }
 
   async parse(text: string): Promise<Parse> {
@@ -110,34 +128,60 @@ class RasaBot implements RunningEngine {
   }
 
   async stop(): Promise<void> {
-    await this.child.stop();
+    await this.parts.child.stop();
     await this.exited;
-    await this.http.destroy();
+    clearInterval(this.watch);
+    await Promise.all([this.http.destroy(), this.pulse.destroy()]);
   }
 
   log(): string[] {
-    return this.child.lines();
+    return this.parts.child.lines();
   }
 
   private async call(path: string, body: unknown): Promise<{ status: number; json: unknown }> {
+    this.pending += 1;
+    this.watch ??= setInterval(() => void this.look(), this.parts.hang.afterMs);
     try {
       return await this.request('POST', path, body);
     } catch (error) {
+      if (/^UND_ERR_(HEADERS|BODY)_TIMEOUT$/.test((error as { code?: string }).code ?? ''))
+        throw new HubError(
+          'turn_timeout',
+          `The bot has worked on this for ${turnTimeoutMs / 1000} s without an answer.`,
+        );
       // Mostly it has died: who asks again shall meet its successor, not the same dead socket.
       await within(this.exited, goneMs);
       throw new HubError('turn_failed', "The bot's Rasa process did not answer.", { cause: error });
+    } finally {
+      this.pending -= 1;
+      if (this.pending === 0) clearInterval(this.watch);
+      if (this.pending === 0) this.watch = undefined;
     }
+  }
+
+  /** Ends a process that stands still: its turns fail at once then, and its successor takes them. */
+  private async look(): Promise<void> {
+    const { answerMs } = this.parts.hang;
+    const alive = await within(
+      this.request('GET', '/status', undefined, this.pulse).then(
+        () => true,
+        () => true,
+      ),
+      answerMs,
+    );
+    if (alive === null && this.pending > 0) await this.parts.child.stop(0);
   }
 
   private async request(
     method: 'GET' | 'POST',
     path: string,
     body?: unknown,
+    line = this.http,
   ): Promise<{ status: number; json: unknown }> {
-    const response = await this.http.request({
+    const response = await line.request({
       method,
       path,
-      headers: { 'x-switchboard-secret': this.secret, 'content-type': 'application/json' },
+      headers: { 'x-switchboard-secret': this.parts.secret, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.body.text();
@@ -207,7 +251,7 @@ export function createRasaEngine(options: RasaOptions): Engine {
         await Promise.all([rm(home, { recursive: true, force: true }), rm(socket, { force: true })]);
         return exit;
       });
-      const running = new RasaBot(child, secret, exited, socket);
+      const running = new RasaBot({ child, exited, socket, secret, key, hang: options.hang ?? defaultHang });
       try {
         await untilReady(running, child, options.launchTimeoutMs ?? 180_000);
       } catch (error) {

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Json, RunningEngine } from '../src/contracts.js';
+import { createRemoteEngine } from '../src/engines/remote.js';
+import { someBot } from './support/engines.js';
+
+/** Rasa's REST channel and as much of its HTTP API as a test wants. */
+describe('the remote engine', () => {
+  let server: Server;
+  let running: RunningEngine;
+  let reply: (response: ServerResponse) => void;
+  let events: Json[] | null;
+  let status: number;
+
+  const json = (response: ServerResponse, code: number, body: unknown): void =>
+    void response.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    const url = request.url ?? '';
+    if (url === '/webhooks/rest/webhook') reply(response);
+    else if (url === '/status') json(response, status, {});
+    else if (url === '/conversations/anna%2F1/tracker?include_events=ALL' && events) json(response, 200, { events });
+    else json(response, 404, {});
+  };
+  const turn = () =>
+    running.reply({
+      sender: 'anna/1',
+      text: 'hi',
+      payload: false,
+      channel: 'rest',
+      metadata: { switchboard_event: '7' },
+    });
+  const user = (event: string): Json => ({ event: 'user', text: 'hi', metadata: { switchboard_event: event } });
+
+  beforeEach(async () => {
+    [events, status] = [null, 200];
+    reply = (response) => json(response, 200, [{ recipient_id: 'anna/1', text: 'hello' }]);
+    server = createServer(serve).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const remoteUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    running = await createRemoteEngine().launch(someBot({ engine: 'remote', remoteUrl }), null);
+  });
+  afterEach(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it('reads the tracker where the server has one', async () => {
+    assert.equal(await running.tracker?.('anna/1'), null);
+    events = [user('7')];
+    assert.deepEqual(await running.tracker?.('anna/1'), [user('7')]);
+  });
+
+  describe('answered with nothing', () => {
+    beforeEach(() => {
+      reply = (response) => json(response, 200, []);
+    });
+    it('believes it when the tracker has the message', async () => {
+      events = [user('6'), user('7')];
+      assert.deepEqual((await turn()).messages, []);
+    });
+    it('takes it for a failure when the tracker does not', async () => {
+      events = [user('6')];
+      await assert.rejects(turn(), { code: 'turn_failed', message: /tracker does not know/ });
+    });
+    it('takes it for a failure when no model is loaded', async () => {
+      status = 409;
+      await assert.rejects(turn(), { code: 'turn_failed', message: /no model/ });
+    });
+    it('believes a server that keeps no tracker and has no status', async () => {
+      status = 404;
+      assert.deepEqual((await turn()).messages, []);
+    });
+  });
+
+  describe('whose answer was lost', () => {
+    beforeEach(() => {
+      reply = (response) => void response.socket?.destroy();
+    });
+    it('may be asked again where a tracker can be looked at', async () => {
+      events = [];
+      await assert.rejects(turn(), { code: 'turn_failed' });
+    });
+    it('may not where there is none', async () => {
+      await assert.rejects(turn(), { code: 'turn_timeout', message: /not known/ });
+    });
+  });
+
+  it('may be asked again when nothing was sent, or the server said that it failed', async () => {
+    reply = (response) => json(response, 500, {});
+    await assert.rejects(turn(), { code: 'turn_failed', message: /status 500/ });
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+    await assert.rejects(turn(), { code: 'turn_failed', message: /cannot be reached/ });
+  });
+
+  it('never names its URL in an error', async () => {
+    const remoteUrl = 'http://user:secret@127.0.0.1:1/token-abc';
+    const other = await createRemoteEngine().launch(someBot({ engine: 'remote', remoteUrl }), null);
+    await assert.rejects(other.parse('hi'), (error: Error) => !/secret|token-abc/.test(error.message));
+  });
+});
