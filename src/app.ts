@@ -28,6 +28,7 @@ import { createRemoteEngine } from './engines/remote.js';
 import { createHttpApp } from './http/app.js';
 import { createAuth, keptSecret } from './http/auth.js';
 import { botRoutes, newBot } from './http/bots.js';
+import { deadLetterRoutes } from './http/dead-letters.js';
 import { faqRoutes } from './http/faq.js';
 import { openApiOf } from './http/openapi.js';
 import { healthRoutes, machineRoutes } from './http/operations.js';
@@ -35,8 +36,10 @@ import { pageRoutes } from './http/pages.js';
 import type { Route } from './http/route.js';
 import { talkRoutes } from './http/talk.js';
 import { trainingRoutes } from './http/training.js';
+import { webhookRoutes } from './http/webhooks.js';
 import { type Connections, createConnections } from './hub/connections.js';
 import { createHub } from './hub/hub.js';
+import { createOutbox } from './hub/outbox.js';
 import { createLifecycle, type Lifecycle } from './lifecycle.js';
 import type { Log, Logs } from './log.js';
 import { freeDisk, readMachine } from './machine.js';
@@ -63,8 +66,16 @@ export interface AppOptions {
   config: Config;
   rasa: RasaRuntime;
   logs: Logs;
-  /** Stand-ins for tests of the message path. */
+  /** For tests, benches and the fault rig: what stands in for a part, and what is added. */
+  standIns?: StandIns;
+}
+
+export interface StandIns {
   engines?: { rasa?: Engine };
+  /** Channels beside the real ones. */
+  connectors?: Connector[];
+  /** Wraps the store of the message path. */
+  store?: (store: Store) => Store;
 }
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -126,15 +137,18 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   for (const connector of connectors) connector.attach?.(server);
 
   await openAllChannels(store, connections);
+  // Before anything new comes in: a conversation goes on where it stood.
+  const recovered = await hub.recover();
+  if (recovered > 0) parts.log.info({ items: recovered }, 'took up what an earlier run had stored');
   url = await listen(server, config);
   life.onStop('listener', () => {
     server.close();
     server.closeIdleConnections();
     return Promise.resolve();
   });
+  // Stopped first: what platforms still send is stored and acknowledged until the listener has closed.
+  life.onStop('message path', () => hub.stop());
   await training.start(config.maxParallelTrainings);
-  const recovered = await hub.recover();
-  if (recovered > 0) parts.log.info({ messages: recovered }, 'took up what an earlier run had stored');
   const demo = await demoBot(parts, { training, connections });
   return { url, adminToken, chatUrl: demo ? `${publicUrl()}/bots/${demo}/chat` : null, stop: () => life.stop() };
 }
@@ -142,8 +156,9 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
 async function openFoundations(options: AppOptions, life: Lifecycle): Promise<Parts> {
   const { config, logs } = options;
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-  const store = await openStore(config.databaseUrl);
-  life.onStop('store', () => store.close());
+  const opened = await openStore(config.databaseUrl);
+  life.onStop('store', () => opened.close());
+  const store = options.standIns?.store?.(opened) ?? opened;
   const shelf = await openModelShelf(join(config.dataDir, 'models'));
   const runtimeDir = await openScratch(tmpdir());
   life.onStop('runtime folder', () => rm(runtimeDir, { recursive: true, force: true }));
@@ -172,7 +187,7 @@ async function openEngines(parts: Parts): Promise<Engines> {
     fallback: ({ bot }) => fallbackOf(parts.templates, bot),
   });
   const remote = createRemoteEngine();
-  const rasa = options.engines?.rasa ?? (await openRasa(parts));
+  const rasa = options.standIns?.engines?.rasa ?? (await openRasa(parts));
   const pool = openPool({
     bot: (appId) => store.bots.get(appId),
     model: (appId, id) => store.models.get(appId, id),
@@ -240,7 +255,7 @@ interface PathParts {
 
 function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey }: PathParts) {
   const { store, log, life } = parts;
-  const connectors: Connector[] = createConnectors({
+  const own = createConnectors({
     web: {
       exists: async (appId) => (await store.bots.get(appId)) !== null,
       history: (appId, conversation) => store.conversations.latest(appId, conversation, 100),
@@ -249,6 +264,7 @@ function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey 
       log,
     },
   });
+  const connectors = [...own, ...(parts.options.standIns?.connectors ?? [])];
   const connections: Connections = createConnections({
     connectors,
     receive: (message) => hub.receive(message),
@@ -256,10 +272,14 @@ function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey 
     log,
   });
   life.onStop('channels', () => connections.stop());
+  const outbox = createOutbox({ store: store.outbox, connections, log, onBuried: (entry) => metrics.buried(entry) });
+  metrics.watchOutbox(() => outbox.size);
   const hub = createHub({
     store,
     engines,
     connections,
+    outbox,
+    slowAnswerMs: parts.options.config.slowAnswerSeconds * 1000,
     trained: (appId) => training.settled(appId),
     log,
     onSettled: (message) => metrics.message(message),
@@ -328,12 +348,14 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
     ...faqRoutes({ store }),
     ...trainingRoutes({ store, training, queue, shelf }),
     ...talkRoutes({ store, hub }),
+    ...deadLetterRoutes({ store, hub }),
     ...machineRoutes(operations),
   ];
   const health = healthRoutes(operations);
   const pages = pageRoutes({ store, widgetDir, openApi: () => document });
-  const document = openApiOf([...api.map((row) => ({ ...row, path: `/api/v1${row.path}` })), ...health, ...pages]);
-  return { api, root: [...health, ...pages] };
+  const root = [...health, ...webhookRoutes({ find: (address) => connections.find(address) }), ...pages];
+  const document = openApiOf([...api.map((row) => ({ ...row, path: `/api/v1${row.path}` })), ...root]);
+  return { api, root };
 }
 
 /** A new bot gets its template's pairs and open channels. */

@@ -14,6 +14,7 @@ export interface Config {
   readonly adminToken: string | null;
   readonly rasaPython: string | null;
   readonly idleParkSeconds: number;
+  readonly slowAnswerSeconds: number;
   readonly maxParallelTrainings: number;
   readonly minFreeDisk: number;
   readonly logLevel: LogLevel;
@@ -130,6 +131,13 @@ const settings = {
     example: '900',
     expected: 'a number of seconds from 1 to 31536000',
     read: number(1, 31_536_000),
+  },
+  slowAnswerSeconds: {
+    name: 'SLOW_ANSWER_SECONDS',
+    doc: 'A message that waits so long for its answer gets an apology in the chat; the answer follows.',
+    example: '10',
+    expected: 'a number of seconds from 0.1 to 3600',
+    read: number(0.1, 3600, false),
   },
   maxParallelTrainings: {
     name: 'MAX_PARALLEL_TRAININGS',

@@ -12,3 +12,11 @@ export async function within<T>(promise: Promise<T>, ms: number): Promise<T | nu
     clearTimeout(timer);
   }
 }
+
+/** As `within`, for work that can be told to end: its signal aborts when the time is over. */
+export async function withinSignal<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T | null> {
+  const over = new AbortController();
+  const answer = await within(work(over.signal), ms);
+  if (answer === null) over.abort();
+  return answer;
+}

@@ -10,7 +10,7 @@ interface Row {
   /** May the same request succeed later, unchanged? */
   retry: boolean;
   /** What the person in the chat reads; absent: the generic sentence. */
-  chat?: 'learning' | 'busy';
+  chat?: ChatSentence;
 }
 
 const table = {
@@ -76,21 +76,33 @@ export function hubErrorOf(thrown: unknown): HubError {
 const sentences = {
   en: {
     learning: 'I am still learning my answers. Please ask me again in a moment.',
+    training: 'I am still learning my answers. You get yours as soon as I am ready.',
     busy: 'I am still working on your earlier messages. Please wait a moment.',
+    slow: 'Sorry, this takes me longer than usual. Your answer is on its way.',
     failed: 'Sorry, something went wrong on my side. Please try again in a moment.',
   },
   zh: {
     learning: '我还在学习答案，请稍后再问我一次。',
+    training: '我还在学习答案，准备好后马上回复您。',
     busy: '我还在处理您之前的消息，请稍等片刻。',
+    slow: '抱歉，这次需要的时间比平时长，我会尽快回复您。',
     failed: '抱歉，我这边出了点问题，请稍后再试。',
   },
 };
+/** A sentence of the hub's own in a chat. */
+export type ChatSentence = keyof (typeof sentences)['en'];
 
-/** What the person in the chat reads when a turn ends in `error`; `language` is the bot's, English where we have no words. */
-export function chatSentence(error: HubError, language: string): string {
+/** Which sentence the person in the chat reads when a turn ends in `error`. */
+export function chatSentenceOf(error: HubError): ChatSentence {
   const row: Row = table[error.code];
-  const words = language.startsWith('zh') ? sentences.zh : sentences.en;
-  return words[row.chat ?? 'failed'];
+  return row.chat ?? 'failed';
+}
+
+/** The sentence in the user's language, as far as we have words: what the user `said` shows it by its script, else it is the bot's. */
+export function chatSentence(sentence: ChatSentence, user: { said: string; language: string }): string {
+  const han = /\p{Script=Han}/u.test(user.said);
+  const chinese = han || (user.language.startsWith('zh') && !/\p{Script=Latin}{2}/u.test(user.said));
+  return (chinese ? sentences.zh : sentences.en)[sentence];
 }
 
 /** All codes with status and title, for the API document. */

@@ -1,9 +1,13 @@
 /** Counters and timings. The only importer of prom-client; names follow Prometheus' conventions (base units, `_total`). */
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
-import type { StoredMessage } from './contracts.js';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { OutboxEntry, StoredMessage } from './contracts.js';
 
 export interface Metrics {
   message(message: StoredMessage): void;
+  /** A reply was given up. */
+  buried(entry: OutboxEntry): void;
+  /** `size` answers how many replies wait; asked at each scrape. */
+  watchOutbox(size: () => number): void;
   response(facts: { method: string; route: string; status: number; ms: number }): void;
   text(): Promise<{ type: string; text: string }>;
 }
@@ -39,7 +43,23 @@ export function createMetrics(): Metrics {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   });
+  const buried = new Counter({
+    name: 'switchboard_replies_given_up_total',
+    help: 'Replies that became dead letters',
+    labelNames: ['channel'],
+    registers,
+  });
   return {
+    buried: ({ channel }) => buried.inc({ channel }),
+    watchOutbox: (size) =>
+      void new Gauge({
+        name: 'switchboard_outbox_waiting',
+        help: 'Replies that have not left yet',
+        registers,
+        collect() {
+          this.set(size());
+        },
+      }),
     message({ channel, state, replies, ms }) {
       messages.inc({ channel, state });
       if (state === 'answered' && replies.length === 0) empty.inc({ channel });

@@ -44,6 +44,9 @@ export const StoredPair = Pair.extend({ id: z.string() }).meta({ id: 'StoredPair
 const language = z.string().regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'a language tag such as en or zh');
 const pipeline = z.enum(['semantic', 'classic', 'project']);
 const threshold = z.number().min(0).max(1).nullable();
+const lateAnswers = z
+  .enum(['send', 'drop'])
+  .meta({ description: 'what becomes of an answer that comes after the user was told that it takes longer' });
 export const BotCreate = z
   .strictObject({
     name: nonBlank(200),
@@ -53,6 +56,7 @@ export const BotCreate = z
     engine: z.enum(['rasa', 'lite', 'remote']).optional(),
     remoteUrl: httpUrl.optional(),
     threshold: threshold.optional(),
+    lateAnswers: lateAnswers.optional(),
   })
   .refine((bot) => (bot.engine === 'remote') === (bot.remoteUrl !== undefined), {
     path: ['remoteUrl'],
@@ -66,6 +70,7 @@ export const BotChange = z
     pipeline,
     threshold,
     remoteUrl: httpUrl,
+    lateAnswers,
   })
   .partial()
   .meta({ id: 'BotChange' });
@@ -96,6 +101,7 @@ export const BotView = z
     threshold,
     engine: z.enum(['rasa', 'lite', 'remote']),
     remoteUrl: z.string().nullable(),
+    lateAnswers,
     state: z.enum(['asleep', 'waking', 'awake', 'draining', 'quarantined']),
     reason: z.string().nullable().meta({ description: 'why it is quarantined' }),
     engineInUse: z
@@ -151,6 +157,24 @@ export const BotMessageView = z
     metadata: z.object({ engine: z.enum(['rasa', 'lite', 'remote']) }).optional(),
   })
   .meta({ id: 'BotMessage' });
+
+export const DeadLetterView = z
+  .object({
+    id: z.string(),
+    kind: z
+      .enum(['turn', 'reply'])
+      .meta({ description: 'the bot failed on the message, or the platform on its reply' }),
+    appId: z.string(),
+    channel: z.string(),
+    conversation: z.string(),
+    messageId: z.string(),
+    text: z.string().meta({ description: 'what the user wrote' }),
+    reply: BotMessageView.nullable(),
+    error: z.string(),
+    attempts: z.number(),
+    at: z.string(),
+  })
+  .meta({ id: 'DeadLetter' });
 
 /** `cursor` is opaque: take it from `next`. */
 export const PageQuery = z.object({

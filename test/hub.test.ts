@@ -2,14 +2,16 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BotMessage, Connection, Engines, IncomingMessage, Store } from '../src/contracts.js';
+import type { Connection, Delivery, Engines, IncomingMessage, SendResult, Store } from '../src/contracts.js';
 import { openPool } from '../src/engines/pool.js';
 import { HubError } from '../src/errors.js';
 import { createConnections } from '../src/hub/connections.js';
 import { createHub } from '../src/hub/hub.js';
+import { createOutbox } from '../src/hub/outbox.js';
 import { openLog } from '../src/log.js';
 import { openStore } from '../src/stores/index.js';
 import { saying, scriptedEngine, type ScriptedEngine, someBot, someModel } from './support/engines.js';
+import { eventually } from './support/hub.js';
 
 const { log } = openLog({ level: 'silent', pretty: false });
 
@@ -18,17 +20,19 @@ describe('the message path', () => {
   let store: Store;
   let engine: ScriptedEngine;
   let engines: Engines;
-  let sent: { to: string; replies: BotMessage[] }[];
+  let sent: { to: string; delivery: Delivery }[];
   let trained: Promise<void>;
-  let refuse: Error | null;
+  /** What the platform makes of a sending. */
+  let platform: (delivery: Delivery) => Promise<SendResult>;
+  let slowAnswerMs: number;
   let hub: ReturnType<typeof createHub>;
 
   const openHub = (): ReturnType<typeof createHub> => {
     const connection: Connection = {
-      send: (to, replies) => {
-        if (refuse) return Promise.reject(refuse);
-        sent.push({ to, replies });
-        return Promise.resolve();
+      async send(to, delivery) {
+        const result = await platform(delivery);
+        if (result.outcome === 'sent') sent.push({ to, delivery });
+        return result;
       },
       close: () => Promise.resolve(),
     };
@@ -39,7 +43,8 @@ describe('the message path', () => {
       log,
     });
     connections.open(someBot());
-    return createHub({ store, engines, connections, trained: () => trained, log });
+    const outbox = createOutbox({ store: store.outbox, connections, log, backoffMs: () => 20 });
+    return createHub({ store, engines, connections, outbox, trained: () => trained, slowAnswerMs, log });
   };
   const incoming = (change: Partial<IncomingMessage> = {}): IncomingMessage => ({
     appId: 'bot-1',
@@ -53,9 +58,15 @@ describe('the message path', () => {
     ...change,
   });
   const settled = async (count: number): Promise<void> => {
-    for (let i = 0; i < 500 && sent.length < count; i += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+    await eventually(() => sent.length >= count);
     assert.equal(sent.length, count);
   };
+  const texts = (): (string | undefined)[] => sent.map(({ delivery }) => delivery.reply.text);
+  const unsettled = async () => (await store.conversations.unsettled({ limit: 100 })).items;
+  const pending = async () => (await store.outbox.pending({ limit: 100 })).items;
+  const letters = async () => (await store.deadLetters.list({ limit: 100 })).items;
+  const logged = async (conversation = 'c1') =>
+    (await store.conversations.messages('bot-1', conversation, { limit: 100 })).items;
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'hub-'));
@@ -73,7 +84,8 @@ describe('the message path', () => {
       log,
     });
     sent = [];
-    refuse = null;
+    platform = () => Promise.resolve({ outcome: 'sent' });
+    slowAnswerMs = 60_000;
     trained = Promise.resolve();
     hub = openHub();
   });
@@ -87,16 +99,12 @@ describe('the message path', () => {
   it('stores, answers, and sends the replies to the address the message came from, naming the engine', async () => {
     assert.equal(await hub.receive(incoming()), true);
     await settled(1);
-    assert.deepEqual(sent[0], {
-      to: 'address-1',
-      replies: [{ recipient_id: 'c1', text: 'you said hello', metadata: { engine: 'rasa' } }],
-    });
-    const [message] = (await store.conversations.messages('bot-1', 'c1', { limit: 10 })).items;
-    assert.equal(message!.state, 'answered');
-    for (let i = 0; i < 100 && (await store.conversations.unsettled()).length > 0; i += 1)
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    assert.deepEqual(await store.conversations.unsettled(), [], 'it is noted as delivered');
-    assert.equal(message!.intent, 'faq');
+    assert.equal(sent[0]!.to, 'address-1');
+    const reply = { recipient_id: 'c1', text: 'you said hello', metadata: { engine: 'rasa' } };
+    assert.deepEqual(sent[0]!.delivery.reply, reply);
+    const message = await eventually(async () => (await logged()).find((one) => one.delivered));
+    assert.deepEqual([message.state, message.intent, message.maybeTwice], ['answered', 'faq', false]);
+    assert.deepEqual([await unsettled(), await pending()], [[], []]);
   });
 
   it('drops a message it has under the same event id', async () => {
@@ -124,10 +132,7 @@ describe('the message path', () => {
     await hub.receive(incoming({ text: 'quick' }));
     await hub.receive(incoming({ text: 'other', conversation: 'c2' }));
     await settled(3);
-    assert.deepEqual(
-      sent.map(({ replies }) => replies[0]?.text),
-      ['other', 'slow', 'quick'],
-    );
+    assert.deepEqual(texts(), ['other', 'slow', 'quick']);
   });
 
   it('tries a turn that broke once more, then tells the user and goes on with the conversation', async () => {
@@ -136,16 +141,115 @@ describe('the message path', () => {
     await hub.receive(incoming({ text: 'poison' }));
     await hub.receive(incoming({ text: 'next' }));
     await settled(2);
-    assert.match(sent[0]!.replies[0]!.text ?? '', /something went wrong/);
-    assert.equal(sent[1]!.replies[0]!.text, 'fine');
+    assert.match(texts()[0] ?? '', /something went wrong/);
+    assert.equal(texts()[1], 'fine');
     assert.equal(engine.launched[0]!.turns.filter((turn) => turn.text === 'poison').length, 2);
-    const { items } = await store.conversations.messages('bot-1', 'c1', { limit: 10 });
-    assert.equal(items[0]!.state, 'failed');
-    assert.match(items[0]!.error ?? '', /turn_failed: boom/);
+    const [message] = await logged();
+    assert.equal(message!.state, 'failed');
+    assert.match(message!.error ?? '', /turn_failed: boom/);
+  });
+
+  it('keeps what it gave up as a dead letter, which an operator can replay', async () => {
+    engine.answer = () => Promise.reject(new HubError('turn_failed', 'boom'));
+    await hub.receive(incoming({ text: 'poison' }));
+    await settled(1);
+    const [letter] = await letters();
+    assert.deepEqual([letter?.kind, letter?.text, letter?.error], ['turn', 'poison', 'turn_failed: boom']);
+    engine.answer = (turn) => Promise.resolve(saying(turn, 'mended'));
+    assert.equal(await hub.replay(letter!.id), true);
+    await settled(2);
+    assert.equal(texts()[1], 'mended');
+    assert.deepEqual(await letters(), []);
+    const [message] = await logged();
+    assert.deepEqual([message!.state, message!.error, message!.replies.length], ['answered', null, 2]);
+    assert.equal(await hub.replay(letter!.id), false);
+  });
+
+  it('takes a turn only once the store is back, when it was the store that failed it', async () => {
+    let down = true;
+    const ping = store.ping.bind(store);
+    store.ping = () => (down ? Promise.reject(new HubError('store_unavailable', 'locked')) : ping());
+    hub = openHub();
+    engine.answer = (turn) =>
+      down ? Promise.reject(new HubError('turn_failed', 'no tracker')) : Promise.resolve(saying(turn, 'fine'));
+    await hub.receive(incoming());
+    await eventually(() => (engine.launched[0]?.turns.length ?? 0) >= 1);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.equal(engine.launched[0]!.turns.length, 1, 'it does not ask the bot while the store is down');
+    down = false;
+    await settled(1);
+    assert.equal(texts()[0], 'fine');
+  });
+
+  describe('with a slow bot', () => {
+    const slowly = (ms: number, text = 'late'): void => {
+      engine.answer = async (turn) => {
+        await new Promise((resolve) => setTimeout(resolve, ms));
+        return saying(turn, text);
+      };
+    };
+    beforeEach(() => {
+      slowAnswerMs = 40;
+      hub = openHub();
+    });
+
+    it('apologises once per conversation in the language of the user, and answers after it', async () => {
+      slowly(150);
+      await hub.receive(incoming({ text: 'one' }));
+      await hub.receive(incoming({ text: 'two' }));
+      await hub.receive(incoming({ text: '你好', conversation: 'c2' }));
+      await settled(5);
+      const of = (conversation: string) =>
+        sent
+          .filter(({ delivery }) => delivery.reply.recipient_id === conversation)
+          .map((one) => one.delivery.reply.text);
+      assert.match(of('c1')[0] ?? '', /longer than usual/);
+      assert.deepEqual(of('c1').slice(1), ['late', 'late']);
+      assert.match(of('c2')[0] ?? '', /比平时长/);
+      assert.deepEqual(
+        (await logged())[0]!.replies.map((reply) => reply.text),
+        [of('c1')[0], 'late'],
+      );
+    });
+
+    it('drops the late answer where the bot says so, and notes that', async () => {
+      await store.bots.update('bot-1', { lateAnswers: 'drop' });
+      slowly(150);
+      await hub.receive(incoming());
+      const message = await eventually(async () => (await logged()).find((one) => one.state === 'answered'));
+      assert.match(message.error ?? '', /^late: /);
+      assert.equal(message.replies.length, 2);
+      assert.equal(message.delivered, false);
+      await settled(1);
+      assert.deepEqual(await pending(), []);
+    });
+
+    it('tells a caller who holds the line nothing but the answer', async () => {
+      slowly(150);
+      const { replies } = await hub.ask(incoming({ channel: 'rest' }));
+      assert.deepEqual(
+        replies.map((reply) => reply.text),
+        ['late'],
+      );
+    });
+  });
+
+  it('records what nobody waits for any more as undelivered', async () => {
+    engine.answer = async (turn) => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return saying(turn, 'late');
+    };
+    const gone = new AbortController();
+    const asked = hub.ask(incoming({ channel: 'rest' }), gone.signal);
+    await eventually(() => engine.launched[0]?.turns.length);
+    gone.abort();
+    const { delivered, error, state } = await asked;
+    assert.deepEqual([delivered, state], [false, 'answered']);
+    assert.match(error ?? '', /the caller had gone/);
   });
 
   it('does not repeat a turn that the tracker shows as done', async () => {
-    engine.answer = async (turn, bot) => {
+    engine.answer = (turn, bot) => {
       const events = [
         { event: 'action', name: 'action_session_start' },
         { event: 'session_started' },
@@ -157,12 +261,13 @@ describe('the message path', () => {
         },
         { event: 'bot', text: 'said before the process died', data: { buttons: null, image: null } },
       ];
-      await store.trackers.append('bot-1', turn.sender, 0, events);
+      engine.tracker = () => Promise.resolve(events);
       bot.die();
-      throw new HubError('turn_failed', 'the process died after it had saved');
+      return Promise.reject(new HubError('turn_failed', 'the process died after it had saved'));
     };
     const message = await hub.ask(incoming({ channel: 'rest' }));
     assert.equal(message.state, 'answered');
+    assert.equal(message.delivered, true);
     assert.deepEqual(message.replies, [
       { recipient_id: 'c1', text: 'said before the process died', metadata: { engine: 'rasa' } },
     ]);
@@ -181,45 +286,39 @@ describe('the message path', () => {
     await store.bots.update('bot-1', { activeModel: null });
     await hub.receive(incoming());
     await settled(1);
-    assert.match(sent[0]!.replies[0]!.text ?? '', /still learning/);
+    assert.match(texts()[0] ?? '', /still learning/);
   });
 
   it('takes up after a restart what was stored and not answered, and what was not delivered', async () => {
     await store.conversations.receive(incoming({ text: 'stored before the crash' }));
-    refuse = new Error('the platform is down');
+    platform = () => Promise.resolve({ outcome: 'later', reason: 'the platform is down', afterMs: 60_000 });
     await hub.receive(incoming({ text: 'answered, not delivered', conversation: 'c2' }));
-    for (
-      let i = 0;
-      i < 100 && (await store.conversations.unsettled()).find((m) => m.conversation === 'c2')?.state !== 'answered';
-      i += 1
-    ) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await eventually(async () => (await pending())[0]?.hold);
     await hub.stop();
-    refuse = null;
+    platform = () => Promise.resolve({ outcome: 'sent' });
+    const [entry] = await pending();
+    await store.outbox.retry({ ...entry!, hold: null });
     hub = openHub();
     assert.equal(await hub.recover(), 2);
     await settled(2);
     assert.deepEqual(
-      new Set(sent.map(({ replies }) => replies[0]?.text)),
+      new Set(texts()),
       new Set(['you said stored before the crash', 'you said answered, not delivered']),
     );
-    assert.deepEqual(await store.conversations.unsettled(), []);
+    assert.deepEqual([await unsettled(), await eventually(async () => (await pending()).length === 0)], [[], true]);
+    assert.equal((await logged('c2'))[0]!.maybeTwice, true, 'it may have been on its way when the hub ended');
   });
 
   it('takes up more of one conversation than a mailbox accepts at a time, in order', async () => {
     for (let i = 0; i < 30; i += 1) {
       const { message } = await store.conversations.receive(incoming({ text: String(i) }));
-      if (i < 25)
-        await store.conversations.settle(message.id, {
-          state: 'answered',
-          replies: [{ recipient_id: 'c1', text: `said ${i}` }],
-        });
+      const replies = [{ recipient_id: 'c1', text: `said ${i}` }];
+      if (i < 25) await store.conversations.settle(message.id, { state: 'answered', replies }, { send: replies });
     }
     assert.equal(await hub.recover(), 30);
     await settled(30);
     assert.deepEqual(
-      sent.map(({ replies }) => replies[0]?.text),
+      texts(),
       Array.from({ length: 30 }, (_, i) => (i < 25 ? `said ${i}` : `you said ${i}`)),
     );
   });
@@ -229,7 +328,21 @@ describe('the message path', () => {
     engine.launchMs = 200;
     await Promise.all(Array.from({ length: 20 }, () => hub.receive(incoming())));
     await assert.rejects(hub.receive(incoming()), { code: 'mailbox_full' });
+    await settled(21);
+    assert.match(texts()[0] ?? '', /still working on your earlier messages/);
+  });
+
+  it('goes on storing while it stops, answers nothing new, and does so after the next start', async () => {
     await hub.stop();
-    await assert.rejects(hub.receive(incoming()), { code: 'stopping' });
+    await assert.rejects(hub.ask(incoming({ channel: 'rest' })), { code: 'stopping' });
+    assert.equal(await hub.receive(incoming({ text: 'stored while stopping' })), true);
+    assert.deepEqual(
+      (await unsettled()).map(({ text }) => text),
+      ['stored while stopping'],
+    );
+    assert.deepEqual(sent, []);
+    hub = openHub();
+    assert.equal(await hub.recover(), 1);
+    await settled(1);
   });
 });

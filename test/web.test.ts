@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Ack } from '../connectors/web/protocol.js';
 import { collect, next, outcome, say, session, until, webFixture } from './support/clients.js';
+import { sendAll } from './support/web.js';
 
 describe('the web channel', () => {
   const { newHub, newClient, byNamespace, byPath } = webFixture();
@@ -239,7 +240,7 @@ describe('the web channel', () => {
       const live = collect<{ message_id: string }>(client, 'bot_uttered');
       await say(client, { message: 'go', session_id: id, id: 'm1' });
       await sleep(50);
-      await hub.connections.get('a')?.send(hub.stored[0]!.to, answer());
+      await sendAll(hub.connections.get('a'), hub.stored[0]!.to, answer());
       await sleep(50);
       const { history } = await session(byNamespace(hub), { session_id: id });
       const ids = live.map((frame) => frame.message_id);
@@ -267,7 +268,7 @@ describe('the web channel', () => {
       const live = collect<{ message_id: string }>(client, 'bot_uttered');
       await say(client, { message: 'go', id: 'm1' });
       await until('the answer', () => live.length === 1);
-      await hub.connections.get('a')?.send(hub.stored[0]!.to, [{ recipient_id: 'x', text: 'A person takes over.' }]);
+      await sendAll(hub.connections.get('a'), hub.stored[0]!.to, [{ recipient_id: 'x', text: 'A person takes over.' }]);
       await until('the other answer', () => live.length === 2);
       assert.notEqual(live[0]?.message_id, live[1]?.message_id);
     });

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 
 import { z } from 'zod';
 
-import type { BotMessage, Connection, ConnectionContext, StoredMessage } from '../../src/contracts.js';
+import type { Connection, ConnectionContext, Delivery, SendResult, StoredMessage } from '../../src/contracts.js';
 import { HubError, hubErrorOf } from '../../src/errors.js';
 import { framesOf, historyOf, offeredTitle } from './frames.js';
 import { createRateLimit } from './limit.js';
@@ -104,18 +104,19 @@ class Channel implements WebConnection {
     };
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the port's promise; nothing here waits
-  async send(to: string, replies: BotMessage[]): Promise<void> {
+  /** Whoever is away finds the reply in the history, so it counts as sent. */
+  send(to: string, { reply, part }: Delivery): Promise<SendResult> {
     const room = this.rooms.get(sessionIn(to)) ?? new Set<Client>();
     for (const client of room) {
-      for (const frame of framesOf(messageIn(to), replies)) client.emit('bot_uttered', frame.body);
-      client.emit('bot_typing', { typing: false });
+      for (const frame of framesOf(messageIn(to), reply, part)) client.emit('bot_uttered', frame.body);
     }
-    this.progress.answered(to);
+    this.typing(to, false);
+    return Promise.resolve({ outcome: 'sent' });
   }
 
-  typing(to: string): void {
-    this.rooms.get(sessionIn(to))?.forEach((client) => client.emit('bot_typing', { typing: true }));
+  typing(to: string, working: boolean): void {
+    this.rooms.get(sessionIn(to))?.forEach((client) => client.emit('bot_typing', { typing: working }));
+    if (!working) this.progress.answered(to);
   }
 
   close(): Promise<void> {

@@ -32,13 +32,13 @@ function bodiesOf(reply: BotMessage): unknown[] {
 }
 
 /**
- * The frames of the answer to the message `event`. Their ids are the same whenever the same answer is sent again, be it live, in the
- * history or in a repeat after a crash; the digest keeps a second, different answer to one message apart from the first.
+ * The frames of a reply to the message `event`: the `part`-th. Their ids are the same whenever the same reply is sent again, be it live, in
+ * the history or in a repeat after a crash; the digest keeps a second, different answer to one message apart from the first.
  */
-export function framesOf(event: string, replies: BotMessage[]): Frame[] {
-  return replies.flatMap(bodiesOf).map((body, index) => {
+export function framesOf(event: string, reply: BotMessage, part: number): Frame[] {
+  return bodiesOf(reply).map((body, index) => {
     const digest = createHash('sha256').update(JSON.stringify(body)).digest('base64url').slice(0, 8);
-    const id = `${event}:${index}:${digest}`;
+    const id = `${event}:${part}.${index}:${digest}`;
     return { id, body: isObject(body) ? { ...body, message_id: id } : body };
   });
 }
@@ -54,7 +54,8 @@ const bodyOf = ({ id, body }: Frame): BotUttered => (isObject(body) ? body : { c
 
 function repliesOf(message: StoredMessage, event: string): PastReply[] {
   const time = later(message.receivedAt, message.ms ?? 0);
-  return framesOf(event, message.replies).map((frame) => ({ from: 'bot', id: frame.id, message: bodyOf(frame), time }));
+  const frames = message.replies.flatMap((reply, part) => framesOf(event, reply, part));
+  return frames.map((frame) => ({ from: 'bot', id: frame.id, message: bodyOf(frame), time }));
 }
 
 /**

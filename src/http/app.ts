@@ -50,19 +50,23 @@ function check<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
   );
 }
 
+async function readBytes(ctx: RouterContext, limit: number): Promise<Buffer> {
+  try {
+    return await getRawBody(ctx.req, { limit, length: ctx.get('content-length') || null });
+  } catch (error) {
+    if ((error as { type?: string }).type === 'entity.too.large')
+      throw new HubError(
+        'too_large',
+        `At most ${Math.floor(limit / 1_000_000)} MB are read here; send less at a time.`,
+      );
+    throw new HubError('bad_json', 'The body broke off before its end.', { cause: error });
+  }
+}
+
 async function readBody(ctx: RouterContext, spec: NonNullable<Route['body']>): Promise<unknown> {
-  const limit = spec.limit ?? defaultLimit;
-  const text = await getRawBody(ctx.req, { limit, encoding: 'utf8', length: ctx.get('content-length') || null }).catch(
-    (error: unknown) => {
-      const tooLarge = (error as { type?: string }).type === 'entity.too.large';
-      if (tooLarge)
-        throw new HubError(
-          'too_large',
-          `At most ${Math.floor(limit / 1_000_000)} MB are read here; send less at a time.`,
-        );
-      throw new HubError('bad_json', 'The body broke off before its end.', { cause: error });
-    },
-  );
+  const bytes = await readBytes(ctx, spec.limit ?? defaultLimit);
+  if (spec.raw) return bytes;
+  const text = bytes.toString('utf8');
   if (text.trim() === '' && spec.optional) return undefined;
   const type = (ctx.get('content-type').split(';')[0] ?? '').trim().toLowerCase();
   if (spec.types?.includes(type)) return text;

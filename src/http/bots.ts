@@ -59,6 +59,7 @@ export function newBot(template: TemplateFacts, asked: Partial<Bot> & { name: st
     engine: asked.engine ?? 'rasa',
     remoteUrl: asked.remoteUrl ?? null,
     threshold: asked.threshold ?? null,
+    lateAnswers: asked.lateAnswers ?? 'send',
     activeModel: null,
     createdAt: now,
     updatedAt: now,

@@ -33,8 +33,8 @@ export interface Route<B = unknown, Q = unknown> {
   /** `admin`: the admin token; `public`: anyone who reaches the hub. */
   access: 'admin' | 'public';
   query?: z.ZodType<Q>;
-  /** Absent: a body is not read. `types`: JSON alone when absent; other types arrive as text. */
-  body?: { schema: z.ZodType<B>; limit?: number; optional?: boolean; types?: string[] };
+  /** Absent: a body is not read. `types`: JSON alone when absent; other types arrive as text. `raw`: any type arrives as a Buffer. */
+  body?: { schema: z.ZodType<B>; limit?: number; optional?: boolean; types?: string[]; raw?: boolean };
   answers: Record<number, Answer>;
   handle(asked: Asked<B, Q>): Promise<Reply>;
 }

@@ -59,7 +59,7 @@ export function talkRoutes({ store, hub }: { store: Store; hub: Hub }): Route[] 
         }
         const key = asked.headers['idempotency-key'];
         const eventId = typeof key === 'string' ? `${sender} ${key}` : randomUUID();
-        const message = await hub.ask({
+        const said = {
           appId,
           channel: 'rest',
           conversation: sender,
@@ -68,7 +68,8 @@ export function talkRoutes({ store, hub }: { store: Store; hub: Hub }): Route[] 
           payload: false,
           to: sender,
           metadata,
-        });
+        };
+        const message = await hub.ask(said, asked.signal);
         requireAnswer(message);
         return { headers: engineHeader(message.replies[0]?.metadata?.engine), body: message.replies };
       },

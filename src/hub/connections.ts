@@ -1,15 +1,30 @@
 /** The open channels of all bots: one Connection per (bot, connector). */
-import type { Bot, BotMessage, BotProgress, Connection, Connector, IncomingMessage } from '../contracts.js';
+import type {
+  Bot,
+  BotProgress,
+  Connection,
+  Connector,
+  Delivery,
+  IncomingMessage,
+  SendLimits,
+  SendResult,
+} from '../contracts.js';
 import type { Log } from '../log.js';
 
 export interface Connections {
   /** Opens the bot's channels; called for every bot at start, and for a new one. Open ones stay as they are. */
   open(bot: Bot): void;
   close(appId: string): Promise<void>;
-  /** Sends by the channel; false when the bot has no such channel open. Rejects when the platform refused. */
-  send(address: Address, replies: BotMessage[]): Promise<boolean>;
-  /** Shows that an answer is on its way, where the channel can. */
-  typing(address: Address): void;
+  /** The bot's open channel of this name, if it has one. */
+  find(address: Pick<Address, 'appId' | 'channel'>): Connection | undefined;
+  /** Is there such a channel at all? There is none for callers who hold the line (REST). */
+  knows(channel: string): boolean;
+  /** What the channel's platform takes at most. */
+  limits(channel: string): SendLimits | undefined;
+  /** Sends by the channel; `refused` when the bot has no such channel open. */
+  send(address: Address, delivery: Delivery): Promise<SendResult>;
+  /** Shows that the bot is working on an answer, or has none to send, where the channel can. */
+  typing(address: Address, working: boolean): void;
   stop(): Promise<void>;
 }
 export type Address = Pick<IncomingMessage, 'appId' | 'channel' | 'to'>;
@@ -24,6 +39,7 @@ export interface ConnectionsOptions {
 export function createConnections(options: ConnectionsOptions): Connections {
   const { connectors, receive, progress, log } = options;
   const bots = new Map<string, Map<string, Connection>>();
+  const byName = new Map(connectors.map((connector) => [connector.name, connector]));
 
   const connect = (bot: Bot, connector: Connector): Connection =>
     connector.open({
@@ -32,7 +48,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
       receive: async (message) => void (await receive({ ...message, appId: bot.appId, channel: connector.name })),
       progress: () => progress(bot.appId),
     });
-  const find = ({ appId, channel }: Address): Connection | undefined => bots.get(appId)?.get(channel);
+  const find: Connections['find'] = ({ appId, channel }) => bots.get(appId)?.get(channel);
   const close = async (appId: string): Promise<void> => {
     const open = [...(bots.get(appId)?.values() ?? [])];
     bots.delete(appId);
@@ -45,13 +61,16 @@ export function createConnections(options: ConnectionsOptions): Connections {
       log.debug({ appId: bot.appId }, 'channels open');
     },
     close,
-    async send(address, replies) {
-      const connection = find(address);
-      if (!connection) return false;
-      await connection.send(address.to, replies);
-      return true;
-    },
-    typing: (address) => find(address)?.typing?.(address.to),
+    find,
+    knows: (channel) => byName.has(channel),
+    limits: (channel) => byName.get(channel)?.limits,
+    send: (address, delivery) =>
+      find(address)?.send(address.to, delivery) ??
+      Promise.resolve({
+        outcome: 'refused',
+        reason: 'the bot is not connected to this channel; connect it and replay',
+      }),
+    typing: (address, working) => find(address)?.typing?.(address.to, working),
     async stop() {
       await Promise.all([...bots.keys()].map(close));
       await Promise.all(connectors.map((connector) => connector.close()));

@@ -1,31 +1,37 @@
 /**
- * The message path. `receive` stores a message and answers its connector; then, one turn at a time per conversation, the bot is woken
- * and asked, its replies are stored, and they leave by the channel the message came from.
+ * The message path. `receive` stores a message and answers its connector; then, one turn at a time per conversation, the bot is asked
+ * (turns.ts), its replies are stored with their places in the outbox, and leave from there (outbox.ts). What a crash cuts off is in the
+ * store, and taken up by `recover`.
  */
 import type {
   BotMessage,
+  EngineName,
   Engines,
   Hub,
   IncomingMessage,
-  Json,
+  MessageChange,
   Parse,
-  RunningEngine,
   Store,
   StoredMessage,
-  TurnResult,
 } from '../contracts.js';
 import { within } from '../deadline.js';
-import { chatSentence, HubError, hubErrorOf } from '../errors.js';
+import { type ChatSentence, chatSentence, chatSentenceOf, HubError, hubErrorOf } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Connections } from './connections.js';
 import { createMailbox } from './mailbox.js';
+import type { Outbox } from './outbox.js';
+import { untilStored } from './stored.js';
+import { createTurns, maxTries, type TakeTurn } from './turns.js';
 
 export interface HubOptions {
-  store: Pick<Store, 'bots' | 'conversations' | 'trackers'>;
-  engines: Engines;
-  connections: Connections;
+  store: Pick<Store, 'bots' | 'conversations' | 'deadLetters' | 'ping'>;
+  engines: Pick<Engines, 'use'>;
+  connections: Pick<Connections, 'knows' | 'typing'>;
+  outbox: Outbox;
   /** Resolves when no training of the bot waits or runs: a message to a bot in its first training waits for it. */
   trained: (appId: string) => Promise<void>;
+  /** A message that waits so long gets an apology; its answer follows. */
+  slowAnswerMs: number;
   log: Log;
   /** Called with every settled message, for metrics. */
   onSettled?: (message: StoredMessage) => void;
@@ -33,200 +39,228 @@ export interface HubOptions {
 
 /** Messages that may wait in one conversation before the next is refused in words. */
 const mailboxCapacity = 20;
-/** A message that breaks its bot is tried once more, then given up, so that the conversation goes on (RELIABILITY.md F19). */
-const maxTries = 2;
-/** How long running turns get when the hub stops; what is not done is stored, and taken up at the next start. */
+/** How long running turns and sendings get when the hub stops; what is not done is stored, and taken up at the next start. */
 const drainMs = 5000;
-/** How long a message waits for the bot's first training. */
-const learningLimitMs = 10 * 60_000;
-/** Our event id in the user event's metadata: by it a turn that did happen is recognised after a crash. */
-const eventKey = 'switchboard_event';
+const pageSize = 500;
 
-interface Answered {
-  result: TurnResult;
-  engine: RunningEngine['engine'];
+/** A message on its way to its answer. */
+interface Waiting {
+  message: StoredMessage;
+  /** How many hold the line for the replies. */
+  listeners: number;
+  /** It may have been answered in an earlier run of the hub. */
+  recovered: boolean;
+  learning: boolean;
+  /** The user was told that it takes longer. */
+  late: boolean;
+  settled: boolean;
+  slow: NodeJS.Timeout;
+  turn: Promise<StoredMessage>;
+}
+/** What goes on in one conversation: who waits, oldest first, and whether the user was told that it takes longer. */
+interface Talk {
+  waiting: Set<Waiting>;
+  told: boolean;
+}
+/** What becomes of a message, what is said about it, and whether that is sent. */
+interface Outcome {
+  change: Pick<StoredMessage, 'state'> & MessageChange;
+  said: BotMessage[];
+  send: boolean;
 }
 
 class MessagePath implements Hub {
   private readonly mailbox = createMailbox(mailboxCapacity);
-  private readonly turns = new Map<string, Promise<StoredMessage>>();
-  private stopped = false;
+  private readonly talks = new Map<string, Talk>();
+  private readonly waiting = new Map<string, Waiting>();
+  private readonly closing = new AbortController();
+  private readonly take: TakeTurn;
+  private stopping = false;
 
-  constructor(private readonly options: HubOptions) {}
+  constructor(private readonly options: HubOptions) {
+    const { engines, store, trained, log } = options;
+    this.take = createTurns({ engines, ping: () => store.ping(), trained, log, closing: this.closing.signal });
+  }
 
   async receive(incoming: IncomingMessage): Promise<boolean> {
     const { message, duplicate } = await this.accept(incoming);
-    if (duplicate) return false;
-    void this.start(message);
-    return true;
+    if (!duplicate) this.start(message);
+    return !duplicate;
   }
 
-  async ask(incoming: IncomingMessage): Promise<StoredMessage> {
+  async ask(incoming: IncomingMessage, gone?: AbortSignal): Promise<StoredMessage> {
+    if (this.stopping) throw stoppingError();
     const { message, duplicate } = await this.accept(incoming);
-    if (!duplicate) return this.start(message);
-    return this.turns.get(message.id) ?? message;
+    const waiting = duplicate ? this.waiting.get(message.id) : this.start(message);
+    if (!waiting) return message;
+    waiting.listeners += 1;
+    gone?.addEventListener('abort', () => (waiting.listeners -= 1), { once: true });
+    return waiting.turn;
   }
 
-  async parse(appId: string, text: string): Promise<{ parse: Parse; engine: RunningEngine['engine'] }> {
+  async parse(appId: string, text: string): Promise<{ parse: Parse; engine: EngineName }> {
     return this.options.engines.use(appId, async (running) => ({
       parse: await running.parse(text),
       engine: running.engine,
     }));
   }
 
-  /** Takes up what an earlier run of the hub stored and did not finish, oldest first. */
+  async replay(deadLetterId: string): Promise<boolean> {
+    const revived = await this.options.store.deadLetters.revive(deadLetterId);
+    if (!revived) return false;
+    if ('entry' in revived) this.options.outbox.post([revived.entry]);
+    else this.start(revived.message, true);
+    return true;
+  }
+
+  /** Takes up what an earlier run of the hub stored and did not finish, oldest first; before anything new is received. Answers how much. */
   async recover(): Promise<number> {
-    const waiting = await this.options.store.conversations.unsettled();
-    for (const message of waiting) {
-      if (message.state === 'received') void this.start(message, true);
-      else void this.post(message, () => this.deliver(message, message.replies));
+    const { store, outbox } = this.options;
+    let count = await outbox.recover();
+    for (let cursor: string | undefined, more = true; more;) {
+      const page = await store.conversations.unsettled({ limit: pageSize, cursor });
+      for (const message of page.items) this.start(message, true);
+      count += page.items.length;
+      cursor = page.next ?? undefined;
+      more = page.next !== null;
     }
-    return waiting.length;
+    return count;
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
-    await within(this.mailbox.idle(), drainMs);
+    this.stopping = true;
+    const drained = this.mailbox.idle().then(() => this.options.outbox.stop());
+    await within(drained, drainMs);
+    this.closing.abort();
+    void this.options.outbox.stop();
   }
 
   private async accept(incoming: IncomingMessage): Promise<{ message: StoredMessage; duplicate: boolean }> {
-    if (this.stopped) throw new HubError('stopping', 'The hub is shutting down; send the message again in a moment.');
-    if (!(await this.options.store.bots.get(incoming.appId)))
-      throw new HubError('not_found', `There is no bot ${incoming.appId}.`);
-    this.mailbox.check(keyOf(incoming));
+    try {
+      this.mailbox.check(keyOf(incoming));
+    } catch (error) {
+      this.tell(this.talks.get(keyOf(incoming)), 'busy');
+      throw error;
+    }
     return this.options.store.conversations.receive(incoming);
   }
 
-  private post<T>(message: IncomingMessage, work: () => Promise<T>): Promise<T> {
-    return this.mailbox.post(keyOf(message), work);
-  }
-
-  /** Runs the turn in its conversation's mailbox. Never rejects: what went wrong is in the message. */
-  private start(message: StoredMessage, recovered = false): Promise<StoredMessage> {
-    const turn = this.post(message, () => this.answer(message, recovered)).catch((error: unknown) =>
-      this.giveUp(message, error),
+  /** Puts the message into its conversation's mailbox. */
+  private start(message: StoredMessage, recovered = false): Waiting {
+    const key = keyOf(message);
+    const talk = this.talks.get(key) ?? { waiting: new Set(), told: false };
+    this.talks.set(key, talk);
+    const slow = setTimeout(() => this.tell(talk, 'slow'), this.options.slowAnswerMs);
+    const facts = { message, recovered, listeners: 0, learning: false, late: false, settled: false, slow };
+    const waiting: Waiting = { ...facts, turn: this.mailbox.post(key, () => this.answer(waiting)) };
+    talk.waiting.add(waiting);
+    this.waiting.set(message.id, waiting);
+    waiting.turn.then(
+      () => this.leave(waiting, talk),
+      (error: unknown) => this.leave(waiting, talk, hubErrorOf(error)),
     );
-    this.turns.set(message.id, turn);
-    void turn.finally(() => this.turns.delete(message.id));
-    return turn;
+    return waiting;
   }
 
-  private async answer(message: StoredMessage, recovered: boolean): Promise<StoredMessage> {
+  private leave(waiting: Waiting, talk: Talk, error?: HubError): void {
+    const { message } = waiting;
+    clearTimeout(waiting.slow);
+    this.waiting.delete(message.id);
+    talk.waiting.delete(waiting);
+    if (talk.waiting.size === 0) this.talks.delete(keyOf(message));
+    if (!error || error.code === 'stopping') return;
+    this.options.log.error({ messageId: message.id, err: error }, 'a message could not be settled');
+  }
+
+  /** Rejects with `stopping` when the message is left for the next start; what else goes wrong is in the message. */
+  private async answer(waiting: Waiting): Promise<StoredMessage> {
+    if (this.stopping) throw stoppingError();
+    this.options.connections.typing(waiting.message, true);
+    try {
+      return await this.settle(waiting, await this.outcome(waiting));
+    } catch (error) {
+      const failure = hubErrorOf(error);
+      if (this.closing.signal.aborted || failure.code === 'stopping') throw stoppingError();
+      return this.settle(waiting, await this.failed(waiting, failure));
+    }
+  }
+
+  private async outcome(waiting: Waiting): Promise<Outcome> {
     const started = Date.now();
-    this.options.connections.typing(message);
-    const { result, engine } = await this.turn(message, recovered);
-    const replies = result.messages.map((reply) => ({ ...reply, metadata: { engine } }));
-    const intent = result.parse?.intent.full_retrieval_intent_name ?? result.parse?.intent.name ?? null;
-    const confidence = result.parse?.intent.confidence ?? null;
-    return this.settle(message, {
-      state: 'answered',
-      replies,
-      intent,
-      confidence,
-      ms: Date.now() - started,
-      error: null,
+    const learning = (now: boolean): void => void (waiting.learning = now);
+    const { message, recovered } = waiting;
+    const { messages, parse, engine } = await this.take(message, { recovered, learning });
+    const said = messages.map((reply) => ({ ...reply, metadata: { engine } }));
+    const intent = parse?.intent.full_retrieval_intent_name ?? parse?.intent.name ?? null;
+    const confidence = parse?.intent.confidence ?? null;
+    const dropped = waiting.late && (await this.options.store.bots.get(message.appId))?.lateAnswers === 'drop';
+    const error = dropped ? 'late: this bot drops answers that come after the apology' : null;
+    return { change: { state: 'answered', error, intent, confidence, ms: Date.now() - started }, said, send: !dropped };
+  }
+
+  private async failed({ message }: Waiting, error: HubError): Promise<Outcome> {
+    const { appId, id: messageId } = message;
+    this.options.log.error({ appId, messageId, err: error }, 'a message could not be answered');
+    const said = [await this.words(message, chatSentenceOf(error))];
+    return { change: { state: 'failed', error: `${error.code}: ${error.message}` }, said, send: true };
+  }
+
+  /** Stores the outcome with what is to be sent, and lets it go. */
+  private async settle(waiting: Waiting, { change, said, send }: Outcome): Promise<StoredMessage> {
+    waiting.settled = true;
+    const { message, listeners } = waiting;
+    const { store, connections, outbox } = this.options;
+    const heard = listeners > 0;
+    const reachable = connections.knows(message.channel);
+    const outgoing = send && reachable && !heard ? said : [];
+    const outcome = {
+      ...change,
+      ...(heard || reachable ? {} : { error: change.error ?? 'undelivered: the caller had gone' }),
+      replies: [...message.replies, ...said],
+      delivered: send && outgoing.length === 0 && (heard || reachable),
+    };
+    const bury = change.state === 'failed' && !heard ? { bury: { attempts: maxTries } } : {};
+    const write = () => store.conversations.settle(message.id, outcome, { send: outgoing, ...bury });
+    outbox.post(await untilStored(write, this.closing.signal));
+    if (outgoing.length === 0) connections.typing(message, false);
+    const settled = { ...message, ...outcome };
+    this.options.onSettled?.(settled);
+    return settled;
+  }
+
+  /** Tells the user of a conversation, once, that it takes longer. Callers who hold the line see for themselves. */
+  private tell(talk: Talk | undefined, sentence: ChatSentence): void {
+    const [first] = talk?.waiting ?? [];
+    if (!talk || talk.told || !first || !this.options.connections.knows(first.message.channel)) return;
+    talk.told = true;
+    this.apologise(first, first.learning ? 'training' : sentence).catch((error: unknown) => {
+      this.options.log.warn({ messageId: first.message.id, err: error }, 'an apology could not be stored');
     });
   }
 
-  /** The bot's answer; tried again when its process broke under it, unless the tracker shows that the turn did happen. */
-  private async turn(message: StoredMessage, recovered: boolean): Promise<Answered> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.options.engines.use(message.appId, async (running) => {
-          const done = recovered || attempt > 1 ? await this.alreadyDone(message, running) : null;
-          return { result: done ?? (await running.reply(turnOf(message))), engine: running.engine };
-        });
-      } catch (error) {
-        const failure = hubErrorOf(error);
-        if (failure.code === 'no_model' && attempt === 1)
-          await within(this.options.trained(message.appId), learningLimitMs);
-        else if (failure.code !== 'turn_failed' || attempt >= maxTries) throw failure;
-        this.options.log.warn(
-          { appId: message.appId, messageId: message.id, attempt, err: failure },
-          'a turn is tried again',
-        );
-      }
-    }
+  private async apologise(waiting: Waiting, sentence: ChatSentence): Promise<void> {
+    const { message } = waiting;
+    const reply = await this.words(message, sentence);
+    // The answer may have come meanwhile.
+    if (waiting.settled) return;
+    waiting.late = true;
+    message.replies = [...message.replies, reply];
+    const { replies } = message;
+    this.options.outbox.post(await this.options.store.conversations.settle(message.id, { replies }, { send: [reply] }));
   }
 
-  /** The replies of a turn that a Rasa child finished and saved, but whose answer never reached us; null when it did not happen. */
-  private async alreadyDone(message: StoredMessage, running: RunningEngine): Promise<TurnResult | null> {
-    if (running.engine !== 'rasa') return null;
-    const tracker = await this.options.store.trackers.read(message.appId, message.conversation, false);
-    const events = tracker?.events ?? [];
-    const at = events.findLastIndex(
-      (event) => event['event'] === 'user' && (event['metadata'] as Json | undefined)?.[eventKey] === message.id,
-    );
-    if (at < 0) return null;
-    const after = events.slice(at + 1);
-    const end = after.findIndex((event) => event['event'] === 'user');
-    const said = (end < 0 ? after : after.slice(0, end)).filter((event) => event['event'] === 'bot');
-    return {
-      messages: said.map((event) => repliedIn(event, message.conversation)),
-      parse: (events[at]?.['parse_data'] as Parse | undefined) ?? null,
-    };
-  }
-
-  private async giveUp(message: StoredMessage, thrown: unknown): Promise<StoredMessage> {
-    const error = hubErrorOf(thrown);
-    this.options.log.error(
-      { appId: message.appId, messageId: message.id, err: error },
-      'a message could not be answered',
-    );
+  /** A sentence of our own, in the user's language. */
+  private async words(message: StoredMessage, sentence: ChatSentence): Promise<BotMessage> {
     const bot = await this.options.store.bots.get(message.appId).catch(() => null);
-    const text = chatSentence(error, bot?.language ?? 'en');
-    const replies = [{ recipient_id: message.conversation, text }];
-    return this.settle(message, { state: 'failed', replies, error: `${error.code}: ${error.message}` }).catch(
-      (failure: unknown) => {
-        this.options.log.error(
-          { messageId: message.id, err: failure },
-          'a failed message could not be recorded; it is taken up at the next start',
-        );
-        return { ...message, state: 'failed', replies, error: error.message };
-      },
-    );
-  }
-
-  private async settle(message: StoredMessage, change: Partial<StoredMessage>): Promise<StoredMessage> {
-    const settled = { ...message, ...change };
-    await this.options.store.conversations.settle(message.id, change);
-    const delivered = await this.deliver(settled, settled.replies);
-    this.options.onSettled?.({ ...settled, delivered });
-    return { ...settled, delivered };
-  }
-
-  /** Sends the replies; a refusal is logged and the message stays undelivered, to be sent again at the next start. */
-  private async deliver(message: StoredMessage, replies: BotMessage[]): Promise<boolean> {
-    try {
-      // A caller who held the line takes the replies from `ask`; after a restart that caller is gone, and nobody is left to send to.
-      const delivered = (await this.options.connections.send(message, replies)) || this.turns.has(message.id);
-      const lost = { state: 'failed', error: 'undelivered: the caller had gone' } as const;
-      await this.options.store.conversations.settle(message.id, delivered ? { delivered } : lost);
-      return delivered;
-    } catch (error) {
-      this.options.log.error(
-        { appId: message.appId, messageId: message.id, err: error },
-        'replies could not be delivered',
-      );
-      return false;
-    }
+    const text = chatSentence(sentence, { said: message.text, language: bot?.language ?? 'en' });
+    return { recipient_id: message.conversation, text };
   }
 }
 
+const stoppingError = (): HubError =>
+  new HubError('stopping', 'The hub is shutting down; send the message again in a moment.');
 const keyOf = (message: Pick<IncomingMessage, 'appId' | 'conversation'>): string =>
   `${message.appId} ${message.conversation}`;
-
-function turnOf(message: StoredMessage): Parameters<RunningEngine['reply']>[0] {
-  const { conversation: sender, text, payload, channel } = message;
-  return { sender, text, payload, channel, metadata: { ...message.metadata, [eventKey]: message.id } };
-}
-
-/** A bot event of a tracker as the message it was sent as. */
-function repliedIn(event: Json, recipient: string): BotMessage {
-  const data = Object.entries((event['data'] as Json | undefined) ?? {}).filter(([, value]) => value !== null);
-  const text = typeof event['text'] === 'string' ? { text: event['text'] } : {};
-  return { recipient_id: recipient, ...text, ...Object.fromEntries(data) };
-}
 
 /** Builds the message path; `recover` takes up what an earlier run left, once the channels are open. */
 export function createHub(options: HubOptions): Hub & { recover(): Promise<number> } {

@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core';
 
 import type { BotMessage, BotProgress } from '../../src/contracts.js';
 import { bundled, chatFixture, input, pixel, say, shows, tell, until } from '../support/chat.js';
-import { awake } from '../support/web.js';
+import { awake, sendAll } from '../support/web.js';
 
 /** Texts whose colour is too near to what lies behind them. */
 const tooFaint = (page: Page): Promise<string[]> =>
@@ -156,7 +156,7 @@ describe('the page of the chat', function () {
     const log = `document.querySelector('.log')`;
     await page.evaluate(`${log}.scrollTo({ top: 0 })`);
     await sleep(100);
-    await hub.connections.get('a')?.send(`${hub.stored[0]!.to}x`, [say('news')]);
+    await sendAll(hub.connections.get('a'), `${hub.stored[0]!.to}x`, [say('news')]);
     await page.getByRole('button', { name: 'New messages' }).waitFor();
     assert.equal(await page.evaluate(`${log}.scrollTop`), 0);
     await page.getByRole('button', { name: 'New messages' }).click();

@@ -3,6 +3,7 @@ import type {
   Bot,
   Engine,
   Exit,
+  Json,
   LoadableModel,
   Model,
   Parse,
@@ -24,6 +25,8 @@ export interface ScriptedEngine extends Engine {
   /** What the next launches do: an error rejects, null succeeds. */
   failures: (Error | null)[];
   launchMs: number;
+  /** What its bots keep of a conversation. */
+  tracker: (sender: string) => Promise<Json[] | null>;
   /** Answers a turn; replace it to be slow or to fail. */
   answer: (turn: Turn, bot: ScriptedBot) => Promise<TurnResult>;
 }
@@ -56,6 +59,7 @@ function launch(engine: ScriptedEngine, model: LoadableModel | null): ScriptedBo
       return engine.answer(turn, bot);
     },
     parse: (text) => Promise.resolve(parseOf(text)),
+    tracker: (sender) => engine.tracker(sender),
     stop() {
       bot.stopped = true;
       end({ code: 0, signal: null });
@@ -78,6 +82,7 @@ export function scriptedEngine(options: { name?: Engine['name']; needsModel?: bo
     launched: [],
     failures: [],
     launchMs: 1,
+    tracker: () => Promise.resolve(null),
     answer: (turn) => Promise.resolve(saying(turn, `you said ${turn.text}`)),
     async launch(_bot: Bot, model) {
       await new Promise((resolve) => setTimeout(resolve, engine.launchMs));
@@ -103,6 +108,7 @@ export function someBot(change: Partial<Bot> = {}): Bot {
     remoteUrl: null,
     threshold: null,
     activeModel: 'm1',
+    lateAnswers: 'send',
     createdAt: at,
     updatedAt: at,
     ...change,

@@ -29,7 +29,7 @@ export interface HubOptions {
   rasa?: RasaRuntime;
   /** Opens an existing data folder; the caller removes it. */
   dataDir?: string;
-  engines?: AppOptions['engines'];
+  standIns?: AppOptions['standIns'];
 }
 
 /** The Python with Rasa that `npm test` provisioned; fails with words when a test is run by hand without it. */
@@ -57,7 +57,7 @@ export async function newHub(options: HubOptions = {}): Promise<TestHub> {
     ...options.env,
   });
   const rasa = options.rasa ?? { reason: 'This test runs without Rasa.' };
-  const app = await openApp({ config, rasa, logs, ...(options.engines ? { engines: options.engines } : {}) });
+  const app = await openApp({ config, rasa, logs, ...(options.standIns ? { standIns: options.standIns } : {}) });
   return {
     app,
     url: app.url,

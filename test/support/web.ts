@@ -62,7 +62,8 @@ export async function openStandIn(options: StandInOptions = {}): Promise<StandIn
       { recipient_id: message.conversation, text: `You said ${message.text}` },
     ];
     Object.assign(message, { state: 'answered', replies, ms: 5 });
-    await connections.get(message.appId)?.send(message.to, replies);
+    await sendAll(connections.get(message.appId), message.to, replies);
+    if (replies.length === 0) connections.get(message.appId)?.typing?.(message.to, false);
   };
   const contextOf = (appId: string, settings: Json): ConnectionContext => ({
     bot: { appId, name: appId, language: 'en' },
@@ -83,11 +84,12 @@ export async function openStandIn(options: StandInOptions = {}): Promise<StandIn
         intent: null,
         confidence: null,
         delivered: false,
+        maybeTwice: false,
         ms: null,
         receivedAt: new Date().toISOString(),
       };
       stored.push(message);
-      connections.get(appId)?.typing?.(message.to);
+      connections.get(appId)?.typing?.(message.to, true);
       void settle(message);
     },
     progress: async () => (await options.progress?.()) ?? awake,
@@ -120,4 +122,10 @@ export async function openStandIn(options: StandInOptions = {}): Promise<StandIn
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** Sends replies as the hub's outbox does: one after the other, each with its place among them. */
+export async function sendAll(connection: Connection | undefined, to: string, replies: BotMessage[]): Promise<void> {
+  const { signal } = new AbortController();
+  for (const [part, reply] of replies.entries()) await connection?.send(to, { messageId: 'm', part, reply, signal });
 }

@@ -1,0 +1,51 @@
+/** Routes of what was given up: turns that broke their bot, replies that a platform would not take. */
+import type { Hub, Store } from '../contracts.js';
+import { HubError } from '../errors.js';
+import { DeadLetterView, listOf, PageQuery } from '../wire.js';
+import { z } from 'zod';
+import { param, type Route, route } from './route.js';
+
+const Query = PageQuery.extend({ appId: z.string().max(128).optional() });
+const gone = (): HubError => new HubError('not_found', 'There is no such dead letter (any more).');
+
+export function deadLetterRoutes({
+  store,
+  hub,
+}: {
+  store: Pick<Store, 'deadLetters'>;
+  hub: Pick<Hub, 'replay'>;
+}): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/dead-letters',
+      summary: 'Turns and replies that were given up, newest first; of one bot with ?appId=.',
+      access: 'admin',
+      query: Query,
+      answers: { 200: { description: 'A page of dead letters.', schema: listOf(DeadLetterView) } },
+      handle: async ({ query: { appId, ...page } }) => ({ body: await store.deadLetters.list(page, appId) }),
+    }),
+    route({
+      method: 'POST',
+      path: '/dead-letters/{id}/replay',
+      summary: 'Try again: asks the bot once more, or sends the reply once more, after what waits in its conversation.',
+      access: 'admin',
+      answers: { 202: { description: 'Taken back to work; it comes back here if it fails again.' } },
+      handle: async (asked) => {
+        if (!(await hub.replay(param(asked, 'id')))) throw gone();
+        return { status: 202 };
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/dead-letters/{id}',
+      summary: 'Discard a dead letter. The conversation log keeps the message.',
+      access: 'admin',
+      answers: { 204: { description: 'Discarded.' } },
+      handle: async (asked) => {
+        if (!(await store.deadLetters.discard(param(asked, 'id')))) throw gone();
+        return { status: 204 };
+      },
+    }),
+  ];
+}

@@ -1,0 +1,240 @@
+/**
+ * What was said leaves here: one reply at a time per conversation, in order, at the pace the platform takes, tried again until it has left
+ * or is given up. Every entry is in the store before it comes here, and stays there until it has left.
+ */
+import type { OutboxEntry, OutboxStore, SendResult, SendScope } from '../contracts.js';
+import { withinSignal } from '../deadline.js';
+import { HubError } from '../errors.js';
+import type { Log } from '../log.js';
+import type { Connections } from './connections.js';
+import { createPace, type Pace } from './pace.js';
+import { untilStored } from './stored.js';
+
+export interface Outbox {
+  /** Sends stored entries, each after what already waits in its conversation. */
+  post(entries: OutboxEntry[]): void;
+  /** Takes up what an earlier run of the hub left; answers how much that was. */
+  recover(): Promise<number>;
+  /** Entries that wait or are being sent. */
+  readonly size: number;
+  /** Begins no sending any more, and resolves when those that run have ended. */
+  stop(): Promise<void>;
+}
+export interface OutboxOptions {
+  store: OutboxStore;
+  connections: Pick<Connections, 'send' | 'limits'>;
+  log: Log;
+  /** Called with every entry that was given up, for metrics. */
+  onBuried?: (entry: OutboxEntry) => void;
+  /** How long one sending may take before it counts as `unsure`. */
+  sendLimitMs?: number;
+  /** Pause before the n-th repeat, where the platform named none. */
+  backoffMs?: (attempt: number) => number;
+}
+
+/** Two sendings and the pause between them stay under the 30 s that a conversation may be held up (RELIABILITY.md F18). */
+const defaultSendLimitMs = 10_000;
+const unsurePauseMs = 1000;
+/** Doubling from one second to two hours: about eight hours in all. */
+const maxAttempts = 16;
+/** A pause kept over a restart is believed this far: the clock may have been set meanwhile. */
+const longestKeptHoldMs = 6 * 3_600_000;
+/** Node's timers overflow beyond 24 days; a longer pause is slept in pieces. */
+const longestSleepMs = 3_600_000;
+const sweepMs = 60_000;
+const pageSize = 500;
+
+function exponential(attempt: number): number {
+  return Math.min(1000 * 2 ** (attempt - 1), 7_200_000) * (0.8 + Math.random() * 0.4);
+}
+
+interface Lane {
+  queue: OutboxEntry[];
+  running: Promise<void> | null;
+}
+const laneOf = (entry: OutboxEntry): string => `${entry.appId} ${entry.conversation}`;
+const botOf = (entry: OutboxEntry): string => `${entry.appId} ${entry.channel}`;
+
+class StoredOutbox implements Outbox {
+  private readonly lanes = new Map<string, Lane>();
+  private readonly paces: Record<SendScope, Map<string, Pace>> = { conversation: new Map(), bot: new Map() };
+  private readonly sleepers = new Map<NodeJS.Timeout, () => void>();
+  private readonly closing = new AbortController();
+  private readonly sweeper = setInterval(() => this.sweep(), sweepMs).unref();
+  private waiting = 0;
+
+  constructor(private readonly options: OutboxOptions) {}
+
+  get size(): number {
+    return this.waiting;
+  }
+
+  post(entries: OutboxEntry[]): void {
+    for (const entry of entries) {
+      const key = laneOf(entry);
+      const lane = this.lanes.get(key) ?? { queue: [], running: null };
+      this.lanes.set(key, lane);
+      lane.queue.push(entry);
+      this.waiting += 1;
+      lane.running ??= this.run(key, lane);
+    }
+  }
+
+  async recover(): Promise<number> {
+    const found: OutboxEntry[] = [];
+    for (let cursor: string | undefined, more = true; more;) {
+      const page = await this.options.store.pending({ limit: pageSize, cursor });
+      found.push(...page.items);
+      cursor = page.next ?? undefined;
+      more = page.next !== null;
+    }
+    const seen = new Set<string>();
+    for (const entry of found) {
+      // Only the first of a conversation can have been on its way when the hub died.
+      if (!seen.has(laneOf(entry)) && entry.hold === null) entry.maybeSent = true;
+      seen.add(laneOf(entry));
+      if (entry.hold) this.holdAgain(entry, entry.hold);
+    }
+    this.post(found);
+    return found.length;
+  }
+
+  async stop(): Promise<void> {
+    this.closing.abort();
+    clearInterval(this.sweeper);
+    for (const [timer, wake] of this.sleepers) {
+      clearTimeout(timer);
+      wake();
+    }
+    for (const lane of [...this.lanes.values()]) await lane.running;
+  }
+
+  private async run(key: string, lane: Lane): Promise<void> {
+    try {
+      for (let entry = lane.queue[0]; entry && (await this.slot(entry)); entry = lane.queue[0]) {
+        if (!(await this.attempt(entry))) continue;
+        lane.queue.shift();
+        this.waiting -= 1;
+      }
+    } catch (error) {
+      // Only a store that failed to the end of the run comes here: the entries are in it still.
+      this.options.log.error({ err: error, entries: lane.queue.length }, 'replies wait for the next start of the hub');
+      this.waiting -= lane.queue.length;
+      lane.queue = [];
+    }
+    lane.running = null;
+    if (lane.queue.length === 0) this.lanes.delete(key);
+  }
+
+  /** Resolves when the entry may be sent; false when the hub stops. */
+  private async slot(entry: OutboxEntry): Promise<boolean> {
+    for (const pace of [this.pace('conversation', entry), this.pace('bot', entry)]) {
+      if (!pace) continue;
+      do await this.sleep(pace.book());
+      while (pace.held() > 0 && !this.closing.signal.aborted);
+    }
+    return !this.closing.signal.aborted;
+  }
+
+  /** One sending and its record; true when the entry is done with. */
+  private async attempt(entry: OutboxEntry): Promise<boolean> {
+    const { store } = this.options;
+    const result = await this.send(entry);
+    if (result.outcome === 'sent') {
+      await this.record(() => store.sent(entry));
+      return true;
+    }
+    const last = this.note(entry, result);
+    this.options.log.warn(
+      { appId: entry.appId, channel: entry.channel, messageId: entry.messageId, ...result },
+      last ? 'a reply was given up: it is a dead letter now' : 'a reply is sent again later',
+    );
+    await this.record(() => (last ? store.bury(entry) : store.retry(entry)));
+    if (last) this.options.onBuried?.(entry);
+    return last;
+  }
+
+  /** Notes in the entry why it has not left, and holds back what must wait; true when it is to be given up. */
+  private note(entry: OutboxEntry, result: Exclude<SendResult, { outcome: 'sent' }>): boolean {
+    entry.error = `${result.outcome}: ${result.reason}`;
+    if (result.outcome === 'refused') return true;
+    if (result.outcome === 'unsure') {
+      // A second copy is the price of a lost receipt, a third would be one too many.
+      const again = !entry.maybeSent;
+      entry.maybeSent = true;
+      entry.attempts += 1;
+      if (again) this.hold(entry, 'conversation', unsurePauseMs);
+      return !again;
+    }
+    if (result.afterMs === undefined) entry.attempts += 1;
+    const pause = result.afterMs ?? (this.options.backoffMs ?? exponential)(entry.attempts);
+    this.hold(entry, result.scope ?? 'conversation', pause);
+    return entry.attempts >= maxAttempts;
+  }
+
+  private hold(entry: OutboxEntry, scope: SendScope, ms: number): void {
+    entry.hold = { until: Date.now() + ms, scope };
+    this.paceToHold(scope, entry).hold(ms);
+  }
+
+  private holdAgain(entry: OutboxEntry, { until, scope }: NonNullable<OutboxEntry['hold']>): void {
+    const left = Math.min(until - Date.now(), longestKeptHoldMs);
+    if (left > 0) this.paceToHold(scope, entry).hold(left);
+  }
+
+  private async send(entry: OutboxEntry): Promise<SendResult> {
+    const { messageId, part, reply } = entry;
+    const limit = this.options.sendLimitMs ?? defaultSendLimitMs;
+    try {
+      const result = await withinSignal(limit, (signal) =>
+        this.options.connections.send(entry, { messageId, part, reply, signal }),
+      );
+      return result ?? { outcome: 'unsure', reason: `no answer within ${limit / 1000} s` };
+    } catch (error) {
+      return { outcome: 'unsure', reason: error instanceof HubError ? error.message : 'the connector failed' };
+    }
+  }
+
+  private record(write: () => Promise<void>): Promise<void> {
+    return untilStored(write, this.closing.signal);
+  }
+
+  /** Null where nothing is limited or held: then nothing is kept either. */
+  private pace(scope: SendScope, entry: OutboxEntry): Pace | null {
+    const limited = this.options.connections.limits(entry.channel)?.[scope] !== undefined;
+    return limited ? this.paceToHold(scope, entry) : (this.paces[scope].get(keyOf(scope, entry)) ?? null);
+  }
+
+  private paceToHold(scope: SendScope, entry: OutboxEntry): Pace {
+    const key = keyOf(scope, entry);
+    const pace =
+      this.paces[scope].get(key) ?? createPace(this.options.connections.limits(entry.channel)?.[scope] ?? []);
+    this.paces[scope].set(key, pace);
+    return pace;
+  }
+
+  private sleep(ms: number): Promise<void> | undefined {
+    if (ms <= 0 || this.closing.signal.aborted) return undefined;
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.sleepers.delete(timer);
+        resolve();
+      };
+      const timer = setTimeout(wake, Math.min(ms, longestSleepMs));
+      this.sleepers.set(timer, wake);
+    });
+  }
+
+  private sweep(): void {
+    for (const paces of Object.values(this.paces)) {
+      for (const [key, pace] of paces) if (pace.idle()) paces.delete(key);
+    }
+  }
+}
+
+const keyOf = (scope: SendScope, entry: OutboxEntry): string => (scope === 'bot' ? botOf(entry) : laneOf(entry));
+
+/** An outbox over the store's; nothing is sent until something is posted or recovered. */
+export function createOutbox(options: OutboxOptions): Outbox {
+  return new StoredOutbox(options);
+}

@@ -1,0 +1,117 @@
+/** One turn: the bot is woken and asked, once. What broke is tried again only when the bot's own tracker shows that it did not happen. */
+import type {
+  BotMessage,
+  EngineName,
+  Engines,
+  Json,
+  Parse,
+  RunningEngine,
+  StoredMessage,
+  Turn,
+  TurnResult,
+} from '../contracts.js';
+import { within } from '../deadline.js';
+import { hubErrorOf } from '../errors.js';
+import type { Log } from '../log.js';
+import { untilStored } from './stored.js';
+
+export interface Answer extends TurnResult {
+  engine: EngineName;
+}
+export interface TurnsOptions {
+  engines: Pick<Engines, 'use'>;
+  /** Rejects while the store can't be written: a turn that failed meanwhile is not the bot's fault. */
+  ping: () => Promise<void>;
+  /** Resolves when no training of the bot waits or runs. */
+  trained: (appId: string) => Promise<void>;
+  log: Log;
+  /** Aborts when the hub gives up waiting for its store. */
+  closing: AbortSignal;
+}
+/** What a turn knows beforehand, and tells meanwhile. */
+export interface TurnContext {
+  /** It may have happened already, in an earlier run of the hub. */
+  recovered: boolean;
+  /** Called when the message waits for the bot's first training, and when that has ended. */
+  learning: (now: boolean) => void;
+}
+export type TakeTurn = (message: StoredMessage, context: TurnContext) => Promise<Answer>;
+
+/** A message that breaks its bot is tried once more, then given up, so that the conversation goes on (RELIABILITY.md F19). */
+export const maxTries = 2;
+/** How long a message waits for the bot's first training. */
+const learningLimitMs = 10 * 60_000;
+/** Our event id in the user event's metadata: by it a turn that did happen is recognised. */
+const eventKey = 'switchboard_event';
+
+/** The way to take turns. It rejects with the HubError that ended the turn; `stopping` when the turn is still to be taken, after a restart. */
+export function createTurns(options: TurnsOptions): TakeTurn {
+  const { engines, ping, trained, log, closing } = options;
+
+  const once = (message: StoredMessage, suspect: boolean): Promise<Answer> =>
+    engines.use(message.appId, async (running) => {
+      const done = suspect ? await alreadyDone(message, running) : null;
+      return { ...(done ?? (await running.reply(turnOf(message)))), engine: running.engine };
+    });
+
+  /** Was it the store that failed the turn? Then waits for it. */
+  const storeFailed = async (): Promise<boolean> => {
+    try {
+      await ping();
+      return false;
+    } catch {
+      await untilStored(ping, closing);
+      return true;
+    }
+  };
+
+  return async (message, { recovered, learning }) => {
+    let waited = false;
+    for (let tries = 1, suspect = recovered; ; suspect = true) {
+      try {
+        return await once(message, suspect);
+      } catch (error) {
+        const failure = hubErrorOf(error);
+        if (failure.code === 'stopping') throw failure;
+        log.warn({ appId: message.appId, messageId: message.id, tries, err: failure }, 'a turn failed');
+        if (failure.code === 'no_model' && !waited) {
+          waited = true;
+          learning(true);
+          await within(trained(message.appId), learningLimitMs);
+          learning(false);
+        } else if (!(await storeFailed())) {
+          if (failure.code !== 'turn_failed' || tries >= maxTries) throw failure;
+          tries += 1;
+        }
+      }
+    }
+  };
+}
+
+function turnOf(message: StoredMessage): Turn {
+  const { conversation: sender, text, payload, channel } = message;
+  return { sender, text, payload, channel, metadata: { ...message.metadata, [eventKey]: message.id } };
+}
+
+/** The replies of a turn that the bot finished, but whose answer never reached us; null when it did not happen, or nobody can tell. */
+async function alreadyDone(message: StoredMessage, running: RunningEngine): Promise<TurnResult | null> {
+  const events = (await running.tracker?.(message.conversation)) ?? [];
+  const at = events.findLastIndex(
+    (event) => event['event'] === 'user' && (event['metadata'] as Json | undefined)?.[eventKey] === message.id,
+  );
+  if (at < 0) return null;
+  const after = events.slice(at + 1);
+  const end = after.findIndex((event) => event['event'] === 'user');
+  const said = (end < 0 ? after : after.slice(0, end)).filter((event) => event['event'] === 'bot');
+  return {
+    messages: said.map((event) => repliedIn(event, message.conversation)),
+    parse: (events[at]?.['parse_data'] as Parse | undefined) ?? null,
+  };
+}
+
+/** A bot event of a tracker as the message it was sent as. */
+function repliedIn(event: Json, recipient: string): BotMessage {
+  const data = Object.entries((event['data'] as Json | undefined) ?? {}).filter(([, value]) => value !== null);
+  const text = typeof event['text'] === 'string' ? { text: event['text'] } : {};
+  return { recipient_id: recipient, ...text, ...Object.fromEntries(data) };
+}
