@@ -216,7 +216,7 @@ describe('a pace', () => {
 
   it('spreads bookings over the windows', () => {
     const pace = paced({ count: 2, ms: 100 }, { count: 3, ms: 1000 });
-    assert.deepEqual([pace.book(), pace.book(), pace.book(), pace.book()], [0, 0, 100, 1000]);
+    assert.deepEqual([pace.book(), pace.book(), pace.delay(), pace.book(), pace.book()], [0, 0, 100, 100, 1000]);
   });
 
   it('voids what was booked after a pause was asked for, and keeps the longest pause', () => {

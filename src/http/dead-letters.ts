@@ -30,10 +30,15 @@ export function deadLetterRoutes({
       path: '/dead-letters/{id}/replay',
       summary: 'Try again: asks the bot once more, or sends the reply once more, after what waits in its conversation.',
       access: 'admin',
-      answers: { 202: { description: 'Taken back to work; it comes back here if it fails again.' } },
+      answers: {
+        202: {
+          description: 'Taken back to work; it comes back here, under another id, if it fails again.',
+          schema: z.object({ id: z.string() }),
+        },
+      },
       handle: async (asked) => {
         if (!(await hub.replay(param(asked, 'id')))) throw gone();
-        return { status: 202 };
+        return { status: 202, body: { id: param(asked, 'id') } };
       },
     }),
     route({

@@ -128,12 +128,18 @@ class StoredOutbox implements Outbox {
 
   /** Resolves when the entry may be sent; false when the hub stops. */
   private async slot(entry: OutboxEntry): Promise<boolean> {
-    for (const pace of [this.pace('conversation', entry), this.pace('bot', entry)]) {
-      if (!pace) continue;
-      do await this.sleep(pace.book());
-      while (pace.held() > 0 && !this.closing.signal.aborted);
+    const { signal } = this.closing;
+    const conversation = this.pace('conversation', entry);
+    for (let ms = conversation?.delay(); ms && !signal.aborted; ms = conversation?.delay()) await this.sleep(ms);
+    const bot = this.pace('bot', entry);
+    // Many conversations share the bot's slots, so they are booked; a pause asked for meanwhile voids them.
+    if (bot) {
+      do await this.sleep(bot.book());
+      while (bot.held() > 0 && !signal.aborted);
     }
-    return !this.closing.signal.aborted;
+    // Only now, since the bot's turn may have come late.
+    conversation?.book();
+    return !signal.aborted;
   }
 
   /** One sending and its record; true when the entry is done with. */

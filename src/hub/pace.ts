@@ -2,7 +2,9 @@
 import type { Rate } from '../contracts.js';
 
 export interface Pace {
-  /** Books the next slot; answers the milliseconds until it. */
+  /** Milliseconds until the next slot. */
+  delay(): number;
+  /** Books that slot; answers the milliseconds until it. */
   book(): number;
   /** Milliseconds until a pause that was asked for ends; 0 when there is none. A slot booked before such a pause is void. */
   held(): number;
@@ -22,6 +24,10 @@ export function createPace(rates: readonly Rate[], now: () => number = () => per
   const earliest = (at: number): number =>
     Math.max(at, until, ...rates.map(({ count, ms }) => (slots[slots.length - count] ?? -Infinity) + ms));
   return {
+    delay() {
+      const at = now();
+      return earliest(at) - at;
+    },
     book() {
       const at = now();
       const slot = earliest(at);

@@ -1,0 +1,288 @@
+/** What every scenario works with: a hub in a process of its own, three fake platforms, a bot that outlives the hub, and what they noted. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { type PlatformName, platformNames } from '../support/standins.js';
+import { JournalBot } from './bot.js';
+import { check, type Counts } from './checker.js';
+import type { HubSpec, Mutation } from './hub-process.js';
+import { FakePlatform, type JournalEvent, type JournalReply } from './platform.js';
+
+export interface RigOptions {
+  seed: number;
+  /** The catalogue's figures, or a tenth of them for the everyday test run. */
+  short: boolean;
+  python: string | null;
+}
+export interface Settings {
+  limited?: boolean;
+  timeScale?: number;
+  slowAnswerSeconds?: number;
+  mutations?: Mutation[];
+  rasa?: boolean;
+  /** Where the data folder is made; the system's temporary folder when absent. */
+  within?: string;
+  /** A shell prefix, such as a limit. */
+  shell?: string;
+}
+/** What a scenario found. `faults`: how often its fault did hit. `failures`: what did not hold, in words. */
+export interface Finding {
+  faults: number;
+  counts: Counts;
+  notes: string[];
+  failures: string[];
+}
+export interface Scenario {
+  id: string;
+  title: string;
+  needsRasa?: boolean;
+  run(options: RigOptions): Promise<Finding>;
+}
+
+/** Random numbers from a seed (mulberry32), so that a run can be repeated. */
+export function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+const entry = fileURLToPath(new URL('hub-process.js', import.meta.url));
+const adminToken = 'rig-admin-token-0123456789';
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+export class Rig {
+  readonly platforms = {} as Record<PlatformName, FakePlatform>;
+  readonly bot = new JournalBot();
+  readonly bots: string[] = [];
+  readonly log = join(tmpdir(), `switchboard-faults-${process.pid}.log`);
+  readonly random: () => number;
+  dataDir = '';
+  hub: ChildProcess | null = null;
+  private spec!: HubSpec;
+  private botUrl = '';
+
+  constructor(
+    readonly options: RigOptions,
+    private readonly settings: Settings = {},
+  ) {
+    this.random = randomOf(options.seed);
+  }
+
+  /** Opens everything and makes `bots` bots that answer by the journaling bot. */
+  async open(bots: number): Promise<this> {
+    const { settings } = this;
+    this.dataDir = await mkdtemp(join(settings.within ?? tmpdir(), 'sb-faults-'));
+    const secret = 'rig-signing-secret';
+    const facts = { hubUrl: () => this.url, secret, timeScale: settings.timeScale ?? 0.02 };
+    for (const name of platformNames) this.platforms[name] = new FakePlatform(name, facts);
+    const [slack, telegram, teams] = await Promise.all(platformNames.map((name) => this.platforms[name].open()));
+    this.botUrl = await this.bot.open();
+    this.spec = {
+      port: await freePort(),
+      dataDir: this.dataDir,
+      adminToken,
+      apiRoots: { slack: slack!, telegram: telegram!, teams: teams! },
+      secret,
+      limited: settings.limited ?? false,
+      slowAnswerSeconds: settings.slowAnswerSeconds ?? 10,
+      python: settings.rasa ? this.options.python : null,
+      mutations: settings.mutations ?? [],
+    };
+    await this.start();
+    for (let i = 0; i < bots; i += 1) {
+      const remoteUrl = `${this.botUrl}/b${i}`;
+      const { appId } = (await this.api('POST', '/bots', { name: `Bot ${i}`, engine: 'remote', remoteUrl })) as {
+        appId: string;
+      };
+      this.bots.push(appId);
+    }
+    return this;
+  }
+
+  async close(): Promise<void> {
+    await this.kill();
+    await Promise.all(platformNames.map((name) => this.platforms[name].close()));
+    this.bot.close();
+    await rm(this.dataDir, { recursive: true, force: true });
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.spec.port}`;
+  }
+  get pid(): number {
+    return this.hub?.pid ?? 0;
+  }
+
+  /** Starts the hub on its port and data; answers the milliseconds until it listened. */
+  async start(): Promise<number> {
+    const started = performance.now();
+    const args = [entry, JSON.stringify(this.spec)];
+    const shell = this.settings.shell;
+    const command = shell ? 'bash' : process.execPath;
+    const hub = spawn(command, shell ? ['-c', `${shell}; exec "$0" "$@"`, process.execPath, ...args] : args, {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    this.hub = hub;
+    hub.stderr?.on('data', (chunk: Buffer) => appendFileSync(this.log, chunk));
+    const lines = createInterface({ input: hub.stdout! });
+    const outcome = await Promise.race([
+      once(lines, 'line').then(() => 'listening'),
+      once(hub, 'exit').then(([code]) => `exit ${String(code)}`),
+    ]);
+    if (outcome !== 'listening') throw new Error(`The hub did not start: ${outcome}. Its log: ${this.log}`);
+    return performance.now() - started;
+  }
+
+  /** kill -9, and waits until it has gone. */
+  async kill(): Promise<void> {
+    const hub = this.hub;
+    this.hub = null;
+    if (!hub || hub.exitCode !== null || hub.signalCode !== null) return;
+    this.note(`kill -9 ${hub.pid}`);
+    const gone = once(hub, 'exit');
+    hub.kill('SIGKILL');
+    await gone;
+  }
+
+  /** SIGTERM; answers its exit code and how long it took. */
+  async term(): Promise<{ code: number | null; ms: number }> {
+    const hub = this.hub!;
+    this.hub = null;
+    const started = performance.now();
+    this.note(`TERM ${hub.pid}`);
+    const gone = once(hub, 'exit') as Promise<[number | null]>;
+    hub.kill('SIGTERM');
+    const [code] = await gone;
+    return { code, ms: performance.now() - started };
+  }
+
+  /** One call of the admin API; answers the body, and throws for a status of 400 or more. */
+  async api(method: string, path: string, body?: unknown): Promise<unknown> {
+    const response = await fetch(`${this.url}/api/v1${path}`, {
+      method,
+      headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text.slice(0, 300)}`);
+    return text === '' ? null : (JSON.parse(text) as unknown);
+  }
+
+  /** Asks the hub process something, or tells it. */
+  async tell(message: { clock?: number; gc?: boolean }): Promise<{ heap: number } | null> {
+    const answer = message.gc ? once(this.hub!, 'message') : null;
+    this.hub!.send(message);
+    return answer ? ((await answer)[0] as { heap: number }) : null;
+  }
+
+  note(what: string): void {
+    appendFileSync(this.log, `${new Date().toISOString()} ${what}\n`);
+  }
+
+  get events(): JournalEvent[] {
+    return platformNames.flatMap((name) => this.platforms[name].events);
+  }
+  get replies(): JournalReply[] {
+    return platformNames.flatMap((name) => this.platforms[name].replies);
+  }
+  counts(): Counts {
+    return check({ events: this.events, replies: this.replies, turns: this.bot.turns });
+  }
+
+  /** A load: `count` events over all platforms, bots and chats, `perSecond`. Resolves when every one is acknowledged or given up. */
+  async load(count: number, perSecond: number, chats = 200): Promise<void> {
+    const running: Promise<unknown>[] = [];
+    const started = performance.now();
+    for (let i = 0; i < count; i += 1) {
+      const wait = started + (i * 1000) / perSecond - performance.now();
+      if (wait > 0) await sleep(wait);
+      const chat = Math.floor(this.random() * chats);
+      const name = platformNames[chat % platformNames.length]!;
+      const appId = this.bots[chat % this.bots.length]!;
+      running.push(this.platforms[name].say(appId, { id: `E${this.nextId()}`, chat: `C${chat}`, text: `m${i}` }));
+    }
+    await Promise.all(running);
+  }
+
+  private ids = 1000;
+  nextId(): number {
+    return (this.ids += 1);
+  }
+
+  /** Waits until every acknowledged event has been answered, or nothing changes any more for `quietMs`. */
+  async settled(quietMs = 5000): Promise<void> {
+    let last = '';
+    let since = performance.now();
+    while (performance.now() - since < quietMs) {
+      const { lost, acked } = this.counts();
+      if (lost === 0 && acked === this.events.filter((event) => event.ackedAt !== null).length && last !== '') {
+        // A moment for copies that should not come.
+        await sleep(300);
+        return;
+      }
+      const now = `${lost} ${acked} ${this.replies.length}`;
+      if (now !== last) since = performance.now();
+      last = now;
+      await sleep(100);
+    }
+  }
+
+  /** Repeats `condition` until it answers something; throws after `seconds`. */
+  async until<T>(what: string, seconds: number, condition: () => T | Promise<T>): Promise<NonNullable<T>> {
+    const end = performance.now() + seconds * 1000;
+    for (;;) {
+      const value = await condition();
+      if (value) return value;
+      if (performance.now() > end) throw new Error(`waited ${seconds} s in vain for ${what}`);
+      await sleep(50);
+    }
+  }
+}
+
+/** Opens a rig, runs `work`, closes it whatever happens. */
+export async function withRig<T>(
+  open: { options: RigOptions; settings?: Settings; bots?: number },
+  work: (rig: Rig) => Promise<T>,
+): Promise<T> {
+  const rig = new Rig(open.options, open.settings);
+  try {
+    return await work(await rig.open(open.bots ?? 20));
+  } finally {
+    await rig.close();
+  }
+}
+
+/** What must hold everywhere; a scenario adds its own. */
+export function basics(counts: Counts): string[] {
+  return [
+    ...(counts.lost > 0 ? [`${counts.lost} lost`] : []),
+    ...(counts.outOfOrder > 0 ? [`${counts.outOfOrder} out of order`] : []),
+    ...(counts.unexpected > 0 ? [`${counts.unexpected} unexpected`] : []),
+    ...(counts.turnsTwice > 0 ? [`${counts.turnsTwice} events had more than one turn`] : []),
+  ];
+}
+
+/** The `p` quantile (0..1) of some figures; 0 of none. */
+export function quantile(figures: number[], p: number): number {
+  const sorted = [...figures].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(p * sorted.length))] ?? 0;
+}

@@ -1,0 +1,77 @@
+/**
+ * `npm run faults [F1 F15 …] [--short] [--seed N]`: breaks the hub in every way that RELIABILITY's catalogue names and prints one table.
+ * Exit code 1 when anything did not hold.
+ */
+import { configOf } from '../../src/config.js';
+import { provisionRasa } from '../../src/engines/rasa/provision.js';
+import type { Counts } from './checker.js';
+import type { Finding, Scenario } from './rig.js';
+import { scenarios } from './scenarios/index.js';
+
+interface Asked {
+  ids: string[];
+  short: boolean;
+  seed: number;
+}
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+function askedFor(words: string[]): Asked {
+  const at = words.indexOf('--seed');
+  const seed = at < 0 ? Math.floor(Math.random() * 1e9) : Number(words[at + 1]);
+  return { ids: words.filter((word) => /^F\d+$/.test(word)), short: words.includes('--short'), seed };
+}
+
+async function pythonFor(chosen: Scenario[]): Promise<string | null> {
+  if (!chosen.some((scenario) => scenario.needsRasa)) return null;
+  const { env } = process;
+  if (env['SWITCHBOARD_TEST_PYTHON']) return env['SWITCHBOARD_TEST_PYTHON'];
+  const progress = (words: string): void => say(words);
+  const rasaPython = env['RASA_PYTHON'] ?? null;
+  return (await provisionRasa({ cacheDir: configOf(env).cacheDir, env, rasaPython, progress })).python;
+}
+
+const columns: [title: string, of: (counts: Counts) => number][] = [
+  ['ok', ({ ok }) => ok],
+  ['lost', ({ lost }) => lost],
+  ['duplicated', ({ duplicated }) => duplicated],
+  ['unexpected', ({ unexpected }) => unexpected],
+  ['out of order', ({ outOfOrder }) => outOfOrder],
+];
+
+function rowOf(scenario: Scenario, finding: Finding, seconds: number): string {
+  const { faults, counts, notes, failures } = finding;
+  const cells = [
+    `${scenario.id} ${scenario.title}`,
+    String(faults),
+    ...columns.map(([, of]) => String(of(counts))),
+    [...notes, `${Math.round(seconds)} s`].join('; '),
+    failures.length === 0 ? 'holds' : `FAILS: ${failures.join('; ')}`,
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
+
+async function main(): Promise<boolean> {
+  const { ids, short, seed } = askedFor(process.argv.slice(2));
+  const chosen = scenarios.filter(({ id }) => ids.length === 0 || ids.includes(id));
+  const options = { seed, short, python: await pythonFor(chosen) };
+  say(`seed ${seed}`);
+  const titles = ['scenario', 'faults', ...columns.map(([title]) => title), 'figures', 'verdict'];
+  say(`| ${titles.join(' | ')} |\n|${titles.map(() => '---|').join('')}`);
+  let good = true;
+  for (const scenario of chosen) {
+    const started = performance.now();
+    try {
+      const finding = await scenario.run(options);
+      good &&= finding.failures.length === 0;
+      say(rowOf(scenario, finding, (performance.now() - started) / 1000));
+    } catch (error) {
+      good = false;
+      say(
+        `| ${scenario.id} ${scenario.title} | | | | | | | | FAILS: ${error instanceof Error ? error.message : String(error)} |`,
+      );
+    }
+  }
+  return good;
+}
+
+process.exitCode = (await main()) ? 0 : 1;

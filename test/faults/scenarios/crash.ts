@@ -1,0 +1,96 @@
+/** The hub dies: F1 by kill -9, F22 by SIGTERM. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  basics,
+  type Finding,
+  quantile,
+  type Rig,
+  type RigOptions,
+  type Scenario,
+  type Settings,
+  withRig,
+} from '../rig.js';
+
+/** Kills the hub `kills` times under a load, at random moments, and starts it again. */
+export async function killUnderLoad(
+  options: RigOptions,
+  { messages, kills, settings = {} }: { messages: number; kills: number; settings?: Settings },
+): Promise<Finding> {
+  return withRig({ options, settings }, async (rig) => {
+    rig.bot.behave = () => ({ ms: 2 + Math.floor(rig.random() * 30) });
+    const perSecond = 50;
+    const load = rig.load(messages, perSecond);
+    const firstAcks: number[] = [];
+    const spread = (messages / perSecond / kills) * 1000;
+    for (let i = 0; i < kills; i += 1) {
+      await sleep(50 + rig.random() * Math.min(spread, 900));
+      await rig.kill();
+      const started = performance.now();
+      await rig.start();
+      await rig.until('a first acknowledgement', 30, () => rig.events.some((event) => (event.ackedAt ?? 0) > started));
+      firstAcks.push(Math.min(...rig.events.map((event) => event.ackedAt ?? 0).filter((at) => at > started)) - started);
+    }
+    await load;
+    await rig.settled();
+    const counts = rig.counts();
+    const p95 = quantile(firstAcks, 0.95);
+    const failures = basics(counts);
+    if (counts.duplicated > kills) failures.push(`${counts.duplicated} copies after ${kills} kills`);
+    if (p95 > 5000) failures.push(`first ack after ${Math.round(p95)} ms`);
+    if (counts.acked !== messages) failures.push(`${messages - counts.acked} were never acknowledged`);
+    return { faults: kills, counts, notes: [`first ack after a restart p95 ${Math.round(p95)} ms`], failures };
+  });
+}
+
+const f1: Scenario = {
+  id: 'F1',
+  title: 'kill -9 the hub under load',
+  run: (options) => killUnderLoad(options, options.short ? { messages: 200, kills: 5 } : { messages: 2000, kills: 50 }),
+};
+
+/** Processes whose parent is `pid`. */
+async function childrenOf(rig: Rig, pid: number): Promise<string[]> {
+  const { readFile } = await import('node:fs/promises');
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  rig.note(`children of ${pid}: ${text}`);
+  return text.split(' ').filter((one) => one !== '');
+}
+
+const f22: Scenario = {
+  id: 'F22',
+  title: 'SIGTERM restarts at 50 messages a second',
+  needsRasa: true,
+  run: (options) =>
+    withRig({ options, settings: { rasa: true } }, async (rig) => {
+      const restarts = options.short ? 3 : 20;
+      await rig.until('the demo bot to be trained', 120, async () => {
+        const { activeModel } = (await rig.api('GET', '/bots/demo')) as { activeModel: string | null };
+        return activeModel !== null;
+      });
+      await rig.api('POST', '/bots/demo/wake');
+      const load = rig.load(restarts * 100, 50);
+      const drains: number[] = [];
+      const failures: string[] = [];
+      for (let i = 0; i < restarts; i += 1) {
+        await sleep(300 + rig.random() * 700);
+        const children = await childrenOf(rig, rig.pid);
+        const { code, ms } = await rig.term();
+        drains.push(ms);
+        if (code !== 0) failures.push(`restart ${i}: exit code ${String(code)}`);
+        const { existsSync } = await import('node:fs');
+        const orphans = children.filter((pid) => existsSync(`/proc/${pid}`));
+        if (orphans.length > 0) failures.push(`restart ${i}: ${orphans.length} children left`);
+        await rig.start();
+      }
+      await load;
+      await rig.settled();
+      const counts = rig.counts();
+      const longest = Math.max(...drains);
+      if (longest > 10_000) failures.push(`a drain took ${Math.round(longest)} ms`);
+      if (counts.duplicated > 0) failures.push(`${counts.duplicated} copies`);
+      const notes = [`longest drain ${Math.round(longest)} ms`];
+      return { faults: restarts, counts, notes, failures: [...basics(counts), ...failures] };
+    }),
+};
+
+export const crashScenarios: Scenario[] = [f1, f22];

@@ -1,0 +1,17 @@
+/** All scenarios, in the catalogue's order. */
+import type { Scenario } from '../rig.js';
+import { clientScenarios } from './clients.js';
+import { crashScenarios } from './crash.js';
+import { deliveryScenarios } from './delivery.js';
+import { engineScenarios } from './engines.js';
+import { storeScenarios } from './store.js';
+
+const number = ({ id }: Scenario): number => Number(id.slice(1));
+
+export const scenarios: Scenario[] = [
+  ...crashScenarios,
+  ...engineScenarios,
+  ...storeScenarios,
+  ...deliveryScenarios,
+  ...clientScenarios,
+].sort((a, b) => number(a) - number(b));
