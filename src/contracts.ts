@@ -241,6 +241,8 @@ export interface Engine {
   readonly needsModel: boolean;
   /** Called by the pool when a bot wakes. May take seconds. Resolves only when the bot answered a canary; a failed launch leaves nothing behind. */
   launch(bot: Bot, model: LoadableModel | null): Promise<RunningEngine>;
+  /** Bytes of memory that it holds for all its bots together (a preloaded parent); absent: none. Never rejects. */
+  memory?(): Promise<number>;
 }
 /** One awake bot. */
 export interface RunningEngine {
@@ -257,6 +259,8 @@ export interface RunningEngine {
   tracker?(sender: string): Promise<Json[] | null>;
   /** Understand without answering. */
   parse(text: string): Promise<Parse>;
+  /** Bytes of memory that are this bot's alone (its process's private pages); absent where it has no process of ours, null when they can't be read. Never rejects. */
+  memory?(): Promise<number | null>;
   /** Ends it: TERM, a deadline, KILL. Never rejects; may be called twice. */
   stop(): Promise<void>;
   /** Resolves when it is gone, however it went. */
