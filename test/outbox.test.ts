@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { OutboxEntry, OutboxStore, SendLimits, SendResult } from '../src/contracts.js';
 import { HubError } from '../src/errors.js';
 import { createOutbox, type Outbox } from '../src/hub/outbox.js';
-import { createPace } from '../src/hub/pace.js';
+import { createPace, type Pace } from '../src/hub/pace.js';
 import { openLog } from '../src/log.js';
 import { eventually } from './support/hub.js';
 
@@ -208,27 +208,83 @@ describe('the outbox', () => {
 });
 
 describe('a pace', () => {
-  let time: number;
-  const paced = (...rates: { count: number; ms: number }[]) => createPace(rates, () => time);
-  beforeEach(() => {
-    time = 1000;
+  const now = (): number => performance.now();
+  const begin = async (pace: Pace): Promise<{ at: number; end: () => void }> => {
+    const end = await pace.turn();
+    assert.ok(end);
+    return { at: now(), end };
+  };
+  const asleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+  // Timers may fire a little early by this clock.
+  const early = 2;
+
+  it('lets no more begin in a window than its count, by when the earlier ones ended', async () => {
+    const pace = createPace([{ count: 2, ms: 60 }]);
+    const first = await begin(pace);
+    const second = await begin(pace);
+    const third = begin(pace);
+    const fourth = begin(pace);
+    await asleep(80);
+    first.end();
+    const ended = [now()];
+    await asleep(20);
+    second.end();
+    ended.push(now());
+    const later = await Promise.all([third, fourth]);
+    assert.ok(later[0].at - ended[0]! >= 60 - early, 'the third waits for the first to be 60 ms old');
+    assert.ok(later[1].at - ended[1]! >= 60 - early, 'the fourth for the second');
   });
 
-  it('spreads bookings over the windows', () => {
-    const pace = paced({ count: 2, ms: 100 }, { count: 3, ms: 1000 });
-    assert.deepEqual([pace.book(), pace.book(), pace.delay(), pace.book(), pace.book()], [0, 0, 100, 100, 1000]);
+  it('keeps the strictest of several limits', async () => {
+    const pace = createPace([
+      { count: 2, ms: 10 },
+      { count: 3, ms: 120 },
+    ]);
+    const begun: number[] = [];
+    for (let n = 0; n < 4; n += 1) {
+      const { at, end } = await begin(pace);
+      begun.push(at);
+      end();
+    }
+    assert.ok(begun[3]! - begun[0]! >= 120 - early);
   });
 
-  it('voids what was booked after a pause was asked for, and keeps the longest pause', () => {
-    const pace = paced({ count: 1, ms: 100 });
-    assert.deepEqual([pace.book(), pace.book()], [0, 100]);
-    pace.hold(500);
-    pace.hold(300);
-    assert.equal(pace.held(), 500);
-    assert.deepEqual([pace.book(), pace.book()], [500, 600]);
-    assert.equal(pace.idle(), false);
-    time += 800;
-    assert.equal(pace.held(), 0);
+  it('begins nothing in a pause, the longest one counts, and those who wait begin in the order they came', async () => {
+    const pace = createPace([{ count: 1, ms: 1 }]);
+    const held = now();
+    pace.hold(80);
+    pace.hold(40);
+    const order: string[] = [];
+    const wait = async (name: string): Promise<void> => {
+      const { at, end } = await begin(pace);
+      assert.ok(at - held >= 80 - early);
+      order.push(name);
+      end();
+    };
+    await Promise.all(['a', 'b', 'c'].map(wait));
+    assert.deepEqual(order, ['a', 'b', 'c']);
+  });
+
+  it('can be forgotten only when nothing waits, runs, is held or counts any more', async () => {
+    let time = 1000;
+    const pace = createPace([{ count: 1, ms: 100 }], () => time);
     assert.equal(pace.idle(), true);
+    const end = await pace.turn();
+    assert.equal(pace.idle(), false);
+    end?.();
+    end?.();
+    assert.equal(pace.idle(), false);
+    time += 100;
+    assert.equal(pace.idle(), true);
+    pace.hold(50);
+    assert.equal(pace.idle(), false);
+  });
+
+  it('turns everybody away once it has ended', async () => {
+    const pace = createPace([]);
+    pace.hold(60_000);
+    const waiting = pace.turn();
+    pace.end();
+    assert.deepEqual([await waiting, await pace.turn()], [null, null]);
   });
 });

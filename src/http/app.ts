@@ -105,12 +105,21 @@ function mount(router: Router, row: Route, auth: Auth): void {
   const path = row.path.replaceAll(/\{(\w+)\}/g, ':$1');
   router.register(path, [row.method], async (ctx: RouterContext) => {
     if (row.access === 'admin') auth.requireAdmin(ctx.headers.authorization);
-    const gone = new AbortController();
-    ctx.res.once('close', () => gone.abort());
     const query = row.query ? check(row.query, ctx.query, 'query') : undefined;
     const body = row.body ? checkedBody(row.body, await readBody(ctx, row.body)) : undefined;
-    send(ctx, await row.handle({ params: ctx.params, query, body, headers: ctx.headers, signal: gone.signal }));
+    const gone = (): AbortSignal => goneOf(ctx);
+    send(ctx, await row.handle({ params: ctx.params, query, body, headers: ctx.headers, gone }));
   });
+}
+/** Made only for who asks: most requests end before anybody could hang up. */
+function goneOf(ctx: RouterContext): AbortSignal {
+  const gone = new AbortController();
+  const look = (): void => {
+    if (ctx.res.destroyed && !ctx.res.writableFinished) gone.abort();
+  };
+  ctx.res.once('close', look);
+  look();
+  return gone.signal;
 }
 const checkedBody = (spec: NonNullable<Route['body']>, value: unknown): unknown =>
   value === undefined && spec.optional ? undefined : check(spec.schema, value, 'body');

@@ -1,13 +1,14 @@
 /** A route is a row: who may call it, what it takes, what it answers, and the few lines that do it. The router, the checks and the OpenAPI document all come from the row. */
 import type { z } from 'zod';
 
-/** A checked request. `signal` aborts when the caller has gone. */
+/** A checked request. */
 export interface Asked<B, Q> {
   params: Record<string, string>;
   query: Q;
   body: B;
   headers: Record<string, string | string[] | undefined>;
-  signal: AbortSignal;
+  /** A signal that aborts when the caller hangs up before the answer has left. */
+  gone(): AbortSignal;
 }
 export interface Reply {
   /** 200 when absent. */

@@ -69,7 +69,7 @@ export function talkRoutes({ store, hub }: { store: Store; hub: Hub }): Route[] 
           to: sender,
           metadata,
         };
-        const message = await hub.ask(said, asked.signal);
+        const message = await hub.ask(said, asked.gone());
         requireAnswer(message);
         return { headers: engineHeader(message.replies[0]?.metadata?.engine), body: message.replies };
       },

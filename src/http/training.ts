@@ -147,7 +147,7 @@ function jobRoutes(options: TrainingRoutesOptions): Route[] {
       handle: async (asked) => {
         const job = await jobOf(store, param(asked, 'jobId'));
         const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' };
-        return { headers, stream: eventsOf(options, job.id, asked.signal) };
+        return { headers, stream: eventsOf(options, job.id, asked.gone()) };
       },
     }),
   ];

@@ -39,8 +39,6 @@ const unsurePauseMs = 1000;
 const maxAttempts = 16;
 /** A pause kept over a restart is believed this far: the clock may have been set meanwhile. */
 const longestKeptHoldMs = 6 * 3_600_000;
-/** Node's timers overflow beyond 24 days; a longer pause is slept in pieces. */
-const longestSleepMs = 3_600_000;
 const sweepMs = 60_000;
 const pageSize = 500;
 
@@ -58,7 +56,6 @@ const botOf = (entry: OutboxEntry): string => `${entry.appId} ${entry.channel}`;
 class StoredOutbox implements Outbox {
   private readonly lanes = new Map<string, Lane>();
   private readonly paces: Record<SendScope, Map<string, Pace>> = { conversation: new Map(), bot: new Map() };
-  private readonly sleepers = new Map<NodeJS.Timeout, () => void>();
   private readonly closing = new AbortController();
   private readonly sweeper = setInterval(() => this.sweep(), sweepMs).unref();
   private waiting = 0;
@@ -102,17 +99,21 @@ class StoredOutbox implements Outbox {
   async stop(): Promise<void> {
     this.closing.abort();
     clearInterval(this.sweeper);
-    for (const [timer, wake] of this.sleepers) {
-      clearTimeout(timer);
-      wake();
-    }
+    for (const paces of Object.values(this.paces)) for (const pace of paces.values()) pace.end();
     for (const lane of [...this.lanes.values()]) await lane.running;
   }
 
   private async run(key: string, lane: Lane): Promise<void> {
     try {
-      for (let entry = lane.queue[0]; entry && (await this.slot(entry)); entry = lane.queue[0]) {
-        if (!(await this.attempt(entry))) continue;
+      for (let entry = lane.queue[0]; entry; entry = lane.queue[0]) {
+        const ended = await this.turn(entry);
+        if (!ended) break;
+        const result = await this.send(entry);
+        const over = this.note(entry, result);
+        // Only now: a pause that the platform asked for holds for who is next.
+        ended();
+        await this.record(entry, result, over);
+        if (!over) continue;
         lane.queue.shift();
         this.waiting -= 1;
       }
@@ -126,42 +127,36 @@ class StoredOutbox implements Outbox {
     if (lane.queue.length === 0) this.lanes.delete(key);
   }
 
-  /** Resolves when the entry may be sent; false when the hub stops. */
-  private async slot(entry: OutboxEntry): Promise<boolean> {
-    const { signal } = this.closing;
-    const conversation = this.pace('conversation', entry);
-    for (let ms = conversation?.delay(); ms && !signal.aborted; ms = conversation?.delay()) await this.sleep(ms);
-    const bot = this.pace('bot', entry);
-    // Many conversations share the bot's slots, so they are booked; a pause asked for meanwhile voids them.
-    if (bot) {
-      do await this.sleep(bot.book());
-      while (bot.held() > 0 && !signal.aborted);
+  /** Resolves when the entry may be sent, with what to call when that has ended; with null when the hub stops. */
+  private async turn(entry: OutboxEntry): Promise<(() => void) | null> {
+    const ended: (() => void)[] = [];
+    const end = (): void => ended.forEach((one) => one());
+    // The bot's turn is taken last: it is the scarce one, and a conversation that waits must not hold it.
+    for (const scope of ['conversation', 'bot'] as const) {
+      const pace = this.pace(scope, entry);
+      const one = pace && !this.closing.signal.aborted ? await pace.turn() : null;
+      if (one) ended.push(one);
+      if (!this.closing.signal.aborted) continue;
+      end();
+      return null;
     }
-    // Only now, since the bot's turn may have come late.
-    conversation?.book();
-    return !signal.aborted;
+    return end;
   }
 
-  /** One sending and its record; true when the entry is done with. */
-  private async attempt(entry: OutboxEntry): Promise<boolean> {
-    const { store } = this.options;
-    const result = await this.send(entry);
-    if (result.outcome === 'sent') {
-      await this.record(() => store.sent(entry));
-      return true;
-    }
-    const last = this.note(entry, result);
-    this.options.log.warn(
-      { appId: entry.appId, channel: entry.channel, messageId: entry.messageId, ...result },
-      last ? 'a reply was given up: it is a dead letter now' : 'a reply is sent again later',
-    );
-    await this.record(() => (last ? store.bury(entry) : store.retry(entry)));
-    if (last) this.options.onBuried?.(entry);
-    return last;
+  /** Writes down what became of a sending. */
+  private async record(entry: OutboxEntry, result: SendResult, over: boolean): Promise<void> {
+    const { store, log, onBuried } = this.options;
+    if (result.outcome === 'sent') return this.stored(() => store.sent(entry));
+    const { appId, channel, messageId } = entry;
+    const what = over ? 'a reply was given up: it is a dead letter now' : 'a reply is sent again later';
+    log.warn({ appId, channel, messageId, ...result }, what);
+    await this.stored(() => (over ? store.bury(entry) : store.retry(entry)));
+    if (over) onBuried?.(entry);
   }
 
-  /** Notes in the entry why it has not left, and holds back what must wait; true when it is to be given up. */
-  private note(entry: OutboxEntry, result: Exclude<SendResult, { outcome: 'sent' }>): boolean {
+  /** Notes in the entry why it has not left, and holds back what must wait; true when it has left or is to be given up. */
+  private note(entry: OutboxEntry, result: SendResult): boolean {
+    if (result.outcome === 'sent') return true;
     entry.error = `${result.outcome}: ${result.reason}`;
     if (result.outcome === 'refused') return true;
     if (result.outcome === 'unsure') {
@@ -201,7 +196,7 @@ class StoredOutbox implements Outbox {
     }
   }
 
-  private record(write: () => Promise<void>): Promise<void> {
+  private stored(write: () => Promise<void>): Promise<void> {
     return untilStored(write, this.closing.signal);
   }
 
@@ -217,18 +212,6 @@ class StoredOutbox implements Outbox {
       this.paces[scope].get(key) ?? createPace(this.options.connections.limits(entry.channel)?.[scope] ?? []);
     this.paces[scope].set(key, pace);
     return pace;
-  }
-
-  private sleep(ms: number): Promise<void> | undefined {
-    if (ms <= 0 || this.closing.signal.aborted) return undefined;
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.sleepers.delete(timer);
-        resolve();
-      };
-      const timer = setTimeout(wake, Math.min(ms, longestSleepMs));
-      this.sleepers.set(timer, wake);
-    });
   }
 
   private sweep(): void {

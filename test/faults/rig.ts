@@ -76,6 +76,8 @@ export class Rig {
   readonly log = join(tmpdir(), `switchboard-faults-${process.pid}.log`);
   readonly random: () => number;
   dataDir = '';
+  /** When the hub was killed, by the clock of `performance`. */
+  readonly kills: number[] = [];
   hub: ChildProcess | null = null;
   private spec!: HubSpec;
   private botUrl = '';
@@ -158,6 +160,7 @@ export class Rig {
     this.hub = null;
     if (!hub || hub.exitCode !== null || hub.signalCode !== null) return;
     this.note(`kill -9 ${hub.pid}`);
+    this.kills.push(performance.now());
     const gone = once(hub, 'exit');
     hub.kill('SIGKILL');
     await gone;

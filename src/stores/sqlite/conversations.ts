@@ -45,15 +45,16 @@ export type MessageAddress = Pick<MessageRow, 'seq' | 'app_id' | 'channel' | 'co
 type ConversationRow = Conversation & { lastSeq: number };
 
 // The number is the count so far: messages go only with their bot.
-const count = `
-  INSERT INTO conversations (app_id, id, channel, messages, first_at, last_at, last_seq)
-  VALUES (@appId, @conversation, @channel, 1, @receivedAt, @receivedAt, 0)
-  ON CONFLICT (app_id, id) DO UPDATE SET messages = messages + 1, last_at = excluded.last_at
-  RETURNING messages AS number`;
-const touch = 'UPDATE conversations SET last_seq = @seq WHERE app_id = @appId AND id = @conversation';
 const insert = `
   INSERT INTO messages (app_id, channel, event_id, conversation, number, text, payload, address, metadata, received_at, state, replies, delivered)
-  VALUES (@appId, @channel, @eventId, @conversation, @number, @text, @payload, @to, @metadata, @receivedAt, 'received', '[]', 0)`;
+  VALUES (@appId, @channel, @eventId, @conversation,
+    1 + coalesce((SELECT messages FROM conversations WHERE app_id = @appId AND id = @conversation), 0),
+    @text, @payload, @to, @metadata, @receivedAt, 'received', '[]', 0)
+  ON CONFLICT (app_id, channel, event_id) DO NOTHING RETURNING seq, number`;
+const count = `
+  INSERT INTO conversations (app_id, id, channel, messages, first_at, last_at, last_seq)
+  VALUES (@appId, @conversation, @channel, @number, @receivedAt, @receivedAt, @seq)
+  ON CONFLICT (app_id, id) DO UPDATE SET messages = excluded.messages, last_at = excluded.last_at, last_seq = excluded.last_seq`;
 const byEvent = 'SELECT * FROM messages WHERE app_id = @appId AND channel = @channel AND event_id = @eventId';
 const unsettled = "SELECT * FROM messages WHERE state = 'received' AND seq > @seq ORDER BY seq LIMIT @fetch";
 /** What a settled message may change, each a column of the same name. */
@@ -68,9 +69,8 @@ const newest = `
 
 /** The messages of one SQLite file. `now` stamps what is received. */
 export class SqliteConversations implements ConversationStore {
-  private readonly count;
-  private readonly touch;
   private readonly insert;
+  private readonly count;
   private readonly byEvent;
   private readonly open;
   private readonly byActivity;
@@ -87,9 +87,8 @@ export class SqliteConversations implements ConversationStore {
     private readonly follow: { outbox: SqliteOutbox; deadLetters: SqliteDeadLetters },
     private readonly now: () => Date,
   ) {
-    this.count = sqlite.query<{ number: number }>(count);
-    this.touch = sqlite.query(touch);
-    this.insert = sqlite.query(insert);
+    this.insert = sqlite.query<Pick<MessageRow, 'seq' | 'number'>>(insert);
+    this.count = sqlite.query(count);
     this.byEvent = sqlite.query<MessageRow>(byEvent);
     this.open = sqlite.query<MessageRow>(unsettled);
     this.byActivity = sqlite.query<ConversationRow>(byActivity);
@@ -100,19 +99,19 @@ export class SqliteConversations implements ConversationStore {
   receive(message: IncomingMessage): Promise<{ message: StoredMessage; duplicate: boolean }> {
     const { appId, channel, conversation, eventId, text, payload, to } = message;
     const receivedAt = this.now().toISOString();
+    const metadata = JSON.stringify(message.metadata);
+    const values = { appId, channel, conversation, eventId, text, payload, to, metadata, receivedAt };
     return this.sqlite.write(() => {
-      const present = this.byEvent.get({ appId, channel, eventId });
-      if (present) return { message: messageOf(present), duplicate: true };
-      const metadata = JSON.stringify(message.metadata);
-      const { number } = this.count.one({ appId, conversation, channel, receivedAt });
-      const values = { appId, channel, conversation, eventId, text, payload, to, metadata, receivedAt, number };
-      const seq = this.insert.run(values).rowid;
-      this.touch.run({ seq, appId, conversation });
-      const stored = { ...values, metadata: JSON.parse(metadata) as Json, id: String(seq), ...unanswered() };
-      return { message: stored, duplicate: false };
+      const added = this.insert.get(values);
+      if (!added) return { message: messageOf(this.byEvent.one({ appId, channel, eventId })), duplicate: true };
+      const { seq, number } = added;
+      this.count.run({ appId, conversation, channel, number, receivedAt, seq });
+      const facts = { ...values, number, metadata: JSON.parse(metadata) as Json };
+      return { message: { ...facts, id: String(seq), ...unanswered() }, duplicate: false };
     });
   }
 
+  // Undone by a power cut, the message is taken up again; the bot's tracker, which is durable, knows the turn.
   settle(id: string, change: MessageChange, then: Aftermath = {}): Promise<OutboxEntry[]> {
     return this.sqlite.write(() => {
       const message = this.change(Number(id), change);
@@ -121,7 +120,7 @@ export class SqliteConversations implements ConversationStore {
       const send = then.send ?? [];
       const first = (change.replies?.length ?? 0) - send.length;
       return send.map((reply, index) => this.follow.outbox.put(message, { part: first + index, reply }));
-    });
+    }, 'committed');
   }
 
   unsettled(page: Page): Promise<Listed<StoredMessage>> {

@@ -80,13 +80,14 @@ export class SqliteOutbox implements OutboxStore {
     });
   }
 
+  // Undone by a power cut, it costs a second copy of the reply, as a cut a moment earlier would.
   sent(entry: OutboxEntry): Promise<void> {
     return this.sqlite.write(() => {
       if (this.remove.run({ seq: Number(entry.id) }).changes === 0) return;
       const message = Number(entry.messageId);
       if (entry.maybeSent) this.twice.run({ message });
       this.delivered.run({ message });
-    });
+    }, 'committed');
   }
 
   retry(entry: OutboxEntry): Promise<void> {

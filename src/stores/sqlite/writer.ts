@@ -1,13 +1,17 @@
-/** Group commit: all writes asked for in one turn of the event loop share one transaction, thus one fsync. */
+/** Group commit: all writes asked for in one turn of the event loop share one transaction, and those that must be durable one sync. */
 import Database from 'better-sqlite3';
 import { closedError, storeErrorOf } from './failure.js';
+import type { LogSync } from './log-sync.js';
 
 /** How long one transaction may gather work before it commits: other work of the process waits meanwhile. */
 const batchMs = 20;
 /** Between two looks at a lock that another program holds. Waiting inside SQLite would stop the whole process. */
 const lookMs = 25;
 
+/** When a write is answered: once it outlives a power cut, or once it outlives this process. */
+export type Lasting = 'durable' | 'committed';
 interface Task {
+  lasting: Lasting;
   /** When its writer gives up, by the clock of `performance`. */
   until: number;
   /** Does the work and answers what to call after the COMMIT. */
@@ -20,6 +24,8 @@ export class Writer {
   private waiting: Task[] = [];
   private scheduled = false;
   private closed = false;
+  /** The next transaction gives each task a savepoint of its own. */
+  private careful = false;
   private readonly statements: Record<
     'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'undo',
     Database.Statement<[]>
@@ -28,6 +34,7 @@ export class Writer {
   /** `patienceMs`: how long a write waits for another program's lock before it is refused. */
   constructor(
     private readonly database: Database.Database,
+    private readonly log: LogSync,
     private readonly patienceMs: number,
   ) {
     this.statements = {
@@ -40,15 +47,18 @@ export class Writer {
     };
   }
 
-  /** Runs `work` (synchronous) in the next transaction; answers its result once that is durable. Rejects with a HubError, nothing written. */
-  write<T>(work: () => T): Promise<T> {
+  /**
+   * Runs `work` in the next transaction; answers its result once that is `lasting`. Rejects with a HubError, nothing written. `work` is
+   * synchronous and does nothing but read and write the database: when another task of its transaction fails, it is undone and runs again.
+   */
+  write<T>(work: () => T, lasting: Lasting): Promise<T> {
     if (this.closed) return Promise.reject(closedError());
     return new Promise<T>((resolve, reject) => {
       const run = (): (() => void) => {
         const result = work();
         return () => resolve(result);
       };
-      this.waiting.push({ until: performance.now() + this.patienceMs, run, reject });
+      this.waiting.push({ lasting, until: performance.now() + this.patienceMs, run, reject });
       this.schedule();
     });
   }
@@ -97,19 +107,37 @@ export class Writer {
       const until = performance.now() + batchMs;
       for (const task of this.waiting) {
         taken.push(task);
-        settle.push(this.attempt(task));
+        settle.push(this.careful ? this.attempt(task) : task.run());
         if (performance.now() > until) break;
       }
       this.statements.commit.run();
       this.waiting.splice(0, taken.length);
+      this.careful = false;
     } catch (error) {
+      const inTransaction = this.database.open && this.database.inTransaction;
+      if (inTransaction) this.statements.rollback.run();
+      // Savepoints cost as much as the writes between them, so they come only once something has failed.
+      if (inTransaction && !this.careful) return void (this.careful = true);
+      this.careful = false;
       // When not even BEGIN succeeded the next one would fail alike: all are told now.
       const failed = this.waiting.splice(0, taken.length || this.waiting.length);
-      if (this.database.open && this.database.inTransaction) this.statements.rollback.run();
       for (const task of failed) task.reject(storeErrorOf(error));
       return;
     }
-    for (const tell of settle) tell();
+    this.answer(taken, settle);
+  }
+
+  private answer(taken: Task[], settle: (() => void)[]): void {
+    const durable: number[] = [];
+    for (const [place, task] of taken.entries()) {
+      if (task.lasting === 'durable') durable.push(place);
+      else settle[place]?.();
+    }
+    if (durable.length === 0) return;
+    this.log.reached().then(
+      () => durable.forEach((place) => settle[place]?.()),
+      (error: unknown) => durable.forEach((place) => taken[place]?.reject(storeErrorOf(error))),
+    );
   }
 
   /** Runs one task in its savepoint. Throws only when SQLite has thrown the whole transaction away (disk full, I/O error). */
