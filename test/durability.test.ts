@@ -22,7 +22,7 @@ describe('durability', () => {
       reached: () => new Promise((resolve, reject) => syncs.push({ resolve, reject })),
       close: () => undefined,
     };
-    const add = (n: number) => (): number => Number(database.prepare('INSERT INTO t VALUES (?)').run(n).changes);
+    const add = (n: number) => (): number => database.prepare('INSERT INTO t VALUES (?)').run(n).changes;
     const rows = (): unknown[] => database.prepare('SELECT n FROM t ORDER BY n').pluck().all();
     const tick = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
 
