@@ -337,8 +337,10 @@ export interface Delivery {
   messageId: string;
   part: number;
   reply: BotMessage;
-  /** Aborts when the hub stops waiting: what has not left by then must not leave later. */
-  signal: AbortSignal;
+  /** The hub waits so long for the outcome; then what has not left must not leave any more. */
+  limitMs: number;
+  /** Aborts when that time is over, for clients that take a signal; read it only to use it. */
+  readonly signal: AbortSignal;
 }
 /**
  * What became of a sending. `sent`: the platform has it. `unsure`: it may have it (the answer was lost). `later`: it has not, try again,

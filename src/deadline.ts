@@ -13,10 +13,20 @@ export async function within<T>(promise: Promise<T>, ms: number): Promise<T | nu
   }
 }
 
-/** As `within`, for work that can be told to end: its signal aborts when the time is over. */
-export async function withinSignal<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T | null> {
-  const over = new AbortController();
-  const answer = await within(work(over.signal), ms);
-  if (answer === null) over.abort();
-  return answer;
+/**
+ * As `within`, for work that can be told to end: the signal aborts when the time is over. It is made when it is asked for: a signal and its
+ * listeners cost as much as a small request.
+ */
+export async function withinSignal<T>(ms: number, work: (signal: () => AbortSignal) => Promise<T>): Promise<T | null> {
+  const over: { controller?: AbortController; late: boolean } = { late: false };
+  const signal = (): AbortSignal => {
+    over.controller ??= new AbortController();
+    if (over.late) over.controller.abort();
+    return over.controller.signal;
+  };
+  const answer = await within(work(signal), ms);
+  if (answer !== null) return answer;
+  over.late = true;
+  over.controller?.abort();
+  return null;
 }

@@ -19,7 +19,7 @@ describe('durability', () => {
     let syncs: { resolve: () => void; reject: (error: Error) => void }[];
     let writer: Writer;
     const log: LogSync = {
-      reached: () => new Promise((resolve, reject) => syncs.push({ resolve, reject })),
+      sync: () => new Promise((resolve, reject) => syncs.push({ resolve, reject })),
       close: () => undefined,
     };
     const add = (n: number) => (): number => database.prepare('INSERT INTO t VALUES (?)').run(n).changes;
@@ -50,6 +50,20 @@ describe('durability', () => {
       assert.deepEqual(answered, ['committed', 'durable', 'durable too']);
     });
 
+    it('waits for a sync that runs, together with all that come meanwhile', async () => {
+      const first = writer.write(add(1), 'durable');
+      await tick();
+      const rest = [writer.write(add(2), 'committed'), writer.write(add(3), 'durable')];
+      await tick();
+      assert.deepEqual([rows(), syncs.length], [[1], 1]);
+      syncs[0]?.resolve();
+      await first;
+      await rest[0];
+      assert.deepEqual([rows(), syncs.length], [[1, 2, 3], 2]);
+      syncs[1]?.resolve();
+      await rest[1];
+    });
+
     it('is refused when the sync failed', async () => {
       const write = writer.write(add(1), 'durable');
       await tick();
@@ -72,17 +86,14 @@ describe('durability', () => {
   });
 
   describe('of a log', () => {
-    it('is reached by one more sync for all who asked while one ran', async () => {
+    it('is closed after the syncs that run, however many', async () => {
       const path = join(folder, 'x.db');
       await writeFile(`${path}-wal`, 'x');
       const log = openLogSync(path, () => assert.fail('nothing failed'));
-      const first = log.reached();
-      const [second, third] = [log.reached(), log.reached()];
-      assert.notEqual(first, second);
-      assert.equal(second, third);
-      await Promise.all([first, second]);
-      await log.reached();
+      const syncs = [log.sync(), log.sync()];
       log.close();
+      log.close();
+      await Promise.all(syncs);
     });
 
     it('is not trusted after a sync that failed, before it was healed', async () => {
@@ -94,9 +105,9 @@ describe('durability', () => {
         healed += 1;
         if (healed === 1) throw new Error('the disk is still broken');
       });
-      await assert.rejects(log.reached(), { code: 'EINVAL' });
-      await assert.rejects(log.reached(), /still broken/);
-      await assert.rejects(log.reached(), { code: 'EINVAL' });
+      await assert.rejects(log.sync(), { code: 'EINVAL' });
+      await assert.rejects(log.sync(), /still broken/);
+      await assert.rejects(log.sync(), { code: 'EINVAL' });
       assert.equal(healed, 2);
       log.close();
     });

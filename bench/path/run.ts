@@ -68,11 +68,12 @@ class Target {
     await rm(this.dataDir, { recursive: true, force: true });
   }
 
-  /** Messages a second, from the first request to the last reply, with every connection busy. */
-  async throughput(messages: number): Promise<number> {
+  /** With every connection busy: messages a second, from the first request to the last reply, and what one cost the server. */
+  async throughput(messages: number): Promise<{ perSecond: number; cpuMicros: number }> {
     const requests = this.sign(messages);
     const lines = await this.lines();
     const goal = this.replies + messages;
+    const used = await this.tell('cpu');
     const started = performance.now();
     const work = async (line: Line): Promise<void> => {
       for (let request = requests.pop(); request; request = requests.pop()) await deliver(line, request);
@@ -81,7 +82,7 @@ class Target {
     await this.replied(goal);
     const seconds = (performance.now() - started) / 1000;
     for (const line of lines) line.close();
-    return messages / seconds;
+    return { perSecond: messages / seconds, cpuMicros: ((await this.tell('cpu')) - used) / messages };
   }
 
   /** Milliseconds from the moment a message was due to its 2xx, at a steady pace. */
@@ -108,10 +109,11 @@ class Target {
     return waits;
   }
 
-  async heap(): Promise<number> {
-    const answer = once(this.child, 'message') as Promise<[{ heap: number }]>;
-    this.child.send('gc');
-    return (await answer)[0].heap;
+  /** Asks the server for a figure of its own. */
+  async tell(figure: 'cpu' | 'gc'): Promise<number> {
+    const answer = once(this.child, 'message') as Promise<[Record<string, number>]>;
+    this.child.send(figure);
+    return Object.values((await answer)[0])[0]!;
   }
 
   private lines(): Promise<Line[]> {
@@ -146,6 +148,7 @@ async function deliver(line: Line, request: Request): Promise<void> {
 
 interface Figures {
   perSecond: number[];
+  cpuMicros: number[];
   ackP50: number[];
   ackP99: number[];
 }
@@ -155,15 +158,17 @@ async function measure(
   asked: { pairs: number; messages: number; seconds: number },
 ): Promise<Record<Kind, Figures>> {
   const figures: Record<Kind, Figures> = {
-    ours: { perSecond: [], ackP50: [], ackP99: [] },
-    bare: { perSecond: [], ackP50: [], ackP99: [] },
+    ours: { perSecond: [], cpuMicros: [], ackP50: [], ackP99: [] },
+    bare: { perSecond: [], cpuMicros: [], ackP50: [], ackP99: [] },
   };
   for (let pair = 0; pair < asked.pairs; pair += 1) {
     // Who is first changes, so that neither always meets the warmer machine.
     for (const kind of pair % 2 === 0 ? kinds : [...kinds].reverse()) {
       const target = await new Target(kind).open();
       await target.throughput(2000);
-      figures[kind].perSecond.push(await target.throughput(asked.messages));
+      const { perSecond: rate, cpuMicros } = await target.throughput(asked.messages);
+      figures[kind].perSecond.push(rate);
+      figures[kind].cpuMicros.push(cpuMicros);
       const waits = await target.acks(asked.seconds);
       figures[kind].ackP50.push(median(waits));
       figures[kind].ackP99.push(quantile(waits, 0.99));
@@ -182,9 +187,9 @@ async function heaps(messages: number): Promise<{ early: number; late: number }>
   const step = messages / 10;
   await target.throughput(step);
   await target.throughput(step);
-  const early = await target.heap();
+  const early = await target.tell('gc');
   for (let i = 2; i < 10; i += 1) await target.throughput(step);
-  const late = await target.heap();
+  const late = await target.tell('gc');
   await target.close();
   return { early, late };
 }
@@ -203,12 +208,19 @@ async function main(): Promise<void> {
   const [pairs, messages, seconds, long] = [values.pairs, values.messages, values.seconds, values.long].map(Number);
   const { ours, bare } = await measure(['ours', 'bare'], { pairs: pairs!, messages: messages!, seconds: seconds! });
   const ratios = ours.perSecond.map((one, i) => one / bare.perSecond[i]!);
+  const cpu = ours.cpuMicros.map((one, i) => bare.cpuMicros[i]! / one);
   const rows = [
     [
       'webhook to reply, messages/s',
       median(ours.perSecond).toFixed(0),
       median(bare.perSecond).toFixed(0),
       `${median(ratios).toFixed(2)}×`,
+    ],
+    [
+      'processor time a message, µs',
+      median(ours.cpuMicros).toFixed(0),
+      median(bare.cpuMicros).toFixed(0),
+      `${median(cpu).toFixed(2)}×`,
     ],
     ...(['ackP50', 'ackP99'] as const).map((key) => [
       `${key === 'ackP50' ? 'ack p50' : 'ack p99'} at ${perSecond}/s, ms`,

@@ -1,7 +1,8 @@
 /**
  * One server under measurement, in a process of its own: `node --expose-gc server.js SPEC` with the spec as JSON. `ours` is the whole hub
  * with an engine that answers at once; `bare` is what a platform's own sample does: Koa verifies, answers 200, posts its reply, and keeps
- * nothing. Prints one JSON line `{port}` when it listens; `gc` from its parent answers the heap after a collection.
+ * nothing. Prints one JSON line `{port}` when it listens; asked by its parent it tells `{cpu}`, the microseconds it has used, or, after `gc`,
+ * `{heap}`, the bytes in use after a collection.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -80,7 +81,7 @@ async function ours(spec: ServerSpec): Promise<number> {
 }
 
 async function bare({ apiRoot, secret }: ServerSpec): Promise<number> {
-  const platform = new Pool(apiRoot, { connections: 64 });
+  const platform = new Pool(apiRoot, { connections: 512 });
   const { verify, decode, post } = protocols.slack;
   const koa = new Koa();
   koa.use(async (ctx) => {
@@ -109,6 +110,10 @@ function heap(): number {
 
 const spec = JSON.parse(process.argv[2] ?? '') as ServerSpec;
 const port = await (spec.kind === 'ours' ? ours(spec) : bare(spec));
-process.on('message', (message) => message === 'gc' && process.send?.({ heap: heap() }));
+function cpu(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+process.on('message', (message) => process.send?.(message === 'gc' ? { heap: heap() } : { cpu: cpu() }));
 process.on('disconnect', () => process.exit(1));
 process.stdout.write(`${JSON.stringify({ port })}\n`);

@@ -124,6 +124,12 @@ function goneOf(ctx: RouterContext): AbortSignal {
 const checkedBody = (spec: NonNullable<Route['body']>, value: unknown): unknown =>
   value === undefined && spec.optional ? undefined : check(spec.schema, value, 'body');
 
+/** A router's routes, and its answer to a method that none of them takes. */
+function tableOf(router: Router): (ctx: RouterContext, next: Koa.Next) => unknown {
+  const [find, methods] = [router.routes(), router.allowedMethods()];
+  return (ctx, next) => find(ctx, async () => void (await methods(ctx, next)));
+}
+
 /** Headers for every response: nothing here is ever to be sniffed or cached unless its route says so. */
 function secure(ctx: Koa.Context): void {
   ctx.set({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-store' });
@@ -159,7 +165,9 @@ export function createHttpApp(options: HttpOptions): Koa {
     const matched = (ctx as { _matchedRoute?: string })._matchedRoute ?? 'none';
     onResponse?.({ method: ctx.method, route: matched, status: ctx.status, ms: performance.now() - started });
   });
-  for (const each of [api, router]) app.use(each.routes()).use(each.allowedMethods());
+  const [ofApi, ofRoot] = [tableOf(api), tableOf(router)];
+  // A webhook is not held against every route of the API.
+  app.use((ctx, next) => (ctx.path.startsWith('/api/v1/') ? ofApi : ofRoot)(ctx as RouterContext, next));
   app.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') log.warn({ err: error }, 'a connection failed');
   });

@@ -223,9 +223,9 @@ class MessagePath implements Hub {
     const write = () => store.conversations.settle(message.id, outcome, { send: outgoing, ...bury });
     outbox.post(await untilStored(write, this.closing.signal));
     if (outgoing.length === 0) connections.typing(message, false);
-    const settled = { ...message, ...outcome };
-    this.options.onSettled?.(settled);
-    return settled;
+    Object.assign(message, outcome);
+    this.options.onSettled?.(message);
+    return message;
   }
 
   /** Tells the user of a conversation, once, that it takes longer. Callers who hold the line see for themselves. */

@@ -185,12 +185,20 @@ class StoredOutbox implements Outbox {
 
   private async send(entry: OutboxEntry): Promise<SendResult> {
     const { messageId, part, reply } = entry;
-    const limit = this.options.sendLimitMs ?? defaultSendLimitMs;
+    const limitMs = this.options.sendLimitMs ?? defaultSendLimitMs;
+    const deliver = (signal: () => AbortSignal): Promise<SendResult> =>
+      this.options.connections.send(entry, {
+        messageId,
+        part,
+        reply,
+        limitMs,
+        get signal() {
+          return signal();
+        },
+      });
     try {
-      const result = await withinSignal(limit, (signal) =>
-        this.options.connections.send(entry, { messageId, part, reply, signal }),
-      );
-      return result ?? { outcome: 'unsure', reason: `no answer within ${limit / 1000} s` };
+      const result = await withinSignal(limitMs, deliver);
+      return result ?? { outcome: 'unsure', reason: `no answer within ${limitMs / 1000} s` };
     } catch (error) {
       return { outcome: 'unsure', reason: error instanceof HubError ? error.message : 'the connector failed' };
     }

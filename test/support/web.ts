@@ -127,5 +127,6 @@ export async function openStandIn(options: StandInOptions = {}): Promise<StandIn
 /** Sends replies as the hub's outbox does: one after the other, each with its place among them. */
 export async function sendAll(connection: Connection | undefined, to: string, replies: BotMessage[]): Promise<void> {
   const { signal } = new AbortController();
-  for (const [part, reply] of replies.entries()) await connection?.send(to, { messageId: 'm', part, reply, signal });
+  for (const [part, reply] of replies.entries())
+    await connection?.send(to, { messageId: 'm', part, reply, limitMs: 10_000, signal });
 }

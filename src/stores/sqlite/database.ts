@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { storeErrorOf } from './failure.js';
-import { fromColumn, toColumn } from './text.js';
+import { fromColumn, isEscaped, toColumn } from './text.js';
 import { openLogSync, type LogSync } from './log-sync.js';
 import { type Lasting, Writer } from './writer.js';
 
@@ -37,19 +37,22 @@ export class Query<Row> {
   }
 }
 
+/** Most values need no change: then they are handed on as they are. */
 function bound(values: Values): Bound {
-  const result: Bound = {};
-  for (const [name, value] of Object.entries(values)) {
-    if (typeof value === 'string') result[name] = toColumn(value);
-    else result[name] = typeof value === 'boolean' ? Number(value) : value;
+  let changed: Bound | undefined;
+  for (const name in values) {
+    const value = values[name] ?? null;
+    const column = typeof value === 'string' ? toColumn(value) : typeof value === 'boolean' ? Number(value) : value;
+    if (column !== value) (changed ??= { ...(values as Bound) })[name] = column;
   }
-  return result;
+  return changed ?? (values as Bound);
 }
 
 function unescaped<Row>(row: Row): Row {
   const columns = row as Record<string, unknown>;
-  for (const [name, value] of Object.entries(columns)) {
-    if (typeof value === 'string') columns[name] = fromColumn(value);
+  for (const name in columns) {
+    const value = columns[name];
+    if (typeof value === 'string' && isEscaped(value)) columns[name] = fromColumn(value);
   }
   return row;
 }

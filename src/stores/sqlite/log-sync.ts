@@ -1,20 +1,15 @@
 /**
  * Durability without waiting: SQLite writes its log and leaves it to the system (`synchronous = NORMAL`), and the log is synced from here, by
- * another thread. The event loop goes on meanwhile, whatever the disk is busy with; commits that come while a sync runs share the next one.
+ * another thread. The event loop goes on meanwhile, whatever the disk is busy with.
  */
 import { closeSync, fdatasync, fsyncSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 export interface LogSync {
   /** Resolves once everything that was committed before the call is on the disk; rejects with the system's error. */
-  reached(): Promise<void>;
-  /** Ends the use of the file, after a sync that runs. */
+  sync(): Promise<void>;
+  /** Ends the use of the file, after the syncs that run. */
   close(): void;
-}
-
-interface Round {
-  done: Promise<void>;
-  begin: () => void;
 }
 
 /**
@@ -25,48 +20,26 @@ export function openLogSync(path: string, heal: () => void): LogSync {
   // SQLite takes its locks on the database and its index, never on the log: another descriptor of the log disturbs none.
   const log = openSync(`${path}-wal`, 'r+');
   syncFolder(dirname(path));
-  let running: Promise<void> | null = null;
-  let next: Round | null = null;
   let failed = false;
+  let running = 0;
   let closed = false;
-
-  const sync = (): Promise<void> =>
-    new Promise((resolve, reject) => {
-      if (failed) heal();
-      failed = false;
-      fdatasync(log, (error) => {
-        if (error) failed = true;
-        if (error) reject(error);
-        else resolve();
-      });
-    });
-  const start = (round: Round): void => {
-    running = round.done.then(end, end);
-    round.begin();
-  };
-  const end = (): void => {
-    running = null;
-    const waiting = next;
-    next = null;
-    if (waiting) start(waiting);
-    else if (closed) closeSync(log);
-  };
-  const newRound = (): Round => {
-    let begin: () => void = () => undefined;
-    const done = new Promise<void>((resolve) => (begin = resolve)).then(sync);
-    return { done, begin };
-  };
   return {
-    reached() {
-      if (running) return (next ??= newRound()).done;
-      const round = newRound();
-      start(round);
-      return round.done;
-    },
+    sync: () =>
+      new Promise((resolve, reject) => {
+        if (failed) heal();
+        failed = false;
+        running += 1;
+        fdatasync(log, (error) => {
+          running -= 1;
+          if (closed && running === 0) closeSync(log);
+          if (error) failed = true;
+          if (error) reject(error);
+          else resolve();
+        });
+      }),
     close() {
-      if (closed) return;
+      if (!closed && running === 0) closeSync(log);
       closed = true;
-      if (!running) closeSync(log);
     },
   };
 }

@@ -12,8 +12,13 @@ export function toColumn(text: string): string {
   return text.replace(everyUnsafe, (character) => `\x10${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
+/** Does `fromColumn` answer another string for it? */
+export function isEscaped(text: string): boolean {
+  return text.includes('\x10');
+}
+
 /** The string that `toColumn` was given. */
 export function fromColumn(text: string): string {
-  if (!text.includes('\x10')) return text;
+  if (!isEscaped(text)) return text;
   return text.replace(everyEscape, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }

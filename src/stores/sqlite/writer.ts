@@ -1,4 +1,7 @@
-/** Group commit: all writes asked for in one turn of the event loop share one transaction, and those that must be durable one sync. */
+/**
+ * Group commit: all writes asked for in one turn of the event loop share one transaction, and those that must be durable one sync. While a
+ * sync runs, writes gather for the next transaction: whoever must be durable would wait for the next sync anyway.
+ */
 import Database from 'better-sqlite3';
 import { closedError, storeErrorOf } from './failure.js';
 import type { LogSync } from './log-sync.js';
@@ -23,6 +26,7 @@ interface Task {
 export class Writer {
   private waiting: Task[] = [];
   private scheduled = false;
+  private syncing = false;
   private closed = false;
   /** The next transaction gives each task a savepoint of its own. */
   private careful = false;
@@ -70,7 +74,7 @@ export class Writer {
   }
 
   private schedule(): void {
-    if (this.scheduled) return;
+    if (this.scheduled || this.syncing) return;
     this.scheduled = true;
     setImmediate(() => this.go());
   }
@@ -133,11 +137,20 @@ export class Writer {
       if (task.lasting === 'durable') durable.push(place);
       else settle[place]?.();
     }
-    if (durable.length === 0) return;
-    this.log.reached().then(
-      () => durable.forEach((place) => settle[place]?.()),
-      (error: unknown) => durable.forEach((place) => taken[place]?.reject(storeErrorOf(error))),
-    );
+    if (durable.length > 0) void this.sync(taken, settle, durable);
+  }
+
+  /** Answers those of the batch that must be durable. Never rejects. */
+  private async sync(taken: Task[], settle: (() => void)[], durable: number[]): Promise<void> {
+    this.syncing = true;
+    try {
+      await this.log.sync();
+      for (const place of durable) settle[place]?.();
+    } catch (error) {
+      for (const place of durable) taken[place]?.reject(storeErrorOf(error));
+    }
+    this.syncing = false;
+    if (this.waiting.length > 0) this.schedule();
   }
 
   /** Runs one task in its savepoint. Throws only when SQLite has thrown the whole transaction away (disk full, I/O error). */
