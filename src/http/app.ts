@@ -127,7 +127,7 @@ const checkedBody = (spec: NonNullable<Route['body']>, value: unknown): unknown 
 /** A router's routes, and its answer to a method that none of them takes. */
 function tableOf(router: Router): (ctx: RouterContext, next: Koa.Next) => unknown {
   const [find, methods] = [router.routes(), router.allowedMethods()];
-  return (ctx, next) => find(ctx, async () => void (await methods(ctx, next)));
+  return (ctx, next) => find(ctx, async () => void (await methods(ctx, next))) as unknown;
 }
 
 /** Headers for every response: nothing here is ever to be sniffed or cached unless its route says so. */
