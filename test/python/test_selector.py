@@ -68,12 +68,41 @@ def test_held_out_is_what_leaving_out_gives() -> None:
     texts = [text for questions in data.values() for text in questions]
     labels = [label for label, questions in data.items() for _ in questions]
     scores = selector.train(texts, labels, encoder().encode(texts), encoder()).held_out_scores
-    order = sorted(range(len(texts)), key=lambda i: labels[i])
+    order = sorted((i for i in range(len(texts)) if labels[i].startswith("faq/")), key=lambda i: labels[i])
+    assert len(order) == len(scores), "small talk is no part of what the threshold is set on"
     for place in (0, 5, 11):
         left = order[place]
         kept = [i for i in range(len(texts)) if i != left]
         without = selector.train([texts[i] for i in kept], [labels[i] for i in kept], encoder().encode([texts[i] for i in kept]), encoder())
         assert abs(judge(without.selector, texts[left]).score - scores[place]) < 0.03
+
+
+SMALL_TALK = {
+    "chitchat/bot": ["Are you a bot?", "Are you human?", "Who are you?", "What are you?", "What is your name?", "Are you an AI?"],
+    "chitchat_greet": ["Hello", "Hi", "Good morning", "How are you doing?"],
+}
+
+
+def test_small_talk_does_not_draw_foreign_questions_in() -> None:
+    found = trained({**TINY_QUESTIONS, **SMALL_TALK})
+    chosen = threshold.choose(found.held_out_scores[found.held_out_right], found.foreign_scores)
+    for text in ("Who wrote Hamlet?", "How old is the universe?", "Will you marry me?", "What do you think about the war?", "Do you dream at night?"):
+        verdict = judge(found.selector, text)
+        assert found.selector.labels[int(verdict.chances.argmax())].startswith("faq/") and verdict.score < chosen, text
+
+
+def test_plain_small_talk_is_heard_at_every_threshold() -> None:
+    model = trained({**TINY_QUESTIONS, **SMALL_TALK}).selector
+    for text, label in (("hello!", "chitchat_greet"), ("Guten Morgen", "chitchat_greet"), ("are you a robot", "chitchat/bot"), ("你是机器人吗", "chitchat/bot")):
+        verdict = judge(model, text)
+        assert model.labels[int(verdict.chances.argmax())] in (label, "chitchat/greet") and verdict.score >= threshold.HIGHEST, text
+
+
+def test_a_bot_of_small_talk_alone_trains_and_judges() -> None:
+    found = trained(SMALL_TALK)
+    verdict = judge(found.selector, "are you a robot")
+    assert found.selector.labels[int(verdict.chances.argmax())] == "chitchat/bot" and verdict.score > threshold.DEFAULT
+    assert len(found.held_out_scores) == 10
 
 
 def test_saved_model_is_the_same_and_refuses_another_encoder(tmp_path: Path) -> None:
