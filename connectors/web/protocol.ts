@@ -4,7 +4,7 @@
  * client that does not know it may ignore it.
  */
 
-/** Client → server: asks for a session. `last` is the id of the newest message of its own the client knows to be stored. */
+/** Client → server: asks for a session. `last` is the id of the client's newest message up to which it misses no answer. */
 export interface SessionRequest {
   session_id?: string | undefined;
   last?: string | undefined;

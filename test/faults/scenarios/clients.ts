@@ -22,7 +22,7 @@ class Person {
   readonly strange: string[] = [];
   private readonly seen = new Set<string>();
   private session: string | undefined;
-  private last: string | undefined;
+  private readonly acked: string[] = [];
 
   constructor(
     private readonly name: string,
@@ -39,8 +39,14 @@ class Person {
 
   /** Comes back once more, to see what was said meanwhile. */
   async look(): Promise<void> {
-    const client = await this.enter();
+    const client = (await this.enter()) ?? (await this.enter());
     client?.disconnect();
+  }
+
+  /** As the widget: the newest message of its own up to which no answer is missing. */
+  private get last(): string | undefined {
+    const open = this.acked.findIndex((id) => !this.shown.includes(`echo ${id}`));
+    return (open < 0 ? this.acked : this.acked.slice(0, open)).at(-1);
   }
 
   private async attempt(id: string, stayMs: number): Promise<boolean> {
@@ -57,7 +63,7 @@ class Person {
         (answer: { ok: boolean }) => answer.ok,
         () => false,
       );
-    if (ack) this.last = id;
+    if (ack) this.acked.push(id);
     await sleep(ack ? stayMs : 300);
     client.disconnect();
     return ack;
