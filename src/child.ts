@@ -15,6 +15,8 @@ export interface ChildOptions {
   env: Readonly<Record<string, string>>;
   /** Written to its standard input, with a line end, which is then closed. Absent: standard input is empty. */
   stdinLine?: string;
+  /** Keeps its standard input open for `say`, and its standard output out of `lines()`: the two carry a conversation. */
+  talks?: boolean;
   onStdoutLine?: (line: string) => void;
   onStderrLine?: (line: string) => void;
   /** Characters of a line that are kept; the rest of the line is dropped. Default 8,192. */
@@ -40,6 +42,11 @@ export interface Child {
   /** The newest 500 lines of both outputs, oldest first. */
   lines(): string[];
 }
+/** A child that was started with `talks`. */
+export interface TalkingChild extends Child {
+  /** Writes a line to its standard input. To one that has gone it is dropped. */
+  say(line: string): void;
+}
 
 const RING = 500;
 const MAX_LINE = 8192;
@@ -47,19 +54,21 @@ const MAX_LINE = 8192;
 const DRAIN_MS = 250;
 
 /** Starts a process in a group of its own. Never throws: a binary that is not there is an `exited` with a `reason`. */
-export function startChild(options: ChildOptions): Child {
+export function startChild(options: ChildOptions): TalkingChild {
   return new SupervisedChild(options);
 }
 
-class SupervisedChild implements Child {
+class SupervisedChild implements TalkingChild {
   readonly pid: number | null;
   readonly exited: Promise<ChildExit>;
-  private readonly ring: string[] = [];
+  private readonly ring: LineRing;
+  private stdin: NodeJS.WritableStream | null = null;
   private ended = false;
   private stopping: Promise<ChildExit> | null = null;
   private finish: (exit: ChildExit) => void = () => undefined;
 
   constructor(private readonly options: ChildOptions) {
+    this.ring = createLineRing(options.maxLine);
     this.exited = new Promise((resolve) => (this.finish = resolve));
     const started = this.spawn();
     this.pid = started?.pid ?? null;
@@ -72,13 +81,17 @@ class SupervisedChild implements Child {
   }
 
   lines(): string[] {
-    return [...this.ring];
+    return this.ring.lines();
+  }
+
+  say(line: string): void {
+    this.stdin?.write(`${line}\n`);
   }
 
   private spawn(): ChildProcess | null {
-    const { command, args, cwd, env, stdinLine } = this.options;
+    const { command, args, cwd, env, stdinLine, talks } = this.options;
     try {
-      const stdin = stdinLine === undefined ? 'ignore' : 'pipe';
+      const stdin = stdinLine === undefined && !talks ? 'ignore' : 'pipe';
       return spawn(command, args, { cwd, env, detached: true, stdio: [stdin, 'pipe', 'pipe'] });
     } catch (thrown) {
       this.settle({ code: null, signal: null, reason: String(thrown) });
@@ -92,9 +105,13 @@ class SupervisedChild implements Child {
       if (this.pid === null) this.settle({ code: null, signal: null, reason: error.message });
     });
     started.stdin?.on('error', () => undefined);
-    started.stdin?.end(`${this.options.stdinLine ?? ''}\n`);
-    this.readLines(started.stdout, this.options.onStdoutLine);
-    this.readLines(started.stderr, this.options.onStderrLine);
+    const { stdinLine, talks, maxLine, onStdoutLine, onStderrLine } = this.options;
+    if (stdinLine !== undefined) started.stdin?.write(`${stdinLine}\n`);
+    if (talks) this.stdin = started.stdin;
+    else started.stdin?.end();
+    const said = (line: string): void => onStdoutLine?.(line);
+    read(started.stdout, talks ? createLineSplitter(maxLine ?? MAX_LINE, said) : this.ring.splitter(onStdoutLine));
+    read(started.stderr, this.ring.splitter(onStderrLine));
     started.once('exit', (code, signal) => {
       this.signalGroup('SIGKILL');
       const exit = { code, signal, reason: null };
@@ -106,20 +123,10 @@ class SupervisedChild implements Child {
     });
   }
 
-  private readLines(stream: NodeJS.ReadableStream | null, listener?: (line: string) => void): void {
-    const splitter = createLineSplitter(this.options.maxLine ?? MAX_LINE, (line) => {
-      this.ring.push(line);
-      if (this.ring.length > RING) this.ring.shift();
-      listener?.(line);
-    });
-    stream?.on('data', (chunk: Buffer) => splitter.push(chunk));
-    stream?.on('end', () => splitter.end());
-    stream?.on('error', () => undefined);
-  }
-
   private settle(exit: ChildExit): void {
     if (this.ended) return;
     this.ended = true;
+    this.stdin = null;
     this.options.log?.debug({ pid: this.pid, ...exit }, 'child ended');
     this.finish(exit);
   }
@@ -141,6 +148,34 @@ class SupervisedChild implements Child {
       // Nobody is left in the group: that is what was wanted.
     }
   }
+}
+
+function read(stream: NodeJS.ReadableStream | null, splitter: LineSplitter): void {
+  stream?.on('data', (chunk: Buffer) => splitter.push(chunk));
+  stream?.on('end', () => splitter.end());
+  stream?.on('error', () => undefined);
+}
+
+/** The newest lines of a process, whatever streams they came by. */
+export interface LineRing {
+  /** A splitter whose lines are kept, and told to `listener`. */
+  splitter(listener?: (line: string) => void): LineSplitter;
+  /** The newest 500 lines, oldest first. */
+  lines(): string[];
+}
+
+/** Makes an empty ring; of a line `maxLine` characters are kept, 8,192 by default. */
+export function createLineRing(maxLine = MAX_LINE): LineRing {
+  const ring: string[] = [];
+  return {
+    splitter: (listener) =>
+      createLineSplitter(maxLine, (line) => {
+        ring.push(line);
+        if (ring.length > RING) ring.shift();
+        listener?.(line);
+      }),
+    lines: () => [...ring],
+  };
 }
 
 /** Cuts a byte stream into lines. */

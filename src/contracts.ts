@@ -31,6 +31,8 @@ export interface Bot {
   /** Fallback threshold 0..1 chosen by the author; null: measured at each training. */
   threshold: number | null;
   activeModel: string | null;
+  /** The named Rasa installation that trains and runs it (setting RASA_RUNTIMES); null: the default one. */
+  runtime: string | null;
   /** What becomes of an answer that comes after the user was told that it takes longer: sent all the same, or only logged. */
   lateAnswers: 'send' | 'drop';
   readonly createdAt: string;
@@ -104,7 +106,7 @@ export interface JobError {
 }
 /** What a model is trained from: everything the trainer needs, nothing it must look up. */
 export interface TrainingContent {
-  bot: Pick<Bot, 'appId' | 'name' | 'language' | 'template' | 'pipeline' | 'threshold'>;
+  bot: Pick<Bot, 'appId' | 'name' | 'language' | 'template' | 'pipeline' | 'threshold'> & { runtime?: string | null };
   pairs: FaqPair[];
   /** The bot's own project files, used as they are when `pipeline` is `project`. */
   files: ProjectFile[];

@@ -44,6 +44,11 @@ export const StoredPair = Pair.extend({ id: z.string() }).meta({ id: 'StoredPair
 const language = z.string().regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'a language tag such as en or zh');
 const pipeline = z.enum(['semantic', 'classic', 'project']);
 const threshold = z.number().min(0).max(1).nullable();
+const runtime = z
+  .string()
+  .max(100)
+  .nullable()
+  .meta({ description: 'a Rasa installation that RASA_RUNTIMES names; null: the default one' });
 const lateAnswers = z
   .enum(['send', 'drop'])
   .meta({ description: 'what becomes of an answer that comes after the user was told that it takes longer' });
@@ -56,6 +61,7 @@ export const BotCreate = z
     engine: z.enum(['rasa', 'lite', 'remote']).optional(),
     remoteUrl: httpUrl.optional(),
     threshold: threshold.optional(),
+    runtime: runtime.optional(),
     lateAnswers: lateAnswers.optional(),
   })
   .refine((bot) => (bot.engine === 'remote') === (bot.remoteUrl !== undefined), {
@@ -69,6 +75,7 @@ export const BotChange = z
     language,
     pipeline,
     threshold,
+    runtime,
     remoteUrl: httpUrl,
     lateAnswers,
   })
@@ -102,6 +109,7 @@ export const BotView = z
     engine: z.enum(['rasa', 'lite', 'remote']),
     remoteUrl: z.string().nullable(),
     lateAnswers,
+    runtime: z.string().nullable(),
     state: z.enum(['asleep', 'waking', 'awake', 'draining', 'quarantined']),
     reason: z.string().nullable().meta({ description: 'why it is quarantined' }),
     engineInUse: z

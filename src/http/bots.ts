@@ -20,6 +20,8 @@ export interface BotRoutesOptions {
   training: Pick<Training, 'current' | 'discard'>;
   templates: TemplateFacts[];
   defaultEngine: EngineName;
+  /** Names of the Rasa installations that a bot may ask for. */
+  runtimes: string[];
   publicUrl: () => string;
   /** Called when a bot was made, to open its channels and fill it from its template; and when one is gone. */
   onCreated: (bot: Bot) => Promise<void>;
@@ -47,6 +49,19 @@ function templateOf(options: BotRoutesOptions, name: string | undefined, languag
   });
 }
 
+/** Rejects with `invalid`, naming the known ones, when the request names a Rasa installation that nobody set up. */
+function checkRuntime({ runtimes }: BotRoutesOptions, name: string | null | undefined): void {
+  if (name === undefined || name === null || runtimes.includes(name)) return;
+  const known = runtimes.length > 0 ? `one of ${runtimes.join(', ')}` : 'none is set up';
+  throw new HubError(
+    'invalid',
+    `There is no Rasa installation ${JSON.stringify(name)}; ${known} (setting RASA_RUNTIMES).`,
+    {
+      errors: [{ pointer: '/runtime', detail: known }],
+    },
+  );
+}
+
 /** A new bot from a checked request; the template fills what was left out. */
 export function newBot(template: TemplateFacts, asked: Partial<Bot> & { name: string }): Bot {
   const now = new Date().toISOString();
@@ -61,6 +76,7 @@ export function newBot(template: TemplateFacts, asked: Partial<Bot> & { name: st
     threshold: asked.threshold ?? null,
     lateAnswers: asked.lateAnswers ?? 'send',
     activeModel: null,
+    runtime: asked.runtime ?? null,
     createdAt: now,
     updatedAt: now,
   };
@@ -99,6 +115,7 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
       answers: { 201: { description: 'The new bot.', schema: BotView } },
       handle: async ({ body }) => {
         const template = templateOf(options, body.template, body.language);
+        checkRuntime(options, body.runtime);
         const given = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
         const bot = newBot(template, { engine: options.defaultEngine, ...given, name: body.name });
         await store.bots.create(bot);
@@ -129,12 +146,14 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
     route({
       method: 'PATCH',
       path: '/bots/{appId}',
-      summary: 'Change a bot. Language, pipeline and threshold take effect with the next training.',
+      summary:
+        'Change a bot. Language, pipeline, threshold and runtime take effect with the next training; runtime also when it next wakes.',
       access: 'admin',
       body: { schema: BotChange },
       answers: { 200: { description: 'The changed bot.', schema: BotView } },
       handle: async (asked) => {
         const bot = await botOf(store, asked);
+        checkRuntime(options, asked.body.runtime);
         if (asked.body.remoteUrl !== undefined && bot.engine !== 'remote') {
           throw new HubError('invalid', 'Only a bot with engine "remote" has a remoteUrl.', {
             errors: [{ pointer: '/remoteUrl', detail: 'only for engine "remote"' }],

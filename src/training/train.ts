@@ -7,7 +7,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { startChild, type Child, type ChildExit, type ChildLog } from '../child.js';
-import type { JobReport, TrainingContent } from '../contracts.js';
+import type { JobReport, Json, TrainingContent } from '../contracts.js';
 import { TrainingFailure } from './failure.js';
 import { projectOf, type Project } from './project.js';
 import { templateOf, type Template } from './templates.js';
@@ -24,7 +24,23 @@ export interface RasaTraining {
   /** Threads that one training may use; 1 when absent. */
   threads?: number;
   log?: ChildLog;
+  /** How the child is started; absent: as a Python of its own. */
+  start?: StartTraining;
 }
+/** What one training's child is started with; its spec names the project, where the archive goes and who it is for. */
+export interface TrainingChild {
+  command: 'train';
+  runtime: string | null;
+  light: boolean;
+  home: string;
+  spec: Json & { appId: string };
+  threads: number;
+  maxLine: number;
+  onStdoutLine: (line: string) => void;
+  onStderrLine: (line: string) => void;
+}
+/** Starts a training's child. Rejects with a HubError when there can be none. */
+export type StartTraining = (child: TrainingChild) => Promise<Child>;
 /** One training: what from, and who is told and may end it. */
 export interface TrainingTask {
   content: TrainingContent;
@@ -93,16 +109,17 @@ async function runChild(
 ): Promise<{ model: string; seconds: number }> {
   await mkdir(join(home, 'out'));
   const heard: { outcome: Outcome | null } = { outcome: null };
-  const child = startChild({
-    command: options.python,
-    args: ['-m', 'switchboard_rasa.child', 'train'],
-    cwd: home,
-    env: environment(options, home),
-    stdinLine: specOf(options, task, home),
+  const { bot } = task.content;
+  const child = await (options.start ?? plainly(options))({
+    command: 'train',
+    runtime: bot.runtime ?? null,
+    light: bot.pipeline === 'semantic',
+    home,
+    spec: specOf(options, task, home),
+    threads: options.threads ?? 1,
     maxLine: 1_000_000,
     onStdoutLine: (line) => (heard.outcome = hear(line, task.report) ?? heard.outcome),
     onStderrLine: (line) => task.report({ line }),
-    ...(options.log ? { log: options.log } : {}),
   });
   const exit = await untilEnded(child, task.signal);
   task.signal.throwIfAborted();
@@ -169,15 +186,32 @@ function died(exit: ChildExit, lines: string[]): TrainingFailure {
   );
 }
 
-/** Over standard input: arguments can be read by everybody on the machine. */
-function specOf({ threads }: RasaTraining, { content }: TrainingTask, home: string): string {
-  return JSON.stringify({
+/** Goes over a pipe: arguments can be read by everybody on the machine. */
+function specOf({ threads }: RasaTraining, { content }: TrainingTask, home: string): Json & { appId: string } {
+  return {
     appId: content.bot.appId,
-    parentPid: process.pid,
     project: join(home, 'project'),
     out: join(home, 'out'),
     threads: threads ?? 1,
-  });
+  };
+}
+
+/** A Python of its own for each training. */
+function plainly(options: RasaTraining): StartTraining {
+  return ({ home, spec, maxLine, onStdoutLine, onStderrLine }) =>
+    Promise.resolve(
+      startChild({
+        command: options.python,
+        args: ['-m', 'switchboard_rasa.child', 'train'],
+        cwd: home,
+        env: environment(options, home),
+        stdinLine: JSON.stringify({ ...spec, parentPid: process.pid }),
+        maxLine,
+        onStdoutLine,
+        onStderrLine,
+        ...(options.log ? { log: options.log } : {}),
+      }),
+    );
 }
 
 /** Nothing of ours but what was allowed by name; everything the child writes stays in its folder. */

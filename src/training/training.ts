@@ -143,9 +143,10 @@ class TrainingPath implements Training {
   }
 
   private async snapshot(bot: Bot, yaml: string | null): Promise<TrainingContent> {
-    const { appId, name, language, template, pipeline, threshold } = bot;
+    const { appId, name, language, template, pipeline, threshold, runtime } = bot;
     const [faq, files] = await Promise.all([this.options.store.faq.get(appId), this.options.store.files.read(appId)]);
-    return { bot: { appId, name, language, template, pipeline, threshold }, pairs: faq.pairs, files, yaml };
+    const facts = { appId, name, language, template, pipeline, threshold, ...(runtime === null ? {} : { runtime }) };
+    return { bot: facts, pairs: faq.pairs, files, yaml };
   }
 
   /** One job, on a trainer's side of the queue. */

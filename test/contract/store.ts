@@ -755,6 +755,7 @@ export function bot(appId: string, more: Partial<Bot> = {}): Bot {
     remoteUrl: null,
     threshold: null,
     activeModel: null,
+    runtime: null,
     lateAnswers: 'send',
     createdAt: day(1),
     updatedAt: day(1),

@@ -108,6 +108,7 @@ export function someBot(change: Partial<Bot> = {}): Bot {
     remoteUrl: null,
     threshold: null,
     activeModel: 'm1',
+    runtime: null,
     lateAnswers: 'send',
     createdAt: at,
     updatedAt: at,

@@ -1,12 +1,12 @@
 /**
- * The rasa engine: one Rasa process per awake bot, started through our Python launcher (switchboard_rasa/child.py), reached over a Unix
+ * The rasa engine: one Rasa process per awake bot, forked from a preloaded parent (warm.ts) or started plainly, reached over a Unix
  * socket behind a secret of its own. Awake means: its `/status` answers 200 and it has parsed a canary.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Pool } from 'undici';
-import { type Child, startChild } from '../../child.js';
+import type { Child } from '../../child.js';
 import type {
   BotMessage,
   Engine,
@@ -21,6 +21,8 @@ import type {
 import { within } from '../../deadline.js';
 import { HubError } from '../../errors.js';
 import type { ChannelKey, TrackerChannel } from './channel.js';
+import { privateBytes } from './memory.js';
+import { startPlainly, type StartRasa } from './task.js';
 
 export interface RasaOptions {
   /** A Python that has Rasa 3.6. */
@@ -33,6 +35,12 @@ export interface RasaOptions {
   channel: TrackerChannel;
   /** Teaches the log a secret that it must mask. */
   hide: (secret: string) => void;
+  /** How its processes are started; absent: plainly, with `python`. */
+  start?: StartRasa;
+  /** Bytes that what starts them holds. */
+  memory?: () => Promise<number>;
+  /** Seconds after waking until the models' graphs are traced in the background; null: never (slower answers, a third less memory). */
+  traceAfterSeconds?: number | null;
   launchTimeoutMs?: number;
   /** When a turn has waited so long, the process is asked whether it lives, and gets `answerMs` to say so. */
   hang?: { afterMs: number; answerMs: number };
@@ -44,25 +52,11 @@ const defaultHang = { afterMs: 5000, answerMs: 4500 };
 /** How long a broken connection waits for news of its process. */
 const goneMs = 2000;
 const canary = 'Are you there?';
-const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+/** Long enough to let the first answers have the processor, short enough that a conversation is quick. */
+const defaultTraceAfter = 3;
 
-/** A child's environment: what every process needs, one thread each (many bots share the cores), and nothing to find out. */
-function environment(options: RasaOptions, home: string): Record<string, string> {
-  return {
-    ...options.env,
-    HOME: home,
-    TMPDIR: home,
-    PYTHONPATH: options.packageDir,
-    PYTHONUNBUFFERED: '1',
-    OMP_NUM_THREADS: '1',
-    TF_NUM_INTRAOP_THREADS: '1',
-    TF_NUM_INTEROP_THREADS: '1',
-    TF_CPP_MIN_LOG_LEVEL: '3',
-    MALLOC_ARENA_MAX: '1',
-    RASA_TELEMETRY_ENABLED: 'false',
-    NO_COLOR: '1',
-  };
-}
+/** A line by which a process says that it serves. */
+const saysReady = (line: string): boolean => line.startsWith('{"ready"');
 
 /** What one bot's process is made of. */
 interface BotParts {
@@ -125,6 +119,10 @@ class RasaBot implements RunningEngine {
     if (up?.status !== 200) return false;
     await this.parse(canary);
     return true;
+  }
+
+  memory(): Promise<number | null> {
+    return this.pid === null ? Promise.resolve(null) : privateBytes(this.pid);
   }
 
   async stop(): Promise<void> {
@@ -193,42 +191,45 @@ class RasaBot implements RunningEngine {
 }
 
 /** Waits until the bot is ready. Rejects with `wake_failed` when its process ends or the time is over. */
-async function untilReady(bot: RasaBot, child: Child, timeoutMs: number): Promise<void> {
-  const until = Date.now() + timeoutMs;
-  const process: { gone: boolean } = { gone: false };
-  void child.exited.then(() => (process.gone = true));
-  while (Date.now() < until && !process.gone) {
-    if (await bot.ready()) return;
-    await wait(50);
-  }
-  const why = process.gone
-    ? 'its Rasa process ended while it started'
-    : `its Rasa process was not ready after ${Math.round(timeoutMs / 1000)} s`;
+async function untilReady(
+  bot: RasaBot,
+  launch: { child: Child; serves: Promise<void>; timeoutMs: number },
+): Promise<void> {
+  const { child, serves, timeoutMs } = launch;
+  const gone = child.exited.then(() => 'gone' as const);
+  const outcome = await within(Promise.race([gone, serves]), timeoutMs);
+  const ready = outcome === undefined && (await Promise.race([gone, bot.ready()])) === true;
+  if (ready) return;
+  const late = outcome === null && `its Rasa process was not ready after ${Math.round(timeoutMs / 1000)} s`;
+  const dead = outcome === 'gone' && 'its Rasa process ended while it started';
   const last = child
     .lines()
     .filter((line) => line.trim() !== '')
     .at(-1);
   throw new HubError(
     'wake_failed',
-    `The bot could not be started: ${why}.${last ? ` It said: ${last.slice(0, 300)}` : ''}`,
+    `The bot could not be started: ${late || dead || 'its Rasa process has no working model'}.${last ? ` It said: ${last.slice(0, 300)}` : ''}`,
   );
 }
 
-/** The spec goes over stdin: arguments and environments can be read by others on the machine. */
+/** What a bot's process is told. */
 function specOf(
   options: RasaOptions,
   parts: { appId: string; model: LoadableModel; socket: string; secret: string; key: ChannelKey },
-): string {
+): Json & { appId: string } {
   const { appId, model, socket, secret, key } = parts;
   const hub = { socket: options.channel.socket, secret: key.secret };
-  return JSON.stringify({ appId, parentPid: process.pid, model: model.archivePath, socket, secret, hub });
+  const traceAfter = options.traceAfterSeconds === undefined ? defaultTraceAfter : options.traceAfterSeconds;
+  return { appId, model: model.archivePath, socket, secret, hub, traceAfter };
 }
 
 /** The engine of trained bots on machines that have Rasa. */
 export function createRasaEngine(options: RasaOptions): Engine {
+  const start: StartRasa = options.start ?? ((task) => Promise.resolve(startPlainly(options, task)));
   return {
     name: 'rasa',
     needsModel: true,
+    ...(options.memory ? { memory: options.memory } : {}),
     async launch(bot, model) {
       if (!model?.archivePath) throw new HubError('no_model', 'Train the bot first: PUT its faq, then POST train.');
       const id = randomBytes(4).toString('hex');
@@ -239,21 +240,30 @@ export function createRasaEngine(options: RasaOptions): Engine {
       options.hide(secret);
       options.hide(key.secret);
       await mkdir(home, { mode: 0o700 });
-      const child = startChild({
-        command: options.python,
-        args: ['-m', 'switchboard_rasa.child', 'run'],
-        cwd: home,
-        env: environment(options, home),
-        stdinLine: specOf(options, { appId: bot.appId, model, socket, secret, key }),
-      });
-      const exited = child.exited.then(async (exit) => {
+      const clear = async (): Promise<void> => {
         key.close();
         await Promise.all([rm(home, { recursive: true, force: true }), rm(socket, { force: true })]);
+      };
+      let serving: () => void = () => undefined;
+      const serves = new Promise<void>((resolve) => (serving = resolve));
+      const child = await start({
+        command: 'run',
+        runtime: bot.runtime,
+        light: model.pipeline === 'semantic',
+        home,
+        spec: specOf(options, { appId: bot.appId, model, socket, secret, key }),
+        onStdoutLine: (line) => void (saysReady(line) && serving()),
+      }).catch(async (error: unknown) => {
+        await clear();
+        throw error;
+      });
+      const exited = child.exited.then(async (exit) => {
+        await clear();
         return exit;
       });
       const running = new RasaBot({ child, exited, socket, secret, key, hang: options.hang ?? defaultHang });
       try {
-        await untilReady(running, child, options.launchTimeoutMs ?? 180_000);
+        await untilReady(running, { child, serves, timeoutMs: options.launchTimeoutMs ?? 180_000 });
       } catch (error) {
         await running.stop();
         throw error;

@@ -16,17 +16,18 @@ interface BotRow {
   threshold: number | null;
   active_model: string | null;
   late_answers: Bot['lateAnswers'];
+  runtime: string | null;
   created_at: string;
   updated_at: string;
 }
 
 const insert = `
-  INSERT INTO bots (app_id, name, language, template, pipeline, engine, remote_url, threshold, active_model, late_answers, created_at, updated_at)
-  VALUES (@appId, @name, @language, @template, @pipeline, @engine, @remoteUrl, @threshold, @activeModel, @lateAnswers, @createdAt, @updatedAt)
+  INSERT INTO bots (app_id, name, language, template, pipeline, engine, remote_url, threshold, active_model, late_answers, runtime, created_at, updated_at)
+  VALUES (@appId, @name, @language, @template, @pipeline, @engine, @remoteUrl, @threshold, @activeModel, @lateAnswers, @runtime, @createdAt, @updatedAt)
   ON CONFLICT (app_id) DO NOTHING`;
 const update = `
   UPDATE bots SET name = @name, language = @language, template = @template, pipeline = @pipeline, engine = @engine,
-    remote_url = @remoteUrl, threshold = @threshold, active_model = @activeModel, late_answers = @lateAnswers,
+    remote_url = @remoteUrl, threshold = @threshold, active_model = @activeModel, late_answers = @lateAnswers, runtime = @runtime,
     updated_at = @updatedAt
   WHERE app_id = @appId`;
 const page = 'SELECT * FROM bots WHERE (created_at, seq) > (@at, @seq) ORDER BY created_at, seq LIMIT @fetch';
@@ -98,6 +99,7 @@ function botOf(row: BotRow): Bot {
     threshold: row.threshold,
     activeModel: row.active_model,
     lateAnswers: row.late_answers,
+    runtime: row.runtime,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };

@@ -95,10 +95,14 @@ DROP INDEX messages_unsettled;
 CREATE INDEX messages_unsettled ON messages (seq) WHERE state = 'received';
 `;
 
+/** Which Rasa installation trains and runs a bot. */
+const runtimes = 'ALTER TABLE bots ADD COLUMN runtime TEXT;';
+
 /** All steps, oldest first; the version of a database is how many of them it has seen. */
 export const migrations: readonly Migration[] = [
   { name: 'first schema', sql: bots + training + talk + hub },
   { name: 'outbox and dead letters', sql: outbox },
+  { name: 'named Rasa installations', sql: runtimes },
 ];
 
 /**

@@ -170,6 +170,7 @@ const f9: Scenario = {
       remoteUrl: null,
       threshold: null,
       activeModel: null,
+      runtime: null,
       lateAnswers: 'send',
       createdAt: now,
       updatedAt: now,

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+from pathlib import Path
 from typing import Any, Dict, List
 
 
@@ -28,3 +29,27 @@ def components(found: Dict[str, Any]) -> List[str]:
     """The class paths of all components the archive's graphs name, the training graph's too: Rasa loads both."""
     nodes = list(found["predict_schema"]["nodes"].values()) + list(found["train_schema"]["nodes"].values())
     return [node["uses"] for node in nodes]
+
+
+def write_metadata_first() -> None:
+    """Lets Rasa write archives whose first member is the metadata, packed at a tenth of the effort: a few per cent larger, and both the
+    question what a model needs and the end of a training stop taking seconds. Any Rasa 3.6 reads them.
+    """
+    from rasa.engine.storage import local_model_storage
+    from tarsafe import TarSafe
+
+    class Archive(TarSafe):
+        @classmethod
+        def open(cls, name: Any = None, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+            packing = {"compresslevel": 1} if mode == "w:gz" else {}
+            return super().open(name, mode, *args, **{**packing, **kwargs})
+
+        def add(self, name: Any, arcname: Any = None, *args: Any, **kwargs: Any) -> None:
+            first = Path(name) / "metadata.json"
+            if arcname == "" and first.is_file():
+                for part in sorted(Path(name).iterdir(), key=lambda path: path != first):
+                    super().add(part, part.name, *args, **kwargs)
+            else:
+                super().add(name, arcname, *args, **kwargs)
+
+    local_model_storage.TarSafe = Archive  # type: ignore[misc]

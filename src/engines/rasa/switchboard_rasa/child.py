@@ -1,4 +1,4 @@
-"""The launcher of one bot's process: `python -m switchboard_rasa.child run` or `... train`.
+"""The launcher of one child that is not forked: `python -m switchboard_rasa.child run`, `... train` and the other commands.
 
 It reads one JSON line from stdin, so that no secret shows in arguments or environment, isolates itself, and only then imports what it
 serves or trains with.
@@ -10,19 +10,18 @@ import os
 import sys
 from typing import Any, Dict, List
 
+from switchboard_rasa import commands
 from switchboard_rasa.isolate import Orphaned, isolate
-
-_TITLES = {"run": "rasa-", "train": "rasa-train-"}
 
 
 def main(argv: List[str]) -> int:
     """Runs the command named in `argv` and answers its exit code: 0, 1 after a failure, 2 for a wrong call, 3 for an orphan."""
-    if len(argv) != 2 or argv[1] not in _TITLES:
-        print("usage: python -m switchboard_rasa.child run|train < spec.json", file=sys.stderr)
+    if len(argv) != 2 or argv[1] not in commands.COMMANDS:
+        print(f"usage: python -m switchboard_rasa.child {'|'.join(commands.COMMANDS)} < spec.json", file=sys.stderr)
         return 2
     try:
         spec: Dict[str, Any] = json.loads(sys.stdin.readline())
-        isolate(int(spec["parentPid"]), _TITLES[argv[1]] + str(spec["appId"]))
+        isolate(int(spec["parentPid"]), commands.title_of(argv[1], spec))
     except Orphaned as error:
         print(f"switchboard: {error}", file=sys.stderr)
         return 3
@@ -30,13 +29,7 @@ def main(argv: List[str]) -> int:
         print(f"switchboard: the spec on stdin can't be read: {error!r}", file=sys.stderr)
         return 2
     _quieten()
-    if argv[1] == "run":
-        from switchboard_rasa.serve import run
-
-        return run(spec)
-    from switchboard_rasa.train import run as run_training
-
-    return run_training(spec)
+    return commands.perform(argv[1], spec)
 
 
 def _quieten() -> None:

@@ -44,8 +44,13 @@ def is_light(components: Iterable[str]) -> bool:
 
 def install() -> None:
     """From now on the modules of HEAVY and LIGHT_PACKAGES load late. Modules that are already loaded stay."""
-    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+    if not installed():
         sys.meta_path.insert(0, _Finder())
+
+
+def installed() -> bool:
+    """Whether `install` was called in this process, or in the one that it was forked from."""
+    return any(isinstance(finder, _Finder) for finder in sys.meta_path)
 
 
 class Deferred:

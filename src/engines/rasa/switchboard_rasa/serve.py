@@ -2,32 +2,45 @@
 from __future__ import annotations
 
 import dataclasses
-import hmac
 import logging
 import os
 import socket
 import sys
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
-from switchboard_rasa import archive, lazy, logs
-
-SECRET_HEADER = "x-switchboard-secret"
+from switchboard_rasa import archive, commands, guard, lazy, logs
+from switchboard_rasa.report import Report
 
 
 def run(spec: Dict[str, Any]) -> int:
-    """Serves until a signal ends the process. 1, with one line on stderr, when the model can't be loaded."""
-    logs.stdout_to_stderr()
+    """Serves until a signal ends the process; says `{"ready": …}` on stdout when it does.
+
+    1, with one line on stderr, when the model can't be loaded; NEEDS_FULL in the child of a host that lacks what the model wants.
+    """
+    report = Report()
     try:
         found = archive.metadata(spec["model"])
-        if lazy.is_light(archive.components(found)):
-            lazy.install()
-        logs.plain(logging.WARNING)
+        light = lazy.is_light(archive.components(found))
+        if not light and lazy.installed():
+            return commands.NEEDS_FULL
+        _prepare(light)
         agent = load_agent(spec, found)
     except Exception as error:
         print(f"switchboard: model {spec.get('model')} can't be loaded: {type(error).__name__}: {_one_line(error)}", file=sys.stderr)
         return 1
-    serve(spec, agent)
+    serve(spec, agent, report)
     return 0
+
+
+def _prepare(light: bool) -> None:
+    """Settings that must stand before Rasa's modules are used."""
+    if light:
+        lazy.install()
+    logs.plain(logging.WARNING)
+    if not light:
+        from switchboard_rasa import light_load
+
+        light_load.install()
 
 
 def load_agent(spec: Dict[str, Any], found: Dict[str, Any]) -> Any:
@@ -52,7 +65,7 @@ def load_agent(spec: Dict[str, Any], found: Dict[str, Any]) -> Any:
     return agent
 
 
-def serve(spec: Dict[str, Any], agent: Any) -> None:
+def serve(spec: Dict[str, Any], agent: Any, report: Report) -> None:
     """Answers requests on the spec's socket until the process is told to end."""
     from rasa import server
     from rasa.core.channels.channel import register
@@ -63,10 +76,15 @@ def serve(spec: Dict[str, Any], agent: Any) -> None:
     for name in ("sanic.root", "sanic.access", "sanic.error"):
         logging.getLogger(name).setLevel(logging.WARNING)
     register([SwitchboardInput()], app, route="/webhooks/")
-    _guard(app, spec["secret"])
+    guard.install(app, spec["secret"])
     app.config.KEEP_ALIVE_TIMEOUT = 600
     app.config.REQUEST_MAX_SIZE = 64 * 1024 * 1024
     app.config.FALLBACK_ERROR_FORMAT = "json"
+
+    @app.listener("after_server_start")
+    async def tell(*_: Any) -> None:
+        report.say(ready=True)
+        _trace_later(spec.get("traceAfter"))
 
     @app.listener("after_server_stop")
     async def leave(*_: Any) -> None:
@@ -90,18 +108,11 @@ def _listener(path: str) -> socket.socket:
     return listener
 
 
-def _guard(app: Any, secret: str) -> None:
-    """Refuses each request without the secret with 401, before any route."""
-    from sanic import response
-
-    expected = secret.encode()
-
-    @app.on_request
-    async def check(request: Any) -> Any:
-        given = (request.headers.get(SECRET_HEADER) or "").encode("utf-8", "replace")
-        if not hmac.compare_digest(given, expected):
-            return response.json({"error": {"code": "unauthorized", "message": f"{SECRET_HEADER} is missing or wrong"}}, status=401)
-        return None
+def _trace_later(seconds: Optional[float]) -> None:
+    """Has the models' prediction graphs traced in the background after so long; None: never, they stay eager."""
+    light_load = sys.modules.get("switchboard_rasa.light_load")
+    if seconds is not None and light_load is not None:
+        light_load.trace_later(float(seconds))
 
 
 def _domain_from_metadata(found: Dict[str, Any]) -> None:

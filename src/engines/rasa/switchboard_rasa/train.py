@@ -1,14 +1,14 @@
 """Trains one project in a process of its own and tells about it in JSON lines on stdout. All else goes to stderr."""
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
 from pathlib import Path
-from typing import Any, Dict, List, TextIO
+from typing import Any, Dict, List
 
-from switchboard_rasa import lazy, logs, words
+from switchboard_rasa import archive, commands, lazy, logs, words
+from switchboard_rasa.report import Report
 
 _LIGHT_NAMES = (
     "RulePolicy", "MemoizationPolicy", "AugmentedMemoizationPolicy", "WhitespaceTokenizer", "JiebaTokenizer", "FallbackClassifier",
@@ -21,27 +21,32 @@ class TrainingRefused(Exception):
 
 
 def run(spec: Dict[str, Any]) -> int:
-    """Trains `spec["project"]` into `spec["out"]/model.tar.gz`. 0 after a `done` line, 1 after an `error` line."""
+    """Trains `spec["project"]` into `spec["out"]/model.tar.gz`. 0 after a `done` line, 1 after an `error` line.
+
+    NEEDS_FULL, without a line, in the child of a host that lacks what the project wants.
+    """
     began = time.time()
-    lines = _own_stdout()
+    report = Report()
+    light = _is_light(Path(spec["project"]) / "config.yml")
+    if not light and lazy.installed():
+        return commands.NEEDS_FULL
     try:
         _settle(spec)
-        model = train(spec, lambda percent, stage: _say(lines, {"percent": percent, "stage": stage}))
+        model = train(spec, light, lambda percent, stage: report.say(percent=percent, stage=stage))
     except TrainingRefused:
-        return _fail(lines, words.no_data())
+        return report.fail(words.no_data())
     except BaseException as error:
         logging.getLogger(__name__).error("training failed", exc_info=True)
-        return _fail(lines, words.tell(error))
-    _say(lines, {"percent": 100, "stage": "done"})
-    _say(lines, {"done": {"model": model, "seconds": round(time.time() - began, 2)}})
+        return report.fail(words.tell(error))
+    report.say(percent=100, stage="done")
+    report.say(done={"model": model, "seconds": round(time.time() - began, 2)})
     return 0
 
 
-def train(spec: Dict[str, Any], report: Any) -> str:
+def train(spec: Dict[str, Any], light: bool, report: Any) -> str:
     """Runs Rasa's training and answers the archive's path. Raises what Rasa raises, TrainingRefused for a project without data."""
     report(1, "starting")
     project = Path(spec["project"])
-    light = _is_light(project / "config.yml")
     if light:
         lazy.install()
     import rasa.shared.utils.io
@@ -53,6 +58,7 @@ def train(spec: Dict[str, Any], report: Any) -> str:
     rasa.shared.utils.io.is_logging_disabled = lambda: True  # which is how Rasa's progress bars are turned off
     rasa.shared.utils.io.wrap_with_color = lambda *parts, color: " ".join(str(part) for part in parts)
     exact.install()
+    archive.write_metadata_first()
     report(10, "reading")
     watch(Progress(report), light)
     result = rasa_train(
@@ -85,20 +91,3 @@ def _settle(spec: Dict[str, Any]) -> None:
         for name in ("TF_INTRA_OP_PARALLELISM_THREADS", "TF_INTER_OP_PARALLELISM_THREADS", "OMP_NUM_THREADS"):
             os.environ[name] = str(int(spec["threads"]))
     logs.plain(logging.INFO)
-
-
-def _own_stdout() -> TextIO:
-    """The real stdout for our lines; whatever else prints there goes to stderr from now on."""
-    lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    logs.stdout_to_stderr()
-    return lines
-
-
-def _say(lines: TextIO, line: Dict[str, Any]) -> None:
-    lines.write(json.dumps(line, ensure_ascii=False) + "\n")
-    lines.flush()
-
-
-def _fail(lines: TextIO, told: words.Told) -> int:
-    _say(lines, {"error": {"code": told.code, "message": told.message, "detail": told.detail}})
-    return 1

@@ -1,0 +1,130 @@
+"""Loads Rasa's neural models in a second instead of fifteen, with the same answers.
+
+Rasa creates a model's weights by training one batch, which traces the training graph and allocates the optimiser, and then traces the
+prediction graph, all before the first message. Here the loss is run once eagerly, which creates the same variables; messages are
+answered eagerly; and the prediction graph is traced later, beside them, or never.
+"""
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+import threading
+import time
+from typing import Any, Callable, List, Tuple
+
+import tensorflow as tf
+from rasa.utils.tensorflow.data_generator import RasaBatchDataGenerator
+from rasa.utils.tensorflow.models import RasaModel
+
+logger = logging.getLogger(__name__)
+_loaded: List[Tuple[Any, Any]] = []
+"""The models of this process that wait for their graph, with an example of what they are asked."""
+
+
+def install() -> None:
+    """From now on RasaModel.load is light. For serving only: a model loaded so can't be trained further."""
+    if getattr(RasaModel.load, "switchboard_light", False):
+        return
+    original = RasaModel.load.__func__
+
+    def load(cls: Any, model_file_name: Any, model_data_example: Any, predict_data_example: Any = None, finetune_mode: bool = False, *args: Any, **kwargs: Any) -> Any:
+        if finetune_mode:
+            return original(cls, model_file_name, model_data_example, predict_data_example, finetune_mode, *args, **kwargs)
+        model = cls(*args, **kwargs)
+        _create_variables(model, model_data_example)
+        _restore(model, str(model_file_name))
+        model._run_eagerly = True
+        if predict_data_example:
+            _loaded.append((model, predict_data_example))
+        return model
+
+    load.switchboard_light = True  # type: ignore[attr-defined]
+    RasaModel.load = classmethod(load)
+
+
+def trace_later(seconds: float) -> None:
+    """Starts a thread that waits so long and then traces the graphs of all models loaded so far. Messages go on being answered."""
+    threading.Thread(target=_trace_all, args=(seconds,), daemon=True, name="trace").start()
+
+
+def _create_variables(model: Any, example: Any) -> None:
+    batch = RasaBatchDataGenerator(example, batch_size=1)[0]
+    batch = batch[0] if isinstance(batch, tuple) else batch
+    cond = tf.cond
+    tf.config.run_functions_eagerly(True)
+    tf.cond = _both(cond)
+    try:
+        model.batch_loss(batch)
+    finally:
+        tf.cond = cond
+        tf.config.run_functions_eagerly(False)
+
+
+def _both(cond: Callable[..., Any]) -> Callable[..., Any]:
+    """`tf.cond` that runs the other branch too, as tracing does: a layer that only that branch uses gets its variables now."""
+
+    def run(pred: Any, true_fn: Any = None, false_fn: Any = None, name: Any = None) -> Any:
+        chosen = bool(pred)
+        try:
+            (false_fn if chosen else true_fn)()
+        except (tf.errors.InvalidArgumentError, ValueError):
+            # A branch may be impossible with this example's shapes; what it lacks is then made when it is first taken.
+            logger.debug("a branch was not prepared", exc_info=True)
+        return cond(pred, true_fn, false_fn, name)
+
+    return run
+
+
+def _restore(model: Any, path: str) -> None:
+    """Reads the weights. Where a layer is still to be made, the files are kept for it: Rasa removes its own when loading is done."""
+    if _complete(model, path):
+        model.load_weights(path).expect_partial()
+        return
+    kept = tempfile.mkdtemp(prefix="weights-")
+    folder, prefix = os.path.split(path)
+    for name in os.listdir(folder):
+        if name.startswith(prefix):
+            _keep(os.path.join(folder, name), os.path.join(kept, name))
+    model.load_weights(os.path.join(kept, prefix)).expect_partial()
+
+
+def _keep(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy(source, target)
+
+
+def _complete(model: Any, path: str) -> bool:
+    """Whether the model has a variable for each weight in the file."""
+    stored = [name for name, _ in tf.train.list_variables(path) if "/.ATTRIBUTES/VARIABLE_VALUE" in name]
+    weights = [name for name in stored if "/optimizer/" not in f"/{name}" and "/.OPTIMIZER_SLOT/" not in name]
+    return len(weights) <= len(model.variables)
+
+
+def _trace_all(seconds: float) -> None:
+    time.sleep(seconds)
+    while _loaded:
+        model, example = _loaded.pop(0)
+        try:
+            _trace(model, example)
+        except Exception:
+            # It goes on answering eagerly, which is slower and right.
+            logger.warning("a prediction graph could not be traced", exc_info=True)
+
+
+def _trace(model: Any, example: Any) -> None:
+    from rasa.utils import train_utils
+
+    generator, _ = train_utils.create_data_generators(model_data=example, batch_sizes=1, epochs=1, shuffle=False)
+    batch = next(iter(generator))[0]
+    if not model.prepared_for_prediction:
+        model.prepare_for_predict()
+        model.prepared_for_prediction = True
+    step = tf.function(model.predict_step, input_signature=model._dynamic_signature(batch))
+    step(batch)
+    # In this order: who finds the model no longer eager finds the graph.
+    model._tf_predict_step = step
+    model._run_eagerly = False
