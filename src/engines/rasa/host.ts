@@ -42,7 +42,7 @@ export interface RasaHost {
 
 const startMs = 120_000;
 /** A parent that needs so long for a fork stands still; its bots are better off with another. */
-const answerMs = 15_000;
+const answerMs = 10_000;
 /** Above the grace of a stop: by then the child must have gone. */
 const overdueMs = 3000;
 const maxLine = 8_000_000;

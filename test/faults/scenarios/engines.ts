@@ -21,19 +21,27 @@ async function rasaBot(rig: Rig, name: string): Promise<string> {
   return appId;
 }
 
-/** The Rasa process of a bot, by its title; null while there is none. */
+/** What a process has started, and what that has started; empty for one that has gone. */
+function childrenOf(pid: number): number[] {
+  try {
+    const line = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    const children = line.split(' ').filter((one) => one !== '');
+    return children.flatMap((child) => [Number(child), ...childrenOf(Number(child))]);
+  } catch {
+    return [];
+  }
+}
+
+/** The Rasa process of a bot, by its title; null while there is none. It is a child of the hub, or of a preloaded parent. */
 function pidOf(rig: Rig, appId: string): number | null {
-  const children = readFileSync(`/proc/${rig.pid}/task/${rig.pid}/children`, 'utf8')
-    .split(' ')
-    .filter((pid) => pid !== '');
-  const found = children.find((pid) => {
+  const found = childrenOf(rig.pid).find((pid) => {
     try {
       return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`rasa-${appId}`);
     } catch {
       return false;
     }
   });
-  return found === undefined ? null : Number(found);
+  return found ?? null;
 }
 
 /** One event in a chat of its own, so that the one fixed answer there can only be its answer. */
