@@ -231,6 +231,12 @@ export interface Turn {
 export interface TurnResult {
   messages: BotMessage[];
   parse: Parse | null;
+  /** Names of the actions that ran, in order; absent for an engine that does not say. */
+  actions?: string[];
+  /** Slots that changed, with their new values. */
+  slots?: Json;
+  /** The model that answered. */
+  model?: string;
 }
 export interface Exit {
   code: number | null;

@@ -144,6 +144,14 @@ describe('Rasa processes from a preloaded parent', function () {
     assert.ok(!existsSync(`/proc/${running.pid!}`), 'its parent has reaped it');
   });
 
+  it('tell with each answer what they did, and which model answered', async () => {
+    const running = await launch(warm);
+    const { parse, actions, slots, model: by } = await running.reply(turn);
+    assert.deepEqual({ actions, slots, by }, { actions: ['utter_faq'], slots: {}, by: model.id });
+    assert.ok(parse && parse.intent.confidence > 0.3 && Array.isArray(parse.entities));
+    await running.stop();
+  });
+
   it('encode texts for the hub', async () => {
     const { encoder, vectors } = await warm.encode(['I want a refund', 'give me my money back', 'the weather']);
     const like = (a: number, b: number): number =>

@@ -16,6 +16,7 @@ def test_answers_and_admits_not_knowing(child: Child) -> None:
     status, turn = child.say("how do I return an item")
     assert status == 200 and turn["messages"] == [{"recipient_id": "u1", "text": "30 days."}]
     assert turn["parse"]["intent"]["full_retrieval_intent_name"] == "faq/refund"
+    assert turn["actions"] == ["utter_faq"] and turn["slots"] == {}
     status, turn = child.say("who painted the mona lisa")
     assert turn["messages"][0]["text"] == "I don't know." and turn["parse"]["intent"]["name"] == "nlu_fallback"
 
@@ -151,3 +152,14 @@ def test_inherited_descriptors_are_closed(tiny_model: Path, hub: FakeHub) -> Non
     finally:
         os.close(reader)
         child.stop()
+
+
+def test_a_turn_tells_its_actions_and_the_slots_it_changed() -> None:
+    from rasa.shared.core.events import ActionExecuted, BotUttered, SlotSet, UserUttered
+    from rasa.shared.core.trackers import DialogueStateTracker
+    from switchboard_rasa.turn import _happened
+
+    before = [ActionExecuted("action_session_start"), ActionExecuted("action_listen"), UserUttered("hi"), ActionExecuted("utter_hi"), SlotSet("old", 1)]
+    now = [UserUttered("to Berlin"), SlotSet("city", "B"), SlotSet("city", "Berlin"), ActionExecuted("form"), BotUttered("ok"), ActionExecuted("utter_ok"), ActionExecuted("action_listen")]
+    tracker = DialogueStateTracker.from_events("u", before + now)
+    assert _happened(tracker) == {"actions": ["form", "utter_ok"], "slots": {"city": "Berlin"}}

@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { Pool } from 'undici';
 import type { Child } from '../../child.js';
 import type {
-  BotMessage,
   Engine,
   Exit,
   Json,
@@ -60,6 +59,7 @@ const saysReady = (line: string): boolean => line.startsWith('{"ready"');
 
 /** What one bot's process is made of. */
 interface BotParts {
+  model: string;
   child: Child;
   exited: Promise<Exit>;
   socket: string;
@@ -98,7 +98,7 @@ class RasaBot implements RunningEngine {
       metadata: turn.metadata,
     };
     const { status, json } = await this.call('/webhooks/switchboard/webhook', body);
-    if (status === 200) return json as { messages: BotMessage[]; parse: Parse | null };
+    if (status === 200) return { ...(json as TurnResult), model: this.parts.model };
     const error = (json as { error?: { message?: string } } | null)?.error?.message ?? `status ${status}`;
     throw new HubError('turn_failed', `Rasa failed on this message: ${error}`);
   }
@@ -261,7 +261,7 @@ export function createRasaEngine(options: RasaOptions): Engine {
         await clear();
         return exit;
       });
-      const running = new RasaBot({ child, exited, socket, secret, key, hang: options.hang ?? defaultHang });
+      const running = new RasaBot({ model: model.id, child, exited, socket, secret, key, hang: options.hang ?? defaultHang });
       try {
         await untilReady(running, { child, serves, timeoutMs: options.launchTimeoutMs ?? 180_000 });
       } catch (error) {

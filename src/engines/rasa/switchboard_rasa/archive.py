@@ -1,10 +1,16 @@
 """What a trained archive says about itself, read without importing Rasa."""
 from __future__ import annotations
 
+import io
 import json
+import os
 import tarfile
-from pathlib import Path
+import zlib
+from pathlib import Path, PurePosixPath
 from typing import Any, Dict, List
+
+
+_AT_ONCE = 64 * 1024 * 1024
 
 
 class BadArchive(Exception):
@@ -29,6 +35,35 @@ def components(found: Dict[str, Any]) -> List[str]:
     """The class paths of all components the archive's graphs name, the training graph's too: Rasa loads both."""
     nodes = list(found["predict_schema"]["nodes"].values()) + list(found["train_schema"]["nodes"].values())
     return [node["uses"] for node in nodes]
+
+
+def unpack_once() -> None:
+    """Lets Rasa unpack archives in one pass. Its own way reads them twice over, once for the names alone: half a second for DIET's."""
+    from rasa.engine.storage.local_model_storage import LocalModelStorage
+
+    def unpack(path: Any, folder: Any) -> None:
+        with _opened(str(path)) as archive:
+            for member in archive:
+                archive.extract(_harmless(member), folder)
+        LocalModelStorage._assert_not_rasa2_archive(folder)
+
+    LocalModelStorage._extract_archive_to_directory = staticmethod(unpack)
+
+
+def _opened(path: str) -> tarfile.TarFile:
+    """The archive, inflated at one go while it is small enough for that, otherwise as it is read."""
+    if os.path.getsize(path) > _AT_ONCE:
+        return tarfile.open(path, "r|gz")
+    with open(path, "rb") as file:
+        return tarfile.open(fileobj=io.BytesIO(zlib.decompress(file.read(), wbits=31)))
+
+
+def _harmless(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """`member` when it is a file or folder that stays inside; raises BadArchive for all else."""
+    parts = PurePosixPath(member.name).parts
+    if not (member.isreg() or member.isdir()) or ".." in parts or member.name.startswith("/"):
+        raise BadArchive(f"the archive holds {member.name}, which is not a file or would lie outside")
+    return member
 
 
 def write_metadata_first() -> None:

@@ -44,6 +44,25 @@ def install() -> None:
     RasaModel.load = classmethod(load)
 
 
+def save_without_optimizer() -> None:
+    """From now on a model is stored without its optimiser's state, two thirds of it that no answer needs. Any Rasa 3.6 loads it."""
+    if getattr(RasaModel.save, "switchboard_light", False):
+        return
+    original = RasaModel.save
+
+    def save(self: Any, model_file_name: Any, overwrite: bool = True) -> None:
+        optimizer = self.optimizer
+        self._delete_tracking("optimizer")
+        try:
+            original(self, model_file_name, overwrite)
+        finally:
+            if optimizer is not None:
+                self._track_trackable(optimizer, "optimizer", overwrite=True)
+
+    save.switchboard_light = True  # type: ignore[attr-defined]
+    RasaModel.save = save
+
+
 def trace_later(seconds: float) -> None:
     """Starts a thread that waits so long and then traces the graphs of all models loaded so far. Messages go on being answered."""
     threading.Thread(target=_trace_all, args=(seconds,), daemon=True, name="trace").start()
@@ -52,14 +71,25 @@ def trace_later(seconds: float) -> None:
 def _create_variables(model: Any, example: Any) -> None:
     batch = RasaBatchDataGenerator(example, batch_size=1)[0]
     batch = batch[0] if isinstance(batch, tuple) else batch
-    cond = tf.cond
+    cond, add_weight = tf.cond, tf.keras.layers.Layer.add_weight
     tf.config.run_functions_eagerly(True)
-    tf.cond = _both(cond)
+    tf.cond, tf.keras.layers.Layer.add_weight = _both(cond), _zeros(add_weight)
     try:
         model.batch_loss(batch)
     finally:
-        tf.cond = cond
+        tf.cond, tf.keras.layers.Layer.add_weight = cond, add_weight
         tf.config.run_functions_eagerly(False)
+
+
+def _zeros(add_weight: Callable[..., Any]) -> Callable[..., Any]:
+    """`add_weight` without dice: the values are read from the file in a moment."""
+
+    def add(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if len(args) < 4:
+            kwargs["initializer"] = "zeros"
+        return add_weight(self, *args, **kwargs)
+
+    return add
 
 
 def _both(cond: Callable[..., Any]) -> Callable[..., Any]:

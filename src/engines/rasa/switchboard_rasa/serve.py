@@ -53,6 +53,7 @@ def load_agent(spec: Dict[str, Any], found: Dict[str, Any]) -> Any:
     from switchboard_rasa.turn import StrictProcessor
 
     exact.install()
+    archive.unpack_once()
     _domain_from_metadata(found)
     store = HubTrackerStore(None, spec["hub"]["socket"], spec["hub"]["secret"])
     actions = EndpointConfig(spec["actionEndpoint"]) if spec.get("actionEndpoint") else None

@@ -59,6 +59,10 @@ def train(spec: Dict[str, Any], light: bool, report: Any) -> str:
     rasa.shared.utils.io.wrap_with_color = lambda *parts, color: " ".join(str(part) for part in parts)
     exact.install()
     archive.write_metadata_first()
+    if not light:
+        from switchboard_rasa import light_load
+
+        light_load.save_without_optimizer()
     report(10, "reading")
     watch(Progress(report), light)
     result = rasa_train(

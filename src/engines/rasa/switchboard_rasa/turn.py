@@ -13,8 +13,11 @@ from rasa.core.actions.action import Action, ActionExecutionRejection
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
 from rasa.core.processor import MessageProcessor
+from rasa.shared.core.constants import ACTION_LISTEN_NAME
+from rasa.shared.core.events import ActionExecuted, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
+_saved: contextvars.ContextVar[Optional[List[DialogueStateTracker]]] = contextvars.ContextVar("switchboard_saved", default=None)
 _failures: contextvars.ContextVar[Optional[List[BaseException]]] = contextvars.ContextVar("switchboard_failures", default=None)
 _PAYLOAD = re.compile(r"^/(?P<key>[^{@]+)(@[0-9.]+)?\s*(?P<entities>{.*})?\s*$", re.DOTALL)
 _FULLWIDTH_SLASH = "\uff0f"
@@ -39,6 +42,9 @@ class StrictProcessor(MessageProcessor):
         if failures:
             raise ActionFailed(f"{type(failures[0]).__name__}: {failures[0]}") from failures[0]
         await super().save_tracker(tracker)
+        saved = _saved.get()
+        if saved is not None:
+            saved.append(tracker)
 
 
 class ExactOutput(CollectingOutputChannel):
@@ -55,7 +61,8 @@ class ExactOutput(CollectingOutputChannel):
 
 
 async def whole_turn(agent: Agent, sender: str, text: str, literal: bool, channel: str, metadata: Any) -> Dict[str, Any]:
-    """Runs one turn and answers `{"messages", "parse"}`. Whatever goes wrong is raised, and then nothing was stored.
+    """Runs one turn and answers `{"messages", "parse", "actions", "slots"}`: what was said, what was understood, the names of the actions
+    that ran, and the slots that changed. Whatever goes wrong is raised, and then nothing was stored.
 
     With `literal` the text is classified even when it begins like an intent payload; without, `/faq/x` and `/intent{"a":1}` are obeyed.
     """
@@ -63,14 +70,30 @@ async def whole_turn(agent: Agent, sender: str, text: str, literal: bool, channe
     message = UserMessage(text, output, sender, input_channel=channel, metadata=metadata)
     message.text = text
     processor = agent.processor
-    token = _failures.set([])
+    saved: List[DialogueStateTracker] = []
+    token, saved_token = _failures.set([]), _saved.set(saved)
     try:
         async with agent.lock_store.lock(sender):
             message.parse_data = await _parse(agent, message, literal)
             await processor.handle_message(message)
     finally:
         _failures.reset(token)
-    return {"messages": output.messages, "parse": message.parse_data}
+        _saved.reset(saved_token)
+    return {"messages": output.messages, "parse": message.parse_data, **(_happened(saved[-1]) if saved else {})}
+
+
+def _happened(tracker: DialogueStateTracker) -> Dict[str, Any]:
+    """What the events since the user's last words tell of the turn."""
+    actions: List[str] = []
+    slots: Dict[str, Any] = {}
+    for event in reversed(tracker.events):
+        if isinstance(event, UserUttered):
+            break
+        if isinstance(event, ActionExecuted) and event.action_name not in (None, ACTION_LISTEN_NAME):
+            actions.insert(0, event.action_name)
+        elif isinstance(event, SlotSet):
+            slots.setdefault(event.key, event.value)
+    return {"actions": actions, "slots": slots}
 
 
 async def _parse(agent: Agent, message: UserMessage, literal: bool) -> Dict[str, Any]:
