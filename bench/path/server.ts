@@ -52,8 +52,7 @@ async function seed({ dataDir, appId }: ServerSpec, databaseUrl: string): Promis
   const { digest } = await (await openModelShelf(join(dataDir, 'models'))).putText('bench');
   const now = new Date().toISOString();
   const kind = { language: 'en', template: 'faq', pipeline: 'semantic', engine: 'rasa' } as const;
-  const choices = { remoteUrl: null, threshold: null, activeModel: 'm',
-    runtime: null, lateAnswers: 'send' } as const;
+  const choices = { remoteUrl: null, threshold: null, activeModel: 'm', runtime: null, lateAnswers: 'send' } as const;
   await store.bots.create({ appId, name: 'Bench', ...kind, ...choices, createdAt: now, updatedAt: now });
   const made = { jobId: 'j', bytes: 5, trainSeconds: 0, createdAt: now };
   await store.models.add({
