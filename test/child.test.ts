@@ -52,6 +52,28 @@ describe('A child process', () => {
     assert.ok(child.lines().includes('PATH'));
   });
 
+  it('that talks is heard line by line, and its standard output is kept out of its log', async () => {
+    const heard: string[] = [];
+    const echo = 'while read line; do echo "heard $line"; echo "log $line" >&2; done';
+    const child = startChild({
+      command: 'sh',
+      args: ['-c', echo],
+      cwd: '/tmp',
+      env: { PATH: process.env['PATH'] ?? '' },
+      talks: true,
+      onStdoutLine: (line) => {
+        heard.push(line);
+        if (line === 'heard two') void child.stop();
+      },
+    });
+    child.say('one');
+    child.say('two');
+    await child.exited;
+    child.say('nobody hears this');
+    assert.deepEqual(heard, ['heard one', 'heard two']);
+    assert.deepEqual(child.lines(), ['log one', 'log two']);
+  });
+
   it('that does not read its standard input harms nobody', async () => {
     const child = startChild(shell('exec 0<&-; exit 0', { stdinLine: 'x'.repeat(1_000_000) }));
     assert.equal((await child.exited).code, 0);

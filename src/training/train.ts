@@ -190,6 +190,7 @@ function died(exit: ChildExit, lines: string[]): TrainingFailure {
 function specOf({ threads }: RasaTraining, { content }: TrainingTask, home: string): Json & { appId: string } {
   return {
     appId: content.bot.appId,
+    language: content.bot.language,
     project: join(home, 'project'),
     out: join(home, 'out'),
     threads: threads ?? 1,

@@ -296,3 +296,17 @@ def test_an_orphan_does_not_serve() -> None:
     words = [sys.executable, "-m", "switchboard_rasa.host", "light", "1"]
     assert subprocess.run(words, env=child_env(), stdin=subprocess.DEVNULL, timeout=60).returncode == 3
     assert subprocess.run(words[:-1], env=child_env(), stdin=subprocess.DEVNULL, timeout=60).returncode == 2
+
+
+def test_a_chinese_bot_finds_its_dictionary_in_the_full_host() -> None:
+    asked = "import sys\nprint('dictionary', 'jieba' in sys.modules and sys.modules['jieba'].dt.initialized, flush=True)\n"
+    host = Host("full")
+    try:
+        host.until(lambda event: "ready" in event)
+        for language, there in (("en", False), ("zh", True), ("en", True)):
+            pid = host.start("actions", {"project": _package(asked), "secret": SECRET, "language": language})
+            host.until(lambda event: event.get("pid") == pid and "ready" in event.get("out", ""))
+            assert f"dictionary {there}" in host.text_of(pid, "err")
+            assert Path(f"/proc/{host.process.pid}/task").exists() and host.ask("status")["threads"] == 1
+    finally:
+        host.end()

@@ -214,7 +214,7 @@ class ForkingHost implements RasaHost {
       child.end({ code: null, signal: 'SIGKILL', reason: null });
     }
     this.forked.clear();
-    return exit;
+    return { ...exit, reason: said || null };
   }
 }
 

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { Pool } from 'undici';
 import type { Child } from '../../child.js';
 import type {
+  Bot,
   Engine,
   Exit,
   Json,
@@ -215,12 +216,13 @@ async function untilReady(
 /** What a bot's process is told. */
 function specOf(
   options: RasaOptions,
-  parts: { appId: string; model: LoadableModel; socket: string; secret: string; key: ChannelKey },
+  parts: { bot: Bot; model: LoadableModel; socket: string; secret: string; key: ChannelKey },
 ): Json & { appId: string } {
-  const { appId, model, socket, secret, key } = parts;
+  const { bot, model, socket, secret, key } = parts;
   const hub = { socket: options.channel.socket, secret: key.secret };
   const traceAfter = options.traceAfterSeconds === undefined ? defaultTraceAfter : options.traceAfterSeconds;
-  return { appId, model: model.archivePath, socket, secret, hub, traceAfter };
+  const { appId, language } = bot;
+  return { appId, language, model: model.archivePath, socket, secret, hub, traceAfter };
 }
 
 /** The engine of trained bots on machines that have Rasa. */
@@ -251,7 +253,7 @@ export function createRasaEngine(options: RasaOptions): Engine {
         runtime: bot.runtime,
         light: model.pipeline === 'semantic',
         home,
-        spec: specOf(options, { appId: bot.appId, model, socket, secret, key }),
+        spec: specOf(options, { bot, model, socket, secret, key }),
         onStdoutLine: (line) => void (saysReady(line) && serving()),
       }).catch(async (error: unknown) => {
         await clear();
@@ -261,7 +263,15 @@ export function createRasaEngine(options: RasaOptions): Engine {
         await clear();
         return exit;
       });
-      const running = new RasaBot({ model: model.id, child, exited, socket, secret, key, hang: options.hang ?? defaultHang });
+      const running = new RasaBot({
+        model: model.id,
+        child,
+        exited,
+        socket,
+        secret,
+        key,
+        hang: options.hang ?? defaultHang,
+      });
       try {
         await untilReady(running, { child, serves, timeoutMs: options.launchTimeoutMs ?? 180_000 });
       } catch (error) {

@@ -45,7 +45,8 @@ class Child:
 class Host:
     """The parent: reads requests on `source`, writes events to `target`, serves until the hub is gone or it is told to end."""
 
-    def __init__(self, source: int, target: int) -> None:
+    def __init__(self, kind: str, source: int, target: int) -> None:
+        self._kind = kind
         self._source = source
         self._target = target
         self._pending = b""
@@ -135,6 +136,9 @@ class Host:
     def _start(self, request: Dict[str, Any]) -> None:
         if request["do"] not in commands.COMMANDS:
             raise ValueError(f"there is no command {request['do']!r}")
+        # Of the bots that a light host runs none cuts Chinese into words.
+        if self._kind == "full" and str(request["spec"].get("language", "")).startswith("zh"):
+            preload.chinese()
         env = {str(name): str(value) for name, value in request["env"].items()}
         child = Child(fork.fork(request["do"], request["home"], env, request["spec"]))
         self._children[child.pid] = child
@@ -249,7 +253,7 @@ def main(argv: List[str]) -> int:
     # Nothing that is imported may write among our lines.
     target = os.dup(1)
     os.dup2(2, 1)
-    host = Host(0, target)
+    host = Host(argv[1], 0, target)
     try:
         found = preload.load(argv[1])
         fork.refuse_threads()

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import logging
 import warnings
 from typing import Any, Dict, Tuple
 
@@ -44,6 +45,19 @@ def load(kind: str) -> Dict[str, Any]:
     gc.collect()
     gc.freeze()
     return found
+
+
+def chinese() -> None:
+    """Loads jieba's dictionary, once: half a second and 80 MB that each Chinese bot with a tokenizer would take for itself."""
+    try:
+        import jieba
+    except ImportError:
+        return
+    if not jieba.dt.initialized:
+        jieba.setLogLevel(logging.WARNING)
+        jieba.initialize()
+        gc.collect()
+        gc.freeze()
 
 
 def _rasa_version() -> str:
