@@ -1,8 +1,8 @@
 """Loads Rasa's neural models in a second instead of fifteen, with the same answers.
 
 Rasa creates a model's weights by training one batch, which traces the training graph and allocates the optimiser, and then traces the
-prediction graph, all before the first message. Here the loss is run once eagerly, which creates the same variables; messages are
-answered eagerly; and the prediction graph is traced later, beside them, or never.
+prediction graph, all before the first message. Here one prediction is run eagerly, which creates the variables that predictions
+read; messages are answered eagerly; and the prediction graph is traced later, beside them, or never.
 """
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import time
 from typing import Any, Callable, List, Tuple
 
 import tensorflow as tf
-from rasa.utils.tensorflow.data_generator import RasaBatchDataGenerator
 from rasa.utils.tensorflow.models import RasaModel
+from rasa.utils.train_utils import create_data_generators
 
 logger = logging.getLogger(__name__)
 _loaded: List[Tuple[Any, Any]] = []
@@ -30,14 +30,14 @@ def install() -> None:
     original = RasaModel.load.__func__
 
     def load(cls: Any, model_file_name: Any, model_data_example: Any, predict_data_example: Any = None, finetune_mode: bool = False, *args: Any, **kwargs: Any) -> Any:
-        if finetune_mode:
+        if finetune_mode or not predict_data_example:
             return original(cls, model_file_name, model_data_example, predict_data_example, finetune_mode, *args, **kwargs)
         model = cls(*args, **kwargs)
-        _create_variables(model, model_data_example)
-        _restore(model, str(model_file_name))
+        model._training = False
+        complete = _create_variables(model, predict_data_example)
+        _restore(model, str(model_file_name), complete)
         model._run_eagerly = True
-        if predict_data_example:
-            _loaded.append((model, predict_data_example))
+        _loaded.append((model, predict_data_example))
         return model
 
     load.switchboard_light = True  # type: ignore[attr-defined]
@@ -68,17 +68,26 @@ def trace_later(seconds: float) -> None:
     threading.Thread(target=_trace_all, args=(seconds,), daemon=True, name="trace").start()
 
 
-def _create_variables(model: Any, example: Any) -> None:
-    batch = RasaBatchDataGenerator(example, batch_size=1)[0]
-    batch = batch[0] if isinstance(batch, tuple) else batch
+def _create_variables(model: Any, example: Any) -> bool:
+    """Predicts once, eagerly, with whatever is in the weights. False when a layer that a prediction may use could not be made yet."""
+    missed: List[Any] = []
     cond, add_weight = tf.cond, tf.keras.layers.Layer.add_weight
     tf.config.run_functions_eagerly(True)
-    tf.cond, tf.keras.layers.Layer.add_weight = _both(cond), _zeros(add_weight)
+    tf.cond, tf.keras.layers.Layer.add_weight = _both(cond, missed), _zeros(add_weight)
     try:
-        model.batch_loss(batch)
+        model.predict_step(_batch_of(example))
     finally:
         tf.cond, tf.keras.layers.Layer.add_weight = cond, add_weight
         tf.config.run_functions_eagerly(False)
+        # What was prepared was made of no weights.
+        model.prepared_for_prediction = False
+    return not missed
+
+
+def _batch_of(example: Any) -> Any:
+    """The example as a prediction gets it."""
+    generator, _ = create_data_generators(model_data=example, batch_sizes=1, epochs=1, shuffle=False)
+    return next(iter(generator))[0]
 
 
 def _zeros(add_weight: Callable[..., Any]) -> Callable[..., Any]:
@@ -92,24 +101,24 @@ def _zeros(add_weight: Callable[..., Any]) -> Callable[..., Any]:
     return add
 
 
-def _both(cond: Callable[..., Any]) -> Callable[..., Any]:
+def _both(cond: Callable[..., Any], missed: List[Any]) -> Callable[..., Any]:
     """`tf.cond` that runs the other branch too, as tracing does: a layer that only that branch uses gets its variables now."""
 
     def run(pred: Any, true_fn: Any = None, false_fn: Any = None, name: Any = None) -> Any:
         chosen = bool(pred)
         try:
             (false_fn if chosen else true_fn)()
-        except (tf.errors.InvalidArgumentError, ValueError):
-            # A branch may be impossible with this example's shapes; what it lacks is then made when it is first taken.
-            logger.debug("a branch was not prepared", exc_info=True)
+        except (tf.errors.InvalidArgumentError, ValueError) as error:
+            # A branch may be impossible with this example's shapes.
+            missed.append(error)
         return cond(pred, true_fn, false_fn, name)
 
     return run
 
 
-def _restore(model: Any, path: str) -> None:
+def _restore(model: Any, path: str, complete: bool) -> None:
     """Reads the weights. Where a layer is still to be made, the files are kept for it: Rasa removes its own when loading is done."""
-    if _complete(model, path):
+    if complete or _has_all(model, path):
         model.load_weights(path).expect_partial()
         return
     kept = tempfile.mkdtemp(prefix="weights-")
@@ -120,18 +129,18 @@ def _restore(model: Any, path: str) -> None:
     model.load_weights(os.path.join(kept, prefix)).expect_partial()
 
 
+def _has_all(model: Any, path: str) -> bool:
+    """Whether the model has a variable for each weight in the file."""
+    stored = [name for name, _ in tf.train.list_variables(path) if "/.ATTRIBUTES/VARIABLE_VALUE" in name]
+    weights = [name for name in stored if "/optimizer/" not in f"/{name}" and "/.OPTIMIZER_SLOT/" not in name]
+    return len(weights) <= len(model.variables)
+
+
 def _keep(source: str, target: str) -> None:
     try:
         os.link(source, target)
     except OSError:
         shutil.copy(source, target)
-
-
-def _complete(model: Any, path: str) -> bool:
-    """Whether the model has a variable for each weight in the file."""
-    stored = [name for name, _ in tf.train.list_variables(path) if "/.ATTRIBUTES/VARIABLE_VALUE" in name]
-    weights = [name for name in stored if "/optimizer/" not in f"/{name}" and "/.OPTIMIZER_SLOT/" not in name]
-    return len(weights) <= len(model.variables)
 
 
 def _trace_all(seconds: float) -> None:
@@ -146,10 +155,7 @@ def _trace_all(seconds: float) -> None:
 
 
 def _trace(model: Any, example: Any) -> None:
-    from rasa.utils import train_utils
-
-    generator, _ = train_utils.create_data_generators(model_data=example, batch_sizes=1, epochs=1, shuffle=False)
-    batch = next(iter(generator))[0]
+    batch = _batch_of(example)
     if not model.prepared_for_prediction:
         model.prepare_for_predict()
         model.prepared_for_prediction = True
