@@ -142,7 +142,19 @@ def test_siblings_roll_different_dice(host: Host) -> None:
         rolled.append(host.text_of(pid, "err"))
         host.ask("stop", pid=pid, graceMs=0)
         host.exit_of(pid)
-    assert "rolled" in rolled[0] and rolled[0].split()[1:3] != rolled[1].split()[1:3]
+    (python, numpy_), (python_too, numpy_too) = [text.split("rolled ")[1].split()[:2] for text in rolled]
+    assert python != python_too and numpy_ != numpy_too
+
+
+def test_what_a_child_has_started_goes_with_it(host: Host) -> None:
+    code = "import subprocess\nprint('started', subprocess.Popen(['sleep', '99']).pid, flush=True)\n"
+    pid = host.start("actions", {"project": _package(code), "secret": SECRET})
+    host.until(lambda event: event.get("pid") == pid and "ready" in event.get("out", ""))
+    grandchild = int(host.text_of(pid, "err").split("started ")[1].split()[0])
+    assert not gone(grandchild, 0.1)
+    os.kill(pid, signal.SIGKILL)
+    host.exit_of(pid, 10)
+    assert gone(grandchild)
 
 
 def _package(code: str) -> str:

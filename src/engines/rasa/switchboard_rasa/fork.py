@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import gc
 import os
-import random
 import resource
 import signal
 import sys
@@ -124,7 +123,7 @@ def _own_place(home: str, env: Dict[str, str]) -> None:
     # Short of memory, the kernel should end a bot rather than the hub.
     with open("/proc/self/oom_score_adj", "w") as score:
         score.write(_OOM_SCORE)
-    random.seed()
+    # Python reseeds its own dice after a fork, numpy does not.
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         numpy.random.seed()
