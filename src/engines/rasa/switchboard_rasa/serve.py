@@ -48,12 +48,13 @@ def load_agent(spec: Dict[str, Any], found: Dict[str, Any]) -> Any:
     from rasa.core.agent import Agent
     from rasa.utils.endpoints import EndpointConfig
 
-    from switchboard_rasa import exact
+    from switchboard_rasa import exact, speed
     from switchboard_rasa.store import HubTrackerStore
     from switchboard_rasa.turn import StrictProcessor
 
     exact.install()
     archive.unpack_once()
+    speed.install(networks=not lazy.is_light(archive.components(found)))
     _domain_from_metadata(found)
     store = HubTrackerStore(None, spec["hub"]["socket"], spec["hub"]["secret"])
     actions = EndpointConfig(spec["actionEndpoint"]) if spec.get("actionEndpoint") else None

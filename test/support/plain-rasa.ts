@@ -1,0 +1,148 @@
+/** Rasa as everybody runs it: `rasa train` and `rasa run --enable-api` on a port, without a line of ours but the components on the path. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { Pool } from 'undici';
+import { startChild } from '../../src/child.js';
+import { configOf } from '../../src/config.js';
+import type { RasaProject } from './rasa-projects.js';
+
+export const packageDir = join(process.cwd(), 'src', 'engines', 'rasa');
+/** The package's folder, and the project's own modules behind it. */
+export const pathOf = ({ modules }: RasaProject): string =>
+  modules === null ? packageDir : [packageDir, modules].join(delimiter);
+
+/** The one difference that is allowed between two Rasas that are compared: none. Both get this environment. */
+function environment(project: RasaProject, home: string): Record<string, string> {
+  return {
+    ...configOf(process.env).childEnv,
+    HOME: home,
+    TMPDIR: home,
+    PYTHONPATH: pathOf(project),
+    TF_CPP_MIN_LOG_LEVEL: '3',
+    RASA_TELEMETRY_ENABLED: 'false',
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  assert.ok(typeof address === 'object' && address);
+  return address.port;
+}
+
+export async function writeProject(folder: string, { files }: RasaProject): Promise<void> {
+  for (const { path, content } of files) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), content);
+  }
+}
+
+/** `rasa train`, cold, in a folder of its own. Answers the archive's place in `target` and the seconds it took. */
+export async function plainTrain(python: string, project: RasaProject, target: string): Promise<number> {
+  const home = await mkdtemp(join(tmpdir(), 'sb-plain-'));
+  try {
+    await writeProject(home, project);
+    const began = performance.now();
+    const args = ['-m', 'rasa', 'train', '--fixed-model-name', 'model', '--out', 'models'];
+    const child = startChild({ command: python, args, cwd: home, env: environment(project, home) });
+    const { code } = await child.exited;
+    const seconds = (performance.now() - began) / 1000;
+    const words = child.lines().slice(-20).join('\n');
+    assert.equal(code, 0, `rasa train failed on ${project.name}:\n${words}`);
+    await rename(join(home, 'models', 'model.tar.gz'), target);
+    return seconds;
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+/** Everything an archive is made of: the project, the components that train it, and the runtime. */
+async function fingerprint(python: string, project: RasaProject): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify([dirname(python), project.files]));
+  const ours = join(packageDir, 'switchboard_rasa');
+  const names = (await readdir(ours)).filter((name) => /^(components|selector|prototypes|ngrams|encoder|fallback|threshold|importer|exact|foreign_\w+)\.(py|txt)$/.test(name));
+  for (const name of names.sort()) hash.update(await readFile(join(ours, name)));
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** A trained archive of the project, from the per-user cache when nothing it is made of has changed. */
+export async function archiveOf(python: string, project: RasaProject): Promise<string> {
+  const folder = join(configOf(process.env).cacheDir, 'test-models');
+  await mkdir(folder, { recursive: true });
+  const path = join(folder, `${project.name}-${await fingerprint(python, project)}.tar.gz`);
+  const there = await access(path).then(
+    () => true,
+    () => false,
+  );
+  if (there) return path;
+  const draft = `${path}.${process.pid}`;
+  await plainTrain(python, project, draft);
+  await rename(draft, path);
+  return path;
+}
+
+export interface PlainRasa {
+  pid: number;
+  /** Milliseconds from start to the first right answer of `/status` and a parse. */
+  readyMs: number;
+  get(path: string): Promise<unknown>;
+  post(path: string, body: unknown): Promise<unknown>;
+  stop(): Promise<void>;
+}
+
+/** Starts `rasa run --enable-api` with the REST channel on a free port and waits until it has parsed something. */
+export async function plainRasa(python: string, project: RasaProject, archive: string): Promise<PlainRasa> {
+  const home = await mkdtemp(join(tmpdir(), 'sb-plain-'));
+  await writeFile(join(home, 'credentials.yml'), 'rest:\n');
+  const port = await freePort();
+  const began = performance.now();
+  const args = ['-m', 'rasa', 'run', '-m', archive, '--enable-api', '-i', '127.0.0.1', '-p', `${port}`];
+  const child = startChild({
+    command: python,
+    args: [...args, '--credentials', 'credentials.yml'],
+    cwd: home,
+    env: environment(project, home),
+  });
+  const http = new Pool(`http://127.0.0.1:${port}`, { connections: 128, headersTimeout: 120_000 });
+  const call = async (method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> => {
+    const answer = await http.request({
+      method,
+      path,
+      headers: { 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await answer.body.text();
+    assert.equal(answer.statusCode, 200, `plain Rasa answered ${answer.statusCode} to ${method} ${path}: ${text}`);
+    return JSON.parse(text);
+  };
+  const stop = async (): Promise<void> => {
+    await child.stop();
+    await http.destroy();
+    await rm(home, { recursive: true, force: true });
+  };
+  const gone: { yes: boolean } = { yes: false };
+  void child.exited.then(() => (gone.yes = true));
+  const until = Date.now() + 240_000;
+  for (;;) {
+    const up = await call('POST', '/model/parse', { text: 'Are you there?' }).catch(() => null);
+    if (up !== null) break;
+    if (gone.yes || Date.now() > until) {
+      await stop();
+      assert.fail(`plain Rasa did not start with ${archive}:\n${child.lines().slice(-20).join('\n')}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return {
+    pid: child.pid ?? 0,
+    readyMs: performance.now() - began,
+    get: (path) => call('GET', path),
+    post: (path, body) => call('POST', path, body),
+    stop,
+  };
+}
