@@ -66,7 +66,11 @@ export async function plainTrain(python: string, project: RasaProject, target: s
 async function fingerprint(python: string, project: RasaProject): Promise<string> {
   const hash = createHash('sha256').update(JSON.stringify([dirname(python), project.files]));
   const ours = join(packageDir, 'switchboard_rasa');
-  const names = (await readdir(ours)).filter((name) => /^(components|selector|prototypes|ngrams|encoder|fallback|threshold|importer|exact|foreign_\w+)\.(py|txt)$/.test(name));
+  const names = (await readdir(ours)).filter((name) =>
+    /^(components|selector|prototypes|ngrams|encoder|fallback|threshold|importer|exact|foreign_\w+)\.(py|txt)$/.test(
+      name,
+    ),
+  );
   for (const name of names.sort()) hash.update(await readFile(join(ours, name)));
   return hash.digest('hex').slice(0, 16);
 }

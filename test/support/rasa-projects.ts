@@ -75,10 +75,7 @@ export async function faqProject(
   const pairs = data.pairs
     .slice(0, 20)
     .map(({ Q, A }, at) => ({ id: `p${at}`, questions: Q.map(({ q }) => q), answer: A as string }));
-  const { files } = projectOf(
-    { bot, pairs, files: [], yaml: null },
-    templateOf(await loadTemplates('templates'), bot),
-  );
+  const { files } = projectOf({ bot, pairs, files: [], yaml: null }, templateOf(await loadTemplates('templates'), bot));
   return project(name, files, epochs);
 }
 

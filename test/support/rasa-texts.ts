@@ -22,7 +22,14 @@ const strange = [
   'a / slash in /between',
 ];
 /** Payloads, as buttons send them. */
-export const payloads = ['/greet', '/bye', '/order{"dish": "pizza"}', '/inform{"city": "Rome"}', '/nothing_known', '/restart'];
+export const payloads = [
+  '/greet',
+  '/bye',
+  '/order{"dish": "pizza"}',
+  '/inform{"city": "Rome"}',
+  '/nothing_known',
+  '/restart',
+];
 
 /** Numbers 0..1, the same for the same seed (mulberry32). */
 export function numbers(seed: number): () => number {
@@ -45,7 +52,7 @@ function said(question: string, others: readonly string[], next: () => number): 
   const ways = [
     () => question,
     () => question.slice(0, at) + question.slice(at + 1),
-    () => question.slice(0, at) + pick([...'aeiou 是'], next) + question.slice(at),
+    () => question.slice(0, at) + pick(['a', 'e', 'i', 'o', ' ', '是'], next) + question.slice(at),
     () => question.toUpperCase(),
     () => `${question} ${pick(others, next)}`,
     () => `${pick(['please', 'hey', 'ok so', '请问'], next)} ${question}`,

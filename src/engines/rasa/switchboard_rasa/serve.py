@@ -63,6 +63,7 @@ def load_agent(spec: Dict[str, Any], found: Dict[str, Any]) -> Any:
     agent.load_model(spec["model"])
     processor = agent.processor
     processor.__class__ = StrictProcessor
+    speed.settle(processor.domain)
     processor.model_metadata = dataclasses.replace(processor.model_metadata, assistant_id=spec["appId"])
     return agent
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Dict
 
 _VERSION = "3.6."
 _COPY_ONLY_TO_LOG = (
@@ -24,6 +24,7 @@ def install(networks: bool) -> bool:
     if not __version__.startswith(_VERSION):
         return False
     _no_copies_for_logs()
+    _event_classes_by_name()
     from rasa.core import processor
 
     from switchboard_rasa import runner
@@ -36,10 +37,37 @@ def install(networks: bool) -> bool:
     return True
 
 
+def settle(domain: Any) -> None:
+    """Answers once what Rasa finds out at each message by building a second, empty domain: whether the served one is empty."""
+    empty = domain.is_empty()
+    domain.is_empty = lambda: empty
+
+
 def _no_copies_for_logs() -> None:
     """A log line is written while its arguments are what they are: there is nothing to keep a copy for."""
     for name in _COPY_ONLY_TO_LOG:
         importlib.import_module(name).copy = SimpleNamespace(deepcopy=_same)  # type: ignore[attr-defined]
+
+
+def _event_classes_by_name() -> None:
+    """Rasa walks through all event classes, their subclasses too, for each event of a conversation that it reads."""
+    from rasa.shared.core.events import Event
+
+    search = Event.resolve_by_type
+    if getattr(search, "switchboard_cache", None) is not None:
+        return
+    found: Dict[str, Any] = {}
+
+    def resolve_by_type(type_name: str, default: Any = None) -> Any:
+        if type_name in found:
+            return found[type_name]
+        event = search(type_name, default)
+        if event is not None and event is not default:
+            found[type_name] = event
+        return event
+
+    resolve_by_type.switchboard_cache = found  # type: ignore[attr-defined]
+    Event.resolve_by_type = staticmethod(resolve_by_type)  # type: ignore[assignment]
 
 
 def _same(value: Any) -> Any:

@@ -115,7 +115,11 @@ class HubTrackerStore(TrackerStore):
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
             connector = aiohttp.UnixConnector(path=self._socket, limit=32, keepalive_timeout=60)
-            self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=20))
+            # Two calls a turn: what a browser would add to them, cookies and kinds of compression, is left out.
+            self._session = aiohttp.ClientSession(
+                connector=connector, timeout=aiohttp.ClientTimeout(total=20), cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
+            )
         return self._session
 
 
