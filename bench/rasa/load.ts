@@ -10,8 +10,7 @@ export interface Waits {
 const clock = (): number => performance.now();
 
 function waitsOf(times: number[]): Waits {
-  const sorted = [...times].sort((a, b) => a - b);
-  return { p50: sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN };
+  return { p50: median(times), max: Math.max(...times) };
 }
 
 /** `count` requests spread evenly over one second, each from a sender of its own, whether or not earlier ones are answered. Milliseconds. */
@@ -28,19 +27,23 @@ export async function burst(ask: Ask, texts: readonly string[], count: number): 
   return waitsOf(times);
 }
 
-/** Replies a second of one process that always has four requests to work on, in conversations of five turns. */
-export async function throughput(ask: Ask, texts: readonly string[], seconds: number): Promise<number> {
+/** How many replies one process gives when it always has four requests to work on, in conversations of five turns. */
+export async function load(
+  ask: Ask,
+  texts: readonly string[],
+  seconds: number,
+): Promise<{ replies: number; perSecond: number }> {
   const began = clock();
   const until = began + seconds * 1000;
-  let done = 0;
+  let replies = 0;
   const worker = async (name: number): Promise<void> => {
     for (let turn = 0; clock() < until; turn += 1) {
       await ask(`load-${began}-${name}-${Math.floor(turn / 5)}`, texts[(name * 7 + turn) % texts.length] ?? '');
-      done += 1;
+      replies += 1;
     }
   };
   await Promise.all([0, 1, 2, 3].map(worker));
-  return done / ((clock() - began) / 1000);
+  return { replies, perSecond: (replies * 1000) / (clock() - began) };
 }
 
 /** Milliseconds that `work` takes, and what it gives. */
@@ -48,4 +51,9 @@ export async function timed<T>(work: () => Promise<T>): Promise<{ ms: number; va
   const began = clock();
   const value = await work();
   return { ms: clock() - began, value };
+}
+
+/** The middle one. */
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN;
 }

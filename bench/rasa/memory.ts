@@ -1,4 +1,4 @@
-/** Memory as Linux accounts for it: a page that several processes share is divided among them (PSS), so sums are true. */
+/** What processes use, as Linux accounts for it. Memory: a page that several processes share is divided among them (PSS), so sums are true. */
 import { readdir, readFile } from 'node:fs/promises';
 
 const mega = 1 / 1024;
@@ -38,3 +38,10 @@ export async function privateOf(pid: number): Promise<number> {
 
 /** Memory that the machine can still give, in MB. */
 export const available = async (): Promise<number> => (await kilobytes('/proc/meminfo', 'MemAvailable')) * mega;
+
+/** Processor time that this process has used, in milliseconds. */
+export async function processorOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  const [, user = 0, system = 0] = /^\d+ \(.*\) \S (?:-?\d+ ){10}(\d+) (\d+)/s.exec(stat) ?? [];
+  return (Number(user) + Number(system)) * 10;
+}

@@ -13,83 +13,69 @@ import { openLog } from '../../src/log.js';
 import { openStore } from '../../src/stores/index.js';
 import type { BotWire, JobWire, ModelWire } from '../../src/wire.js';
 import { someBot, someModel } from '../../test/support/engines.js';
-import { packageDir, plainRasa, plainTrain } from '../../test/support/plain-rasa.js';
+import { packageDir, plainRasa } from '../../test/support/plain-rasa.js';
 import type { RasaProject } from '../../test/support/rasa-projects.js';
-import { type Ask, burst, throughput, timed, type Waits } from './load.js';
-import { available, descendants, privateOf, pss } from './memory.js';
+import { type Ask, timed } from './load.js';
+import { available, descendants, privateOf, processorOf, pss } from './memory.js';
 
-/** Milliseconds, MB and replies a second; null what was not measured. */
-export interface Side {
-  trainSeconds: number | null;
+/** A side that is up. Times in milliseconds, memory in MB. */
+export interface Up {
+  ask: Ask;
   ready: number;
   firstReply: number;
-  /** MB a bot when so many are awake, whatever they share counted once and divided. */
+  /** MB a bot when so many are awake, what they share counted once and divided. */
   memory: Record<string, number>;
   privateMemory: number;
-  replies: number;
-  bursts: Record<string, Waits>;
-  /** Through the hub's API: from asleep to the first reply, and the bursts. */
-  hub?: { wake: number; bursts: Record<string, Waits> };
+  /** Processor milliseconds that the asked process has used so far. */
+  processor(): Promise<number>;
+  /** Wakes more bots, as many as the machine has memory for, and reads `memory` again. */
+  grow(count: number): Promise<void>;
+  stop(): Promise<void>;
 }
-export interface Plan {
-  python: string;
-  seconds: number;
-  bursts: number[];
-  /** How many bots are awake at once when memory is read. */
-  bots: number[];
+/** The hub: it has trained, and its bot was asleep when it was asked first. */
+export interface HubUp {
+  ask: Ask;
+  trainSeconds: number;
+  archive: string;
+  wake: number;
+  stop(): Promise<void>;
 }
 /** A machine with less free memory than this, in MB, gets no more bots. */
 const floor = 3000;
 
-async function allBursts(
-  ask: Ask,
-  texts: readonly string[],
-  counts: readonly number[],
-): Promise<Record<string, Waits>> {
-  const found: Record<string, Waits> = {};
-  for (const count of counts) found[`${count}`] = await burst(ask, texts, count);
-  return found;
-}
-
-/** `rasa train` (when `archive` is null) and `rasa run`. Answers the archive too. */
-export async function plainSide(plan: Plan, project: RasaProject, folder: string): Promise<Side & { archive: string }> {
-  const archive = join(folder, `plain-${project.name}.tar.gz`);
-  const trainSeconds = await plainTrain(plan.python, project, archive);
-  const one = await plainRasa(plan.python, project, archive);
+/** `rasa run` with the archive. */
+export async function plainSide(python: string, project: RasaProject, archive: string): Promise<Up> {
+  const one = await plainRasa(python, project, archive);
+  const all = [one];
   const ask: Ask = (sender, message) => one.post('/webhooks/rest/webhook', { sender, message });
-  const more: { stop(): Promise<void>; pid: number }[] = [];
-  try {
-    const first = await timed(() => ask('first', project.questions[0] ?? ''));
-    const memory: Record<string, number> = { 1: await pss([one.pid]) };
-    const privateMemory = await privateOf(one.pid);
-    await throughput(ask, project.questions, 2);
-    const replies = await throughput(ask, project.questions, plan.seconds);
-    const bursts = await allBursts(ask, project.questions, plan.bursts);
-    for (const count of plan.bots.filter((n) => n > 1)) {
-      while (more.length + 1 < count && (await available()) > floor)
-        more.push(await plainRasa(plan.python, project, archive));
-      const all = [one, ...more].map(({ pid }) => pid);
-      memory[`${all.length}`] = (await pss(all)) / all.length;
-    }
-    return { archive, trainSeconds, ready: one.readyMs, firstReply: first.ms, memory, privateMemory, replies, bursts };
-  } finally {
-    await Promise.all([one, ...more].map((server) => server.stop()));
-  }
-}
-
-interface HubFigures {
-  trainSeconds: number;
-  archive: string;
-  wake: number;
-  bursts: Record<string, Waits>;
+  const first = await timed(() => ask('first', project.questions[0] ?? ''));
+  const memory: Record<string, number> = { 1: await pss([one.pid]) };
+  return {
+    ask,
+    ready: one.readyMs,
+    firstReply: first.ms,
+    memory,
+    privateMemory: await privateOf(one.pid),
+    processor: () => processorOf(one.pid),
+    async grow(count) {
+      while (all.length < count && (await available()) > floor) all.push(await plainRasa(python, project, archive));
+      memory[`${all.length}`] = (await pss(all.map(({ pid }) => pid))) / all.length;
+    },
+    stop: async () => void (await Promise.all(all.map((server) => server.stop()))),
+  };
 }
 
 /** The whole hub: it trains the project, lets the bot sleep, and is asked over its API. The archive is kept in `folder`. */
-export async function hubSide(plan: Plan, project: RasaProject, folder: string): Promise<HubFigures> {
+export async function hubSide(python: string, project: RasaProject, folder: string): Promise<HubUp> {
   const dataDir = await mkdtemp(join(tmpdir(), 'sb-bench-'));
   const config = configOf({ ...process.env, PORT: '0', DATA_DIR: dataDir });
-  const app = await openApp({ config, logs: openLog({ level: 'warn', pretty: false }), rasa: { python: plan.python } });
+  const app = await openApp({ config, logs: openLog({ level: 'warn', pretty: false }), rasa: { python } });
   const http = new Pool(app.url, { connections: 128, headersTimeout: 900_000, bodyTimeout: 900_000 });
+  const stop = async (): Promise<void> => {
+    await http.destroy();
+    await app.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  };
   const call = async (method: 'GET' | 'POST', path: string, body?: unknown): Promise<Buffer> => {
     const yaml = typeof body === 'string';
     const answer = await http.request({
@@ -123,13 +109,10 @@ export async function hubSide(plan: Plan, project: RasaProject, folder: string):
     await ask('before', project.questions[0] ?? '');
     await call('POST', `/bots/${appId}/park`);
     const wake = await timed(() => ask('first', project.questions[0] ?? ''));
-    await throughput(ask, project.questions, 2);
-    const bursts = await allBursts(ask, project.questions, plan.bursts);
-    return { trainSeconds: model?.trainSeconds ?? Number.NaN, archive, wake: wake.ms, bursts };
-  } finally {
-    await http.destroy();
-    await app.stop();
-    await rm(dataDir, { recursive: true, force: true });
+    return { ask, trainSeconds: model?.trainSeconds ?? Number.NaN, archive, wake: wake.ms, stop };
+  } catch (error) {
+    await stop();
+    throw error;
   }
 }
 
@@ -147,61 +130,64 @@ function oneYaml({ files }: RasaProject): string {
   return stringify(merged);
 }
 
-/** One bot and then many on the real engine, with a real store behind them, asked without the hub. */
-export async function engineSide(plan: Plan, project: RasaProject, archivePath: string): Promise<Omit<Side, 'hub'>> {
+/** Bots on the real engine with a real store behind them, asked without the hub. */
+export async function engineSide(python: string, project: RasaProject, archivePath: string): Promise<Up> {
   const folder = await mkdtemp(join(tmpdir(), 'sb-bench-'));
   const store = await openStore(`sqlite:${join(folder, 'db')}`);
   const { log } = openLog({ level: 'warn', pretty: false });
   const channel = await openTrackerChannel({ socket: join(folder, 'hub.sock'), trackers: store.trackers, log });
   const { childEnv: env } = configOf(process.env);
-  const engine = createRasaEngine({
-    python: plan.python,
-    packageDir,
-    runtimeDir: folder,
-    env,
-    channel,
-    hide: () => undefined,
-  });
+  const engine = createRasaEngine({ python, packageDir, runtimeDir: folder, env, channel, hide: () => undefined });
+  // The hub of this run may have children of its own: they are not this engine's.
+  const others = new Set(await descendants(process.pid));
   const running: RunningEngine[] = [];
+  const stop = async (): Promise<void> => {
+    await Promise.all(running.map((bot) => bot.stop()));
+    await channel.close();
+    await store.close();
+    await rm(folder, { recursive: true, force: true });
+  };
   let launches = 0;
   const launch = async (): Promise<RunningEngine> => {
     launches += 1;
     const bot = someBot({ appId: `${project.name}-${launches}` });
     await store.bots.create(bot);
-    const launched = await engine.launch(bot, { ...someModel(), archivePath, contentPath: archivePath });
-    running.push(launched);
-    return launched;
+    return engine.launch(bot, { ...someModel(), archivePath, contentPath: archivePath });
+  };
+  const say = (bot: RunningEngine, sender: string, text: string): Promise<unknown> =>
+    bot.reply({ sender, text, payload: false, channel: 'rest', metadata: {} });
+  const memory: Record<string, number> = {};
+  const read = async (): Promise<void> => {
+    const mine = (await descendants(process.pid)).filter((pid) => !others.has(pid));
+    memory[`${running.length}`] = (await pss(mine)) / running.length;
   };
   try {
     // What all bots share is there before the first one is woken, as in a hub that has been up for a minute.
     await (await launch()).stop();
-    running.length = 0;
     const { ms: ready, value: one } = await timed(launch);
-    const ask: Ask = (sender, text) => one.reply({ sender, text, payload: false, channel: 'rest', metadata: {} });
-    const first = await timed(() => ask('first', project.questions[0] ?? ''));
-    await throughput(ask, project.questions, 4);
-    const replies = await throughput(ask, project.questions, plan.seconds);
-    const bursts = await allBursts(ask, project.questions, plan.bursts);
-    const privateMemory = await privateOf(one.pid ?? 0);
-    const memory: Record<string, number> = {};
-    for (const count of plan.bots) {
-      while (running.length < count && (await available()) > floor) {
-        const next = await launch();
-        await next.reply({
-          sender: 'first',
-          text: project.questions[0] ?? '',
-          payload: false,
-          channel: 'rest',
-          metadata: {},
-        });
-      }
-      memory[`${running.length}`] = (await pss(await descendants(process.pid))) / running.length;
-    }
-    return { trainSeconds: null, ready, firstReply: first.ms, memory, privateMemory, replies, bursts };
-  } finally {
-    await Promise.all(running.map((bot) => bot.stop()));
-    await channel.close();
-    await store.close();
-    await rm(folder, { recursive: true, force: true });
+    running.push(one);
+    const first = await timed(() => say(one, 'first', project.questions[0] ?? ''));
+    await read();
+    const pid = one.pid ?? 0;
+    return {
+      ask: (sender, text) => say(one, sender, text),
+      ready,
+      firstReply: first.ms,
+      memory,
+      privateMemory: await privateOf(pid),
+      processor: () => processorOf(pid),
+      async grow(count) {
+        while (running.length < count && (await available()) > floor) {
+          const next = await launch();
+          running.push(next);
+          await say(next, 'first', project.questions[0] ?? '');
+        }
+        await read();
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
   }
 }
