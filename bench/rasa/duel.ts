@@ -14,6 +14,8 @@ export interface Duel {
   bursts: Record<string, { plain: Waits; ours: Waits; hub: Waits }>;
 }
 const rounds = 3;
+/** Until everything that is made ready in the background is ready: graphs of networks are traced after the first messages. */
+const warmSeconds = 15;
 
 async function paced({ ask, processor }: Up, texts: readonly string[], seconds: number): Promise<Pace> {
   const before = await processor();
@@ -37,7 +39,7 @@ export async function duel(
   plan: { seconds: number; bursts: readonly number[] },
 ): Promise<Duel> {
   const { plain, ours, hub } = sides;
-  for (const ask of [plain.ask, ours.ask, hub]) await load(ask, texts, 3);
+  await Promise.all([plain.ask, ours.ask, hub].map((ask) => load(ask, texts, warmSeconds)));
   const pace: { plain: Pace[]; ours: Pace[] } = { plain: [], ours: [] };
   for (let round = 0; round < rounds; round += 1) {
     pace.plain.push(await paced(plain, texts, plan.seconds));

@@ -7,13 +7,10 @@ import { parse as yamlOf, stringify } from 'yaml';
 import { openApp } from '../../src/app.js';
 import { configOf } from '../../src/config.js';
 import type { RunningEngine } from '../../src/contracts.js';
-import { openTrackerChannel } from '../../src/engines/rasa/channel.js';
-import { createRasaEngine } from '../../src/engines/rasa/rasa.js';
 import { openLog } from '../../src/log.js';
-import { openStore } from '../../src/stores/index.js';
 import type { BotWire, JobWire, ModelWire } from '../../src/wire.js';
-import { someBot, someModel } from '../../test/support/engines.js';
 import { packageDir, plainRasa } from '../../test/support/plain-rasa.js';
+import { openRealEngine } from '../../test/support/rasa-engine.js';
 import type { RasaProject } from '../../test/support/rasa-projects.js';
 import { type Ask, timed } from './load.js';
 import { available, descendants, privateOf, processorOf, pss } from './memory.js';
@@ -132,27 +129,18 @@ function oneYaml({ files }: RasaProject): string {
 
 /** Bots on the real engine with a real store behind them, asked without the hub. */
 export async function engineSide(python: string, project: RasaProject, archivePath: string): Promise<Up> {
-  const folder = await mkdtemp(join(tmpdir(), 'sb-bench-'));
-  const store = await openStore(`sqlite:${join(folder, 'db')}`);
-  const { log } = openLog({ level: 'warn', pretty: false });
-  const channel = await openTrackerChannel({ socket: join(folder, 'hub.sock'), trackers: store.trackers, log });
-  const { childEnv: env } = configOf(process.env);
-  const engine = createRasaEngine({ python, packageDir, runtimeDir: folder, env, channel, hide: () => undefined });
+  const engine = await openRealEngine(python, packageDir);
   // The hub of this run may have children of its own: they are not this engine's.
   const others = new Set(await descendants(process.pid));
   const running: RunningEngine[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all(running.map((bot) => bot.stop()));
-    await channel.close();
-    await store.close();
-    await rm(folder, { recursive: true, force: true });
+    await engine.close();
   };
   let launches = 0;
-  const launch = async (): Promise<RunningEngine> => {
+  const launch = (): Promise<RunningEngine> => {
     launches += 1;
-    const bot = someBot({ appId: `${project.name}-${launches}` });
-    await store.bots.create(bot);
-    return engine.launch(bot, { ...someModel(), archivePath, contentPath: archivePath });
+    return engine.launch(`${project.name}-${launches}`, archivePath);
   };
   const say = (bot: RunningEngine, sender: string, text: string): Promise<unknown> =>
     bot.reply({ sender, text, payload: false, channel: 'rest', metadata: {} });

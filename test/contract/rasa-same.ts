@@ -1,17 +1,9 @@
 /** What our Rasa owes its users: the same archive parses and answers as in a plain `rasa run`, field by field. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { configOf } from '../../src/config.js';
-import type { Json, RunningEngine, Store } from '../../src/contracts.js';
-import { openTrackerChannel, type TrackerChannel } from '../../src/engines/rasa/channel.js';
-import { createRasaEngine } from '../../src/engines/rasa/rasa.js';
-import { openLog } from '../../src/log.js';
-import { openStore } from '../../src/stores/index.js';
+import type { Json, RunningEngine } from '../../src/contracts.js';
 import { differences } from '../support/differences.js';
-import { someBot, someModel } from '../support/engines.js';
 import { archiveOf, pathOf, plainRasa, type PlainRasa } from '../support/plain-rasa.js';
+import { openRealEngine, type RealEngine } from '../support/rasa-engine.js';
 import type { RasaProject } from '../support/rasa-projects.js';
 import { conversationsOf, textsOf } from '../support/rasa-texts.js';
 
@@ -24,44 +16,33 @@ export interface SameAs {
   seed: number;
 }
 /** What no two processes share: moments, and ids drawn at random. */
-const ownOfEach = ['timestamp', 'message_id', 'model_id'];
+const ownOfEach = ['timestamp', 'message_id'];
 
 export function sameAsPlain(name: string, { python, project, texts, conversations, seed }: SameAs): void {
   describe(`the ${name} project, in our child and in a plain rasa run`, function () {
     this.timeout(600_000);
-    let folder: string;
-    let store: Store;
-    let channel: TrackerChannel;
     let made: RasaProject;
-    let plain: PlainRasa;
-    let ours: RunningEngine;
+    let engine: RealEngine | undefined;
+    let plain: PlainRasa | undefined;
+    let ours: RunningEngine | undefined;
 
     before(async () => {
-      folder = await mkdtemp(join(tmpdir(), 'sb-same-'));
       made = await project(python());
       const archivePath = await archiveOf(python(), made);
-      store = await openStore(`sqlite:${join(folder, 'db')}`);
-      const bot = someBot({ appId: made.name });
-      await store.bots.create(bot);
-      const { log } = openLog({ level: 'silent', pretty: false });
-      channel = await openTrackerChannel({ socket: join(folder, 'hub.sock'), trackers: store.trackers, log });
-      const engine = createRasaEngine({
-        python: python(),
-        packageDir: pathOf(made),
-        runtimeDir: folder,
-        env: configOf(process.env).childEnv,
-        channel,
-        hide: () => undefined,
-      });
-      const model = { ...someModel({ appId: made.name }), archivePath, contentPath: archivePath };
-      [plain, ours] = await Promise.all([plainRasa(python(), made, archivePath), engine.launch(bot, model)]);
+      engine = await openRealEngine(python(), pathOf(made));
+      // Both are waited for, so that the one that started is ended when the other did not.
+      const [theirs, mine] = await Promise.allSettled([
+        plainRasa(python(), made, archivePath),
+        engine.launch(made.name, archivePath),
+      ]);
+      if (theirs.status === 'fulfilled') plain = theirs.value;
+      if (mine.status === 'fulfilled') ours = mine.value;
+      for (const side of [theirs, mine]) if (side.status === 'rejected') throw side.reason;
     });
     after(async () => {
-      await ours.stop();
-      await plain.stop();
-      await channel.close();
-      await store.close();
-      await rm(folder, { recursive: true, force: true });
+      await ours?.stop();
+      await plain?.stop();
+      await engine?.close();
     });
 
     it(`understand ${texts} texts alike`, async () => {
@@ -69,9 +50,9 @@ export function sameAsPlain(name: string, { python, project, texts, conversation
       const found: string[] = [];
       const intents = new Set<unknown>();
       for (const text of asked) {
-        const theirs = (await plain.post('/model/parse', { text })) as { intent: { name: unknown } };
+        const theirs = (await plain!.post('/model/parse', { text })) as { intent: { name: unknown } };
         intents.add(theirs.intent.name);
-        const parsed = differences(await ours.parse(text), theirs);
+        const parsed = differences(await ours!.parse(text), theirs);
         found.push(...parsed.map((line) => `${JSON.stringify(text)} ${line}`));
       }
       assert.deepEqual(found, []);
@@ -87,14 +68,14 @@ export function sameAsPlain(name: string, { python, project, texts, conversation
         for (const text of turns) {
           const metadata: Json = { trace: at };
           const payload = text.startsWith('/');
-          const theirs = await plain.post('/webhooks/rest/webhook', { sender, message: text, metadata });
-          const mine = await ours.reply({ sender, text, payload, channel: 'rest', metadata });
+          const theirs = await plain!.post('/webhooks/rest/webhook', { sender, message: text, metadata });
+          const mine = await ours!.reply({ sender, text, payload, channel: 'rest', metadata });
           replies += mine.messages.length;
           const unlike = differences(mine.messages, theirs);
           found.push(...unlike.map((line) => `${sender} ${JSON.stringify(text)} reply ${line}`));
         }
-        const tracker = (await plain.get(`/conversations/${sender}/tracker?include_events=ALL`)) as { events: Json[] };
-        const mine = (await ours.tracker?.(sender)) ?? null;
+        const tracker = (await plain!.get(`/conversations/${sender}/tracker?include_events=ALL`)) as { events: Json[] };
+        const mine = (await ours!.tracker?.(sender)) ?? null;
         const unlike = differences(mine, tracker.events, ownOfEach);
         found.push(...unlike.map((line) => `${sender} event ${line}`));
       }

@@ -132,7 +132,7 @@ export async function plainRasa(python: string, project: RasaProject, archive: s
   };
   const gone: { yes: boolean } = { yes: false };
   void child.exited.then(() => (gone.yes = true));
-  const until = Date.now() + 240_000;
+  const until = Date.now() + 400_000;
   for (;;) {
     const up = await call('POST', '/model/parse', { text: 'Are you there?' }).catch(() => null);
     if (up !== null) break;

@@ -1,0 +1,48 @@
+/** The rasa engine as `src/app.ts` wires it, without a hub: real processes, a real tracker channel and a real store. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { configOf } from '../../src/config.js';
+import type { RunningEngine } from '../../src/contracts.js';
+import { openTrackerChannel } from '../../src/engines/rasa/channel.js';
+import { createRasaEngine } from '../../src/engines/rasa/rasa.js';
+import { openLog } from '../../src/log.js';
+import { openStore } from '../../src/stores/index.js';
+import { someBot, someModel } from './engines.js';
+
+export interface RealEngine {
+  /** Wakes a new bot with this archive. */
+  launch(appId: string, archivePath: string): Promise<RunningEngine>;
+  /** Ends what all bots share; each launched bot is ended by who launched it. */
+  close(): Promise<void>;
+}
+
+/** `packageDir`: the folder of our Python package, and whatever else its bots import, as a search path. */
+export async function openRealEngine(python: string, packageDir: string): Promise<RealEngine> {
+  const folder = await mkdtemp(join(tmpdir(), 'sb-engine-'));
+  const store = await openStore(`sqlite:${join(folder, 'db')}`);
+  const { log } = openLog({ level: 'silent', pretty: false });
+  const channel = await openTrackerChannel({ socket: join(folder, 'hub.sock'), trackers: store.trackers, log });
+  const { childEnv: env } = configOf(process.env);
+  const engine = createRasaEngine({
+    python,
+    packageDir,
+    runtimeDir: folder,
+    env,
+    channel,
+    hide: () => undefined,
+    launchTimeoutMs: 400_000,
+  });
+  return {
+    async launch(appId, archivePath) {
+      const bot = someBot({ appId });
+      await store.bots.create(bot);
+      return engine.launch(bot, { ...someModel({ appId }), archivePath, contentPath: archivePath });
+    },
+    async close() {
+      await channel.close();
+      await store.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
