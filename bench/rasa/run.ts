@@ -68,6 +68,13 @@ function plainTrainings(
   };
 }
 
+/** Until the answer is called: a signal ends what is up, tidily, and then this process. */
+function endedEarly(up: readonly { stop(): Promise<void> }[]): () => void {
+  const end = (): void => void Promise.all(up.map((side) => side.stop())).finally(() => process.exit(1));
+  process.once('SIGINT', end).once('SIGTERM', end);
+  return () => void process.off('SIGINT', end).off('SIGTERM', end);
+}
+
 async function measure(name: string, plan: Plan, trainedPlainly: ReturnType<typeof plainTrainings>): Promise<Result> {
   const project = await made(name, plan);
   const plainProject = counterparts[name] ?? name;
@@ -79,6 +86,7 @@ async function measure(name: string, plan: Plan, trainedPlainly: ReturnType<type
     up.push(it);
     return it;
   };
+  const ended = endedEarly(up);
   try {
     const hub = await opened('our hub trains and wakes', hubSide(plan.python, project, plan.folder));
     const ours = await opened('our engine', engineSide(plan.python, project, hub.archive));
@@ -103,6 +111,7 @@ async function measure(name: string, plan: Plan, trainedPlainly: ReturnType<type
       duel: against,
     };
   } finally {
+    ended();
     for (const side of up.reverse()) await side.stop();
   }
 }

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { Pool } from 'undici';
-import { startChild } from '../../src/child.js';
+import { type Child, startChild } from '../../src/child.js';
 import { configOf } from '../../src/config.js';
 import type { RasaProject } from './rasa-projects.js';
 
@@ -25,6 +25,16 @@ function environment(project: RasaProject, home: string): Record<string, string>
     TF_CPP_MIN_LOG_LEVEL: '3',
     RASA_TELEMETRY_ENABLED: 'false',
   };
+}
+
+/** A plain Rasa knows nothing of us: when this process ends before it has ended the other, its group is killed. */
+function endsWithUs(child: Child): Child {
+  const kill = (): void => {
+    if (child.pid !== null) process.kill(-child.pid, 'SIGKILL');
+  };
+  process.once('exit', kill);
+  void child.exited.then(() => process.off('exit', kill));
+  return child;
 }
 
 async function freePort(): Promise<number> {
@@ -50,7 +60,7 @@ export async function plainTrain(python: string, project: RasaProject, target: s
     await writeProject(home, project);
     const began = performance.now();
     const args = ['-m', 'rasa', 'train', '--fixed-model-name', 'model', '--out', 'models'];
-    const child = startChild({ command: python, args, cwd: home, env: environment(project, home) });
+    const child = endsWithUs(startChild({ command: python, args, cwd: home, env: environment(project, home) }));
     const { code } = await child.exited;
     const seconds = (performance.now() - began) / 1000;
     const words = child.lines().slice(-20).join('\n');
@@ -107,12 +117,14 @@ export async function plainRasa(python: string, project: RasaProject, archive: s
   const port = await freePort();
   const began = performance.now();
   const args = ['-m', 'rasa', 'run', '-m', archive, '--enable-api', '-i', '127.0.0.1', '-p', `${port}`];
-  const child = startChild({
-    command: python,
-    args: [...args, '--credentials', 'credentials.yml'],
-    cwd: home,
-    env: environment(project, home),
-  });
+  const child = endsWithUs(
+    startChild({
+      command: python,
+      args: [...args, '--credentials', 'credentials.yml'],
+      cwd: home,
+      env: environment(project, home),
+    }),
+  );
   const http = new Pool(`http://127.0.0.1:${port}`, { connections: 128, headersTimeout: 120_000 });
   const call = async (method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> => {
     const answer = await http.request({
