@@ -54,12 +54,12 @@ def load_agent(spec: Dict[str, Any], found: Dict[str, Any]) -> Any:
 
     exact.install()
     archive.unpack_once()
-    speed.install(networks=not lazy.is_light(archive.components(found)))
     _domain_from_metadata(found)
     store = HubTrackerStore(None, spec["hub"]["socket"], spec["hub"]["secret"])
     actions = EndpointConfig(spec["actionEndpoint"]) if spec.get("actionEndpoint") else None
     agent = Agent(action_endpoint=actions)
     agent.tracker_store = store  # not through the constructor, whose fail-safe wrapper hides a store's errors
+    speed.install(networks=not lazy.is_light(archive.components(found)))
     agent.load_model(spec["model"])
     processor = agent.processor
     processor.__class__ = StrictProcessor
