@@ -1,7 +1,7 @@
 /** Rasa as everybody runs it: `rasa train` and `rasa run --enable-api` on a port, without a line of ours but the components on the path. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
@@ -10,6 +10,8 @@ import { type Child, startChild } from '../../src/child.js';
 import { configOf } from '../../src/config.js';
 import type { RasaProject } from './rasa-projects.js';
 
+/** Archives that no test asked for in so long are removed from the cache. */
+const keptDays = 14;
 export const packageDir = join(process.cwd(), 'src', 'engines', 'rasa');
 /** The package's folder, and the project's own modules behind it. */
 export const pathOf = ({ modules }: RasaProject): string =>
@@ -85,16 +87,26 @@ async function fingerprint(python: string, project: RasaProject): Promise<string
   return hash.digest('hex').slice(0, 16);
 }
 
+async function removeForgotten(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const { mtimeMs } = await stat(join(folder, name));
+    if (Date.now() - mtimeMs > keptDays * 86_400_000) await rm(join(folder, name), { force: true });
+  }
+}
+
 /** A trained archive of the project, from the per-user cache when nothing it is made of has changed. */
 export async function archiveOf(python: string, project: RasaProject): Promise<string> {
   const folder = join(configOf(process.env).cacheDir, 'test-models');
   await mkdir(folder, { recursive: true });
   const path = join(folder, `${project.name}-${await fingerprint(python, project)}.tar.gz`);
-  const there = await access(path).then(
+  const now = new Date();
+  // Its time says when it was last of use.
+  const there = await utimes(path, now, now).then(
     () => true,
     () => false,
   );
   if (there) return path;
+  await removeForgotten(folder);
   const draft = `${path}.${process.pid}`;
   await plainTrain(python, project, draft);
   await rename(draft, path);
