@@ -92,7 +92,7 @@ def test_event_classes_are_found_as_before(monkeypatch: pytest.MonkeyPatch) -> N
             Event.resolve_by_type("unheard of")
 
 
-def test_a_message_is_converted_once_for_all_networks_and_anew_when_it_gains_features(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_is_converted_once_for_all_networks_and_anew_when_its_features_change(monkeypatch: pytest.MonkeyPatch) -> None:
     made: List[int] = []
     monkeypatch.setattr(inference, "_batch_of", lambda _, message: made.append(len(message.features)) or inference._Batch([len(made)]))
 
@@ -113,6 +113,8 @@ def test_a_message_is_converted_once_for_all_networks_and_anew_when_it_gains_fea
     assert [predict(Network(), message), predict(Network(), message), predict(Other(), message)] == [[1], [1], [2]]
     message.features.append("two")
     assert predict(Network(), message) == [3]
+    message.features[0] = "another"
+    assert predict(Network(), message) == [4] == predict(Network(), message)
     assert predict(OwnWay(), message) == "as before"
 
 

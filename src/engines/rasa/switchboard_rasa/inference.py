@@ -5,7 +5,7 @@ call's arguments in Python for as long as a small network takes to run. Neither 
 """
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -37,16 +37,20 @@ def _shared(diet: Any, original: Any) -> Any:
     def predict(self: Any, message: Any) -> Any:
         if self.model is None or type(self)._create_model_data is not convert:
             return original(self, message)
-        featurizers = self.component_config.get("featurizers")
         batches = message.__dict__.setdefault(_BATCHES, {})
-        # Features are only ever added: their number tells whether a batch is still the message's.
-        key = (len(message.features), tuple(featurizers or ()))
-        if key not in batches:
-            batches[key] = _batch_of(self, message)
-        batch = batches[key]
+        key = tuple(self.component_config.get("featurizers") or ())
+        made_of, batch = batches.get(key, (None, None))
+        if made_of is None or not _identical(made_of, message.features):
+            batch = _batch_of(self, message)
+            # The list is copied, and holds its members: what is not the same object later is not the same feature.
+            batches[key] = (list(message.features), batch)
         return None if batch is None else self.model._rasa_predict(batch)
 
     return predict
+
+
+def _identical(before: List[Any], now: List[Any]) -> bool:
+    return len(before) == len(now) and all(one is other for one, other in zip(before, now))
 
 
 def _batch_of(component: Any, message: Any) -> Optional[_Batch]:
