@@ -74,16 +74,16 @@ export async function plainTrain(python: string, project: RasaProject, target: s
   }
 }
 
-/** Everything an archive is made of: the project, the components that train it, and the runtime. */
+/** Everything an archive is made of: the project, the runtime, and our components where the project names them. */
 async function fingerprint(python: string, project: RasaProject): Promise<string> {
   const hash = createHash('sha256').update(JSON.stringify([dirname(python), project.files]));
+  if (!project.files.some(({ content }) => content.includes('switchboard_rasa')))
+    return hash.digest('hex').slice(0, 16);
   const ours = join(packageDir, 'switchboard_rasa');
-  const names = (await readdir(ours)).filter((name) =>
-    /^(components|selector|prototypes|ngrams|encoder|fallback|threshold|importer|exact|foreign_\w+)\.(py|txt)$/.test(
-      name,
-    ),
-  );
-  for (const name of names.sort()) hash.update(await readFile(join(ours, name)));
+  const trains =
+    /^(components|selector|prototypes|ngrams|encoder|fallback|threshold|importer|exact|foreign_\w+)\.(py|txt)$/;
+  for (const name of (await readdir(ours)).filter((file) => trains.test(file)).sort())
+    hash.update(await readFile(join(ours, name)));
   return hash.digest('hex').slice(0, 16);
 }
 
