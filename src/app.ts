@@ -20,19 +20,20 @@ import type {
   TrainingQueue,
 } from './contracts.js';
 import { createLiteEngine } from './engines/lite.js';
-import { openPool } from './engines/pool.js';
+import { type MemoryOptions, openPool } from './engines/pool/index.js';
 import { openTrackerChannel } from './engines/rasa/channel.js';
 import { createRasaEngine } from './engines/rasa/rasa.js';
 import { openWarmRasa, type WarmRasa } from './engines/rasa/warm.js';
 import { createRemoteEngine } from './engines/remote.js';
 import { createHttpApp } from './http/app.js';
 import { createAuth, keptSecret } from './http/auth.js';
-import { botRoutes, newBot } from './http/bots.js';
+import { botPresenter, botRoutes, newBot } from './http/bots.js';
 import { deadLetterRoutes } from './http/dead-letters.js';
 import { faqRoutes } from './http/faq.js';
 import { openApiOf } from './http/openapi.js';
 import { healthRoutes, machineRoutes } from './http/operations.js';
 import { pageRoutes } from './http/pages.js';
+import { processRoutes } from './http/processes.js';
 import type { Route } from './http/route.js';
 import { talkRoutes } from './http/talk.js';
 import { trainingRoutes } from './http/training.js';
@@ -42,7 +43,7 @@ import { createHub } from './hub/hub.js';
 import { createOutbox } from './hub/outbox.js';
 import { createLifecycle, type Lifecycle } from './lifecycle.js';
 import type { Log, Logs } from './log.js';
-import { freeDisk, readMachine } from './machine.js';
+import { freeDisk, freeMemory, readMachine, shareOfMemory } from './machine.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import { openScratch } from './scratch.js';
 import { openStore } from './stores/index.js';
@@ -82,6 +83,8 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const templatesDir = join(here, '..', 'templates');
 const widgetDir = join(here, '..', 'widget');
 const packageDir = join(here, 'engines', 'rasa');
+/** Awake bots may use this much of the memory when MEMORY_BUDGET does not say; the rest is for trainings, the hub and the system. */
+const budgetShare = 0.6;
 
 /** What the parts share while they are put together. */
 interface Parts {
@@ -114,9 +117,9 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   const adminToken = config.adminToken ?? (await keptSecret(config.dataDir, 'admin-token'));
   logs.hide(adminToken);
 
-  const engines = await openEngines(parts);
-  const { queue, training } = openTraining(parts, engines);
   const metrics = createMetrics();
+  const engines = await openEngines(parts, metrics);
+  const { queue, training } = openTraining(parts, engines);
   const sessionKey = await keptSecret(config.dataDir, 'session-key');
   logs.hide(sessionKey);
   const { hub, connections, connectors } = openMessagePath(parts, { engines, training, metrics, sessionKey });
@@ -136,7 +139,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   server.on('request', (request, response) => void handle(request, response));
   for (const connector of connectors) connector.attach?.(server);
 
-  await openAllChannels(store, connections);
+  await openAllBots(store, { connections, engines });
   // Before anything new comes in: a conversation goes on where it stood.
   const recovered = await hub.recover();
   if (recovered > 0) parts.log.info({ items: recovered }, 'took up what an earlier run had stored');
@@ -149,7 +152,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   // Stopped first: what platforms still send is stored and acknowledged until the listener has closed.
   life.onStop('message path', () => hub.stop());
   await training.start(config.maxParallelTrainings);
-  const demo = await demoBot(parts, { training, connections });
+  const demo = await demoBot(parts, { training, connections, engines });
   return { url, adminToken, chatUrl: demo ? `${publicUrl()}/bots/${demo}/chat` : null, stop: () => life.stop() };
 }
 
@@ -190,7 +193,7 @@ function openWarm({ config, rasa, logs }: AppOptions, runtimeDir: string): WarmR
   return warm;
 }
 
-async function openEngines(parts: Parts): Promise<Engines> {
+async function openEngines(parts: Parts, metrics: Metrics): Promise<Engines> {
   const { options, store, shelf, life, log } = parts;
   const lite = createLiteEngine({
     chitchat: ({ bot }) => chitchatOf(parts.templates, bot),
@@ -211,10 +214,26 @@ async function openEngines(parts: Parts): Promise<Engines> {
       return rasa && model?.archive ? rasa : lite;
     },
     idleParkMs: options.config.idleParkSeconds * 1000,
+    memory: memoryOf(parts),
+    observer: metrics,
     log,
   });
+  metrics.watchPool(() => pool.usage());
   life.onStop('bots', () => pool.stop());
   return pool;
+}
+
+/** What bots may use of this machine. */
+function memoryOf({ options, runtimeDir }: Parts): MemoryOptions {
+  const { memoryBudget, botMemoryCap: cap, minFreeMemory, minFreeDisk } = options.config;
+  return {
+    budget: memoryBudget ?? shareOfMemory(budgetShare),
+    cap,
+    // Trainings wait first: a disk that fills up shall not keep bots from answering while there is space to unpack a model.
+    floors: { memory: minFreeMemory, disk: minFreeDisk / 4 },
+    freeMemory,
+    freeDisk: () => freeDisk(runtimeDir),
+  };
 }
 
 async function openRasa({ options, store, runtimeDir, warm, life, log }: Parts): Promise<Engine | null> {
@@ -316,8 +335,9 @@ async function progressOf(
 ): Promise<BotProgress> {
   const [bot, job] = await Promise.all([parts.store.bots.get(appId), training.current(appId)]);
   const { state, engineInUse, reason } = engines.status(appId);
+  const quarantined = state === 'quarantined' ? reason : null;
   const untrained = bot?.activeModel === null && bot.engine !== 'remote';
-  const problem = reason ?? (untrained && !job ? 'no_model' : null);
+  const problem = quarantined ?? (untrained && !job ? 'no_model' : null);
   const shown = job && untrained ? { percent: job.percent, stage: job.stage, eta: job.eta } : null;
   return {
     ready: state === 'awake' || (!untrained && problem === null && bot !== null),
@@ -344,6 +364,7 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
   const operations = {
     store,
     machine: () => readMachine(options.config.dataDir),
+    pool: () => engines.usage(),
     engine: () =>
       'python' in options.rasa
         ? { engine: 'rasa' as const, reason: plainReason(parts.warm) }
@@ -358,14 +379,15 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
     defaultEngine: operations.engine().engine,
     runtimes: Object.keys(options.config.rasaRuntimes),
     publicUrl,
-    onCreated: (bot) => welcome(parts, connections, bot),
+    onCreated: (bot) => welcome(parts, { connections, engines }, bot),
     onDeleted: async (appId) => {
       await connections.close(appId);
-      await engines.park(appId);
+      await engines.forget(appId);
     },
   });
   const api = [
     ...bots,
+    ...processRoutes({ store, engines, present: botPresenter({ engines, training, publicUrl }) }),
     ...faqRoutes({ store }),
     ...trainingRoutes({ store, training, queue, shelf }),
     ...talkRoutes({ store, hub }),
@@ -385,24 +407,33 @@ function plainReason(warm: WarmRasa | null): string | null {
   return why === null ? null : `Bots start as plain Rasa processes, slower and larger: ${why}.`;
 }
 
-/** A new bot gets its template's pairs and open channels. */
-async function welcome({ store, templates }: Parts, connections: Connections, bot: Bot): Promise<void> {
+interface BotParts {
+  connections: Connections;
+  engines: Engines;
+}
+
+/** A new bot gets its template's pairs, open channels and its place in the pool. */
+async function welcome({ store, templates }: Parts, { connections, engines }: BotParts, bot: Bot): Promise<void> {
   const pairs = templates.find((template) => template.name === bot.template)?.pairs ?? [];
   if (pairs.length > 0) await store.faq.put(bot.appId, pairs);
   connections.open(bot);
+  engines.register(bot.appId, bot.instances);
 }
 
-async function openAllChannels(store: Store, connections: Connections): Promise<void> {
+async function openAllBots(store: Store, { connections, engines }: BotParts): Promise<void> {
   let cursor: string | undefined;
   do {
     const page = await store.bots.list({ limit: 500, cursor });
-    for (const bot of page.items) connections.open(bot);
+    for (const bot of page.items) {
+      connections.open(bot);
+      engines.register(bot.appId, bot.instances);
+    }
     cursor = page.next ?? undefined;
   } while (cursor);
 }
 
 /** The first start on an empty store makes a bot to talk to; answers its APP_ID while it exists. */
-async function demoBot(parts: Parts, made: { training: Training; connections: Connections }): Promise<string | null> {
+async function demoBot(parts: Parts, made: BotParts & { training: Training }): Promise<string | null> {
   const { store, templates } = parts;
   const appId = 'demo';
   if (await store.settings.get('demo')) return (await store.bots.get(appId)) ? appId : null;
@@ -411,7 +442,7 @@ async function demoBot(parts: Parts, made: { training: Training; connections: Co
   const engine = 'python' in parts.options.rasa ? 'rasa' : 'lite';
   const bot = newBot(template, { appId, name: template.title.en, engine });
   if (!(await store.bots.get(appId))) await store.bots.create(bot);
-  await welcome(parts, made.connections, bot);
+  await welcome(parts, made, bot);
   await made.training.request(appId, {});
   await store.settings.set('demo', appId);
   return appId;

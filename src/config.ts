@@ -17,6 +17,10 @@ export interface Config {
   readonly rasaRuntimes: Readonly<Record<string, string>>;
   /** Null: never. */
   readonly rasaTraceSeconds: number | null;
+  /** Bytes that all awake bots may use together; null: a share of the machine's memory. */
+  readonly memoryBudget: number | null;
+  readonly botMemoryCap: number;
+  readonly minFreeMemory: number;
   readonly idleParkSeconds: number;
   readonly slowAnswerSeconds: number;
   readonly maxParallelTrainings: number;
@@ -75,6 +79,13 @@ function runtimesOf(text: string): Record<string, string> | undefined {
   const named = pairs.map((pair) => [pair?.[1] ?? '', resolve(pair?.[2] ?? '')] as const);
   return new Set(named.map(([name]) => name)).size === named.length ? Object.fromEntries(named) : undefined;
 }
+/** As `bytesOf`, at least `least`: who writes 6 means 6g. */
+const sizeFrom =
+  (least: number) =>
+  (text: string): number | undefined => {
+    const bytes = bytesOf(text);
+    return bytes !== undefined && bytes >= least ? bytes : undefined;
+  };
 
 function urlOf(text: string): string | undefined {
   try {
@@ -151,6 +162,27 @@ const settings = {
     expected: 'a number of seconds from 0 to 86400, or off',
     read: (text) => (text === 'off' ? null : number(0, 86_400, false)(text)),
   },
+  memoryBudget: {
+    name: 'MEMORY_BUDGET',
+    doc: 'What all awake bots may use together; the one that is missed least goes to sleep when another needs room. Empty: 60 % of the memory.',
+    example: '',
+    expected: 'a size like 6g, at least 64m',
+    read: sizeFrom(64 * 2 ** 20),
+  },
+  botMemoryCap: {
+    name: 'BOT_MEMORY_CAP',
+    doc: "What one bot's process may use: near it a fresh process takes over, and at it the process is ended.",
+    example: '2g',
+    expected: 'a size like 2g, at least 64m',
+    read: sizeFrom(64 * 2 ** 20),
+  },
+  minFreeMemory: {
+    name: 'MIN_FREE_MEMORY',
+    doc: 'Bots wait with waking while less memory than this is free on the machine.',
+    example: '256m',
+    expected: 'a size like 256m or 1g',
+    read: bytesOf,
+  },
   idleParkSeconds: {
     name: 'IDLE_PARK_SECONDS',
     doc: 'An awake bot that was asked nothing for so long goes to sleep.',
@@ -174,7 +206,7 @@ const settings = {
   },
   minFreeDisk: {
     name: 'MIN_FREE_DISK',
-    doc: 'Trainings wait while less than this is free in DATA_DIR (bytes, or with k, m, g).',
+    doc: 'Trainings wait while less than this is free in DATA_DIR (bytes, or with k, m, g); bots wait with waking below a quarter of it.',
     example: '1g',
     expected: 'a size like 500m or 2g',
     read: bytesOf,

@@ -35,6 +35,8 @@ export interface Bot {
   runtime: string | null;
   /** What becomes of an answer that comes after the user was told that it takes longer: sent all the same, or only logged. */
   lateAnswers: 'send' | 'drop';
+  /** Processes that it is to have at least, however idle, and may have at most, when its turns queue up. */
+  instances: { min: number; max: number };
   readonly createdAt: string;
   updatedAt: string;
 }
@@ -269,8 +271,8 @@ export interface RunningEngine {
   parse(text: string): Promise<Parse>;
   /** Bytes of memory that are this bot's alone (its process's private pages); absent where it has no process of ours, null when they can't be read. Never rejects. */
   memory?(): Promise<number | null>;
-  /** Ends it: TERM, a deadline, KILL. Never rejects; may be called twice. */
-  stop(): Promise<void>;
+  /** Ends it: TERM, a deadline (`graceMs`, or the engine's own), KILL. Never rejects; may be called twice. */
+  stop(graceMs?: number): Promise<void>;
   /** Resolves when it is gone, however it went. */
   readonly exited: Promise<Exit>;
   /** The newest lines the bot's process wrote, oldest first. */
@@ -280,13 +282,36 @@ export interface BotStatus {
   state: BotState;
   /** Null while asleep. */
   engineInUse: EngineName | null;
-  pid: number | null;
-  /** Why it is quarantined, in words. */
+  /** Its processes, oldest first. */
+  pids: number[];
+  /** Bytes that are its own, by the last look at them; null while it has no process. */
+  memory: number | null;
+  /** In words: why it is quarantined, or what its wake waits for. */
   reason: string | null;
+}
+/** A line of a bot's log: what its process wrote (`at` is null: its lines carry their own time), or what the hub did with it. */
+export interface LogLine {
+  /** Ascending, from 1 at the start of the hub. */
+  number: number;
+  source: 'bot' | 'hub';
+  pid: number | null;
+  at: string | null;
+  line: string;
+}
+/** Sizes in bytes. */
+export interface PoolUsage {
+  /** What awake bots may use, and use: their own, and what the engines hold for all of them (`shared`). */
+  budget: number;
+  used: number;
+  shared: number;
+  states: Record<BotState, number>;
+  /** Launches that wait, and why the first of them does. */
+  waiting: number;
+  waitsFor: string | null;
 }
 /** The pool of awake bots: the hub's only way to an engine. */
 export interface Engines {
-  /** Wakes the bot if needed and lends it for `work`; a bot is never stopped while lent. Rejects with `no_model`, `bot_quarantined` or `wake_failed`. */
+  /** Wakes the bot if needed, however long that has to wait for memory, and lends the freest of its processes for `work`; none is stopped while lent. Rejects with `no_model`, `bot_quarantined` or `wake_failed`. */
   use<T>(appId: string, work: (running: RunningEngine) => Promise<T>): Promise<T>;
   /** Launches `model`, then switches to it and drains the old one. Rejects, changing nothing, when the new one does not come up. `live` runs at the switch. */
   swap(appId: string, model: Model, live: () => Promise<void>): Promise<void>;
@@ -294,8 +319,16 @@ export interface Engines {
   park(appId: string): Promise<void>;
   /** Ends the quarantine, if any, and starts the process anew. */
   restart(appId: string): Promise<void>;
+  /** Called at the start, when a bot is made and when its `instances` change: those that are to be awake are woken. */
+  register(appId: string, instances: Bot['instances']): void;
+  /** Called when a bot is deleted: ends its processes and drops what is known of it. */
+  forget(appId: string): Promise<void>;
   status(appId: string): BotStatus;
-  log(appId: string): string[];
+  usage(): PoolUsage;
+  /** The newest lines, oldest first. */
+  log(appId: string): LogLine[];
+  /** Calls `listener` with each new line; answers what ends that. */
+  follow(appId: string, listener: (line: LogLine) => void): () => void;
   stop(): Promise<void>;
 }
 

@@ -43,3 +43,14 @@ export async function freeDisk(folder: string): Promise<number> {
   const disk = await statfs(folder);
   return disk.bavail * disk.bsize;
 }
+
+/** Bytes of memory that programs could take now. */
+export function freeMemory(): number {
+  return freemem();
+}
+
+/** A share of the memory that this process may use: the machine's, or its container's. */
+export function shareOfMemory(share: number): number {
+  const limit = process.constrainedMemory();
+  return Math.floor(share * (limit > 0 ? Math.min(limit, totalmem()) : totalmem()));
+}

@@ -1,6 +1,6 @@
 /** Counters and timings. The only importer of prom-client; names follow Prometheus' conventions (base units, `_total`). */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { OutboxEntry, StoredMessage } from './contracts.js';
+import type { OutboxEntry, PoolUsage, StoredMessage } from './contracts.js';
 
 export interface Metrics {
   message(message: StoredMessage): void;
@@ -8,6 +8,14 @@ export interface Metrics {
   buried(entry: OutboxEntry): void;
   /** `size` answers how many replies wait; asked at each scrape. */
   watchOutbox(size: () => number): void;
+  /** A bot's process was launched, or could not be. */
+  wake(facts: { ok: boolean; seconds: number }): void;
+  /** One was put to sleep. */
+  park(reason: string): void;
+  /** One grew too large. */
+  recycle(how: string): void;
+  /** `usage` is asked at each scrape. */
+  watchPool(usage: () => PoolUsage): void;
   response(facts: { method: string; route: string; status: number; ms: number }): void;
   text(): Promise<{ type: string; text: string }>;
 }
@@ -49,7 +57,9 @@ export function createMetrics(): Metrics {
     labelNames: ['channel'],
     registers,
   });
+  const pool = poolMetrics(registers);
   return {
+    ...pool,
     buried: ({ channel }) => buried.inc({ channel }),
     watchOutbox: (size) =>
       void new Gauge({
@@ -68,4 +78,66 @@ export function createMetrics(): Metrics {
     response: ({ method, route, status, ms }) => requests.observe({ method, route, status }, ms / 1000),
     text: async () => ({ type: registry.contentType, text: await registry.metrics() }),
   };
+}
+
+function poolMetrics(registers: Registry[]): Pick<Metrics, 'wake' | 'park' | 'recycle' | 'watchPool'> {
+  const wakes = new Counter({
+    name: 'switchboard_wakes_total',
+    help: "Launches of bots' processes",
+    labelNames: ['result'],
+    registers,
+  });
+  const seconds = new Histogram({
+    name: 'switchboard_wake_seconds',
+    help: 'From the start of a launch to a bot that answers',
+    buckets: [0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64],
+    registers,
+  });
+  const parks = new Counter({
+    name: 'switchboard_parks_total',
+    help: "Bots' processes put to sleep",
+    labelNames: ['reason'],
+    registers,
+  });
+  const recycles = new Counter({
+    name: 'switchboard_recycles_total',
+    help: "Bots' processes that grew too large",
+    labelNames: ['how'],
+    registers,
+  });
+  return {
+    wake({ ok, seconds: took }) {
+      wakes.inc({ result: ok ? 'ok' : 'failed' });
+      if (ok) seconds.observe(took);
+    },
+    park: (reason) => parks.inc({ reason }),
+    recycle: (how) => recycles.inc({ how }),
+    watchPool: (usage) => poolGauges(registers, usage),
+  };
+}
+
+function poolGauges(registers: Registry[], usage: () => PoolUsage): void {
+  const figures: [name: string, help: string, of: (now: PoolUsage) => number][] = [
+    ['switchboard_memory_budget_bytes', 'Memory that awake bots may use', ({ budget }) => budget],
+    ['switchboard_memory_used_bytes', 'Memory that awake bots and their engines use', ({ used }) => used],
+    ['switchboard_wakes_waiting', 'Launches that wait for their turn or for memory', ({ waiting }) => waiting],
+  ];
+  for (const [name, help, of] of figures)
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(of(usage()));
+      },
+    });
+  new Gauge({
+    name: 'switchboard_bots',
+    help: 'Bots by state',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      for (const [state, count] of Object.entries(usage().states)) this.set({ state }, count);
+    },
+  });
 }

@@ -52,6 +52,13 @@ const runtime = z
 const lateAnswers = z
   .enum(['send', 'drop'])
   .meta({ description: 'what becomes of an answer that comes after the user was told that it takes longer' });
+const instances = z
+  .strictObject({ min: z.number().int().min(0).max(32), max: z.number().int().min(1).max(32) })
+  .refine(({ min, max }) => min <= max, { path: ['min'], error: 'at most max' })
+  .meta({
+    id: 'Instances',
+    description: 'Processes that the bot has at least, however idle, and may have at most, when its turns queue up.',
+  });
 export const BotCreate = z
   .strictObject({
     name: nonBlank(200),
@@ -78,6 +85,7 @@ export const BotChange = z
     runtime,
     remoteUrl: httpUrl,
     lateAnswers,
+    instances,
   })
   .partial()
   .meta({ id: 'BotChange' });
@@ -110,8 +118,11 @@ export const BotView = z
     remoteUrl: z.string().nullable(),
     lateAnswers,
     runtime: z.string().nullable(),
+    instances,
     state: z.enum(['asleep', 'waking', 'awake', 'draining', 'quarantined']),
-    reason: z.string().nullable().meta({ description: 'why it is quarantined' }),
+    reason: z.string().nullable().meta({ description: 'why it is quarantined, or what its wake waits for' }),
+    pids: z.array(z.number()).meta({ description: 'its processes, oldest first' }),
+    memory: z.number().nullable().meta({ description: 'bytes that are its own; null while asleep' }),
     engineInUse: z
       .enum(['rasa', 'lite', 'remote'])
       .nullable()
@@ -123,6 +134,27 @@ export const BotView = z
     updatedAt: z.string(),
   })
   .meta({ id: 'Bot' });
+export const LogLineView = z
+  .object({
+    number: z.number(),
+    source: z
+      .enum(['bot', 'hub'])
+      .meta({ description: "the bot's process wrote it, or the hub did something with it" }),
+    pid: z.number().nullable(),
+    at: z.string().nullable().meta({ description: "null for the process's lines, which carry their own time" }),
+    line: z.string(),
+  })
+  .meta({ id: 'LogLine' });
+export const PoolView = z
+  .object({
+    budget: z.number(),
+    used: z.number(),
+    shared: z.number().meta({ description: 'what engines hold for all bots together; part of used' }),
+    states: z.record(z.string(), z.number()),
+    waiting: z.number().meta({ description: 'wakes that wait' }),
+    waitsFor: z.string().nullable(),
+  })
+  .meta({ id: 'Pool', description: 'Memory of awake bots, in bytes.' });
 export const ModelView = z
   .object({
     modelId: z.string(),

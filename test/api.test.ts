@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { newHub, type TestHub } from './support/hub.js';
+import { eventually, newHub, type TestHub } from './support/hub.js';
 import { shopFaq } from './support/shop.js';
 
 /** Everything here runs on the lite engine: the routes are the same with Rasa (test/e2e). */
@@ -330,7 +330,70 @@ describe('the admin API', () => {
       assert.equal((await hub.api('POST', `/bots/${appId}/park`)).body.state, 'asleep');
       assert.equal((await hub.api('POST', `/bots/${appId}/wake`)).body.state, 'awake');
       assert.equal((await hub.api('POST', `/bots/${appId}/restart`)).body.state, 'awake');
-      assert.match((await hub.api('GET', `/bots/${appId}/logs`)).body as string, /lite/);
+      const bot = (await hub.api('GET', `/bots/${appId}`)).body;
+      assert.deepEqual([bot.pids, bot.memory, bot.reason], [[], 0, null]);
+    });
+    it('shows the log of its processes and of what the hub did with them', async () => {
+      const { items, next } = (await hub.api('GET', `/bots/${appId}/logs`)).body as {
+        items: { number: number; source: string; line: string }[];
+        next: null;
+      };
+      assert.equal(next, null);
+      assert.ok(items.some(({ source, line }) => source === 'bot' && line.includes('lite')));
+      assert.ok(items.some(({ source, line }) => source === 'hub' && line === 'put to sleep: by request'));
+      const numbers = items.map(({ number }) => number);
+      assert.deepEqual(
+        numbers,
+        [...numbers].sort((a, b) => a - b),
+      );
+      problem(await hub.api('GET', `/bots/nobody/logs`), 404, 'not_found');
+      problem(await hub.api('GET', `/bots/${appId}/logs?follow=perhaps`), 422, 'invalid');
+    });
+    it('sends new log lines to those who follow, and again only what a reader lacks', async () => {
+      const read = async (headers: Record<string, string>, enough: (text: string) => boolean) => {
+        const leave = new AbortController();
+        const response = await fetch(`${hub.url}/api/v1/bots/${appId}/logs?follow`, {
+          headers: { authorization: `Bearer ${hub.app.adminToken}`, ...headers },
+          signal: leave.signal,
+        });
+        assert.match(response.headers.get('content-type') ?? '', /^text\/event-stream/);
+        const reader = response.body!.getReader();
+        let text = '';
+        let acted = false;
+        while (!enough(text)) {
+          const { value } = await reader.read();
+          text += Buffer.from(value ?? []).toString();
+          if (!acted) void hub.api('POST', `/bots/${appId}/park`);
+          acted = true;
+        }
+        leave.abort();
+        return [...text.matchAll(/^id: (\d+)\nevent: line\ndata: (.*)$/gm)].map(([, id, data]) => ({
+          id: Number(id),
+          line: (JSON.parse(data ?? '') as { line: string }).line,
+        }));
+      };
+      const before = ((await hub.api('GET', `/bots/${appId}/logs`)).body as { items: unknown[] }).items.length;
+      const lines = await read({}, (text) => text.split('put to sleep').length > 3);
+      assert.ok(lines.length > before, 'those of before and the new ones');
+      assert.equal(lines.at(-1)!.line, 'put to sleep: by request');
+      const last = lines.at(-1)!.id;
+      await hub.api('POST', `/bots/${appId}/wake`);
+      const rest = await read({ 'last-event-id': String(last) }, (text) => text.includes('put to sleep'));
+      assert.deepEqual(rest[0]!.id, last + 1);
+      const fromEarlierRun = await read({ 'last-event-id': '100000' }, (text) => text.includes('put to sleep'));
+      assert.equal(fromEarlierRun[0]!.id, lines[0]!.id);
+    });
+    it('takes the number of its processes, and says what is wrong with one', async () => {
+      const change = (instances: unknown) => hub.api('PATCH', `/bots/${appId}`, { instances });
+      await hub.api('POST', `/bots/${appId}/park`);
+      assert.deepEqual((await change({ min: 1, max: 2 })).body.instances, { min: 1, max: 2 });
+      await eventually(async () => (await hub.api('GET', `/bots/${appId}`)).body.state === 'awake');
+      const wrong = problem(await change({ min: 3, max: 2 }), 422, 'invalid');
+      assert.match(JSON.stringify(wrong), /\/instances\/min/);
+      for (const instances of [{ min: -1, max: 1 }, { min: 0, max: 0 }, { min: 0, max: 33 }, { min: 1 }, 2])
+        problem(await change(instances), 422, 'invalid');
+      assert.deepEqual((await hub.api('GET', `/bots/${appId}`)).body.instances, { min: 1, max: 2 });
+      await change({ min: 0, max: 1 });
     });
     it('logs conversations', async () => {
       const list = (await hub.api('GET', `/bots/${appId}/conversations`)).body.items as { id: string }[];
@@ -404,7 +467,21 @@ describe('the admin API', () => {
         cores: number;
         memory: { total: number };
         disk: { free: number };
+        pool: { budget: number; used: number; waitsFor: null; states: Record<string, number> };
       };
+      const { pool } = machine;
+      assert.ok(pool.budget > 2 ** 20 && pool.used === 0 && pool.waitsFor === null);
+      const bots = (await hub.api('GET', '/bots?limit=500')).body as { items: unknown[] };
+      assert.equal(
+        Object.values(pool.states).reduce((sum, count) => sum + count, 0),
+        bots.items.length,
+      );
+      assert.match(metrics, /switchboard_bots\{state="awake"\} [1-9]/);
+      assert.match(metrics, /switchboard_wakes_total\{result="ok"\} [1-9]/);
+      assert.match(metrics, /switchboard_wake_seconds_count [1-9]/);
+      assert.match(metrics, /switchboard_parks_total\{reason="request"\} [1-9]/);
+      assert.match(metrics, /switchboard_memory_budget_bytes [1-9]/);
+      assert.match(metrics, /switchboard_memory_used_bytes 0/);
       assert.ok(machine.cores >= 1 && machine.memory.total > 2 ** 20 && machine.disk.free > 0);
     });
     it('shows every route in the document, with schemas that resolve', async () => {

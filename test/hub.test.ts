@@ -3,14 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Connection, Delivery, Engines, IncomingMessage, SendResult, Store } from '../src/contracts.js';
-import { openPool } from '../src/engines/pool.js';
+import { openPool } from '../src/engines/pool/index.js';
 import { HubError } from '../src/errors.js';
 import { createConnections } from '../src/hub/connections.js';
 import { createHub } from '../src/hub/hub.js';
 import { createOutbox } from '../src/hub/outbox.js';
 import { openLog } from '../src/log.js';
 import { openStore } from '../src/stores/index.js';
-import { saying, scriptedEngine, type ScriptedEngine, someBot, someModel } from './support/engines.js';
+import { saying, scriptedEngine, type ScriptedEngine, someBot, someModel, enoughMemory } from './support/engines.js';
 import { eventually } from './support/hub.js';
 
 const { log } = openLog({ level: 'silent', pretty: false });
@@ -80,6 +80,7 @@ describe('the message path', () => {
       load: (model) => Promise.resolve({ ...model, archivePath: '/a', contentPath: '/c' }),
       engineFor: () => engine,
       idleParkMs: 60_000,
+      memory: enoughMemory(),
       backoffMs: [0, 20],
       log,
     });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Bot, Engines, Model } from '../src/contracts.js';
-import { openPool } from '../src/engines/pool.js';
+import { openPool } from '../src/engines/pool/index.js';
 import { HubError } from '../src/errors.js';
 import { openLog } from '../src/log.js';
-import { scriptedEngine, type ScriptedEngine, someBot, someModel } from './support/engines.js';
+import { enoughMemory, scriptedEngine, type ScriptedEngine, someBot, someModel } from './support/engines.js';
 
 const soon = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 async function until(condition: () => boolean): Promise<void> {
@@ -24,6 +24,7 @@ describe('the pool of awake bots', () => {
       load: (model) => Promise.resolve({ ...model, archivePath: '/a', contentPath: '/c' }),
       engineFor: () => engine,
       idleParkMs,
+      memory: enoughMemory(),
       backoffMs: [0, 20],
       log: openLog({ level: 'silent', pretty: false }).log,
     });
@@ -45,7 +46,8 @@ describe('the pool of awake bots', () => {
     assert.equal(pool.status('bot-1').state, 'waking');
     await asked;
     assert.equal(engine.launched.length, 1);
-    assert.deepEqual(pool.status('bot-1'), { state: 'awake', engineInUse: 'rasa', pid: 1000, reason: null });
+    const awake = { state: 'awake', engineInUse: 'rasa', pids: [1000], memory: 0, reason: null };
+    assert.deepEqual(pool.status('bot-1'), awake);
   });
 
   it('says what is missing: no bot, no model', async () => {

@@ -53,7 +53,8 @@ async function seed({ dataDir, appId }: ServerSpec, databaseUrl: string): Promis
   const now = new Date().toISOString();
   const kind = { language: 'en', template: 'faq', pipeline: 'semantic', engine: 'rasa' } as const;
   const choices = { remoteUrl: null, threshold: null, activeModel: 'm', runtime: null, lateAnswers: 'send' } as const;
-  await store.bots.create({ appId, name: 'Bench', ...kind, ...choices, createdAt: now, updatedAt: now });
+  const instances = { min: 0, max: 1 };
+  await store.bots.create({ appId, name: 'Bench', ...kind, ...choices, instances, createdAt: now, updatedAt: now });
   const made = { jobId: 'j', bytes: 5, trainSeconds: 0, createdAt: now };
   await store.models.add({
     id: 'm',

@@ -1,4 +1,4 @@
-/** Routes of bots: make, list, change, delete, and the bot's process. */
+/** Routes of bots: make, list, change, delete. Those of their processes are in processes.ts. */
 import { randomBytes } from 'node:crypto';
 import type { Bot, EngineName, Engines, Pipeline, Store, Training } from '../contracts.js';
 import { HubError } from '../errors.js';
@@ -75,6 +75,7 @@ export function newBot(template: TemplateFacts, asked: Partial<Bot> & { name: st
     remoteUrl: asked.remoteUrl ?? null,
     threshold: asked.threshold ?? null,
     lateAnswers: asked.lateAnswers ?? 'send',
+    instances: asked.instances ?? { min: 0, max: 1 },
     activeModel: null,
     runtime: asked.runtime ?? null,
     createdAt: now,
@@ -82,29 +83,21 @@ export function newBot(template: TemplateFacts, asked: Partial<Bot> & { name: st
   };
 }
 
+/** How the API shows a bot. */
+export function botPresenter({
+  engines,
+  training,
+  publicUrl,
+}: Pick<BotRoutesOptions, 'engines' | 'training' | 'publicUrl'>) {
+  return async (bot: Bot): Promise<unknown> => {
+    const job = await training.current(bot.appId);
+    return presentBot(bot, { status: engines.status(bot.appId), job, publicUrl: publicUrl() });
+  };
+}
+
 export function botRoutes(options: BotRoutesOptions): Route[] {
   const { store, engines } = options;
-  const present = async (bot: Bot): Promise<unknown> => {
-    const job = await options.training.current(bot.appId);
-    return presentBot(bot, { status: engines.status(bot.appId), job, publicUrl: options.publicUrl() });
-  };
-  const processRoute = (
-    verb: 'wake' | 'park' | 'restart',
-    summary: string,
-    act: (appId: string) => Promise<void>,
-  ): Route =>
-    route({
-      method: 'POST',
-      path: `/bots/{appId}/${verb}`,
-      summary,
-      access: 'admin',
-      answers: { 200: { description: 'The bot as it is now.', schema: BotView } },
-      handle: async (asked) => {
-        const bot = await botOf(store, asked);
-        await act(bot.appId);
-        return { body: await present(bot) };
-      },
-    });
+  const present = botPresenter(options);
   return [
     route({
       method: 'POST',
@@ -147,7 +140,7 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
       method: 'PATCH',
       path: '/bots/{appId}',
       summary:
-        'Change a bot. Language, pipeline, threshold and runtime take effect with the next training; runtime also when it next wakes.',
+        'Change a bot. Language, pipeline, threshold and runtime take effect with the next training, runtime also when it next wakes, instances at once.',
       access: 'admin',
       body: { schema: BotChange },
       answers: { 200: { description: 'The changed bot.', schema: BotView } },
@@ -162,6 +155,7 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
         const change = Object.fromEntries(Object.entries(asked.body).filter(([, value]) => value !== undefined));
         const changed = await store.bots.update(bot.appId, { ...change, updatedAt: new Date().toISOString() });
         if (asked.body.remoteUrl !== undefined) await engines.park(bot.appId);
+        if (changed && asked.body.instances !== undefined) engines.register(bot.appId, changed.instances);
         return { body: await present(changed ?? bot) };
       },
     }),
@@ -176,32 +170,6 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
         await options.training.discard(appId);
         await options.onDeleted(appId);
         return { status: 204 };
-      },
-    }),
-    processRoute('wake', "Start the bot's process, if it is not awake; answers when it is.", (appId) =>
-      engines.use(appId, () => Promise.resolve()),
-    ),
-    processRoute('park', 'Put the bot to sleep after its running turns; the next message wakes it.', (appId) =>
-      engines.park(appId),
-    ),
-    processRoute('restart', "End the bot's process and quarantine, and start it anew.", (appId) =>
-      engines.restart(appId),
-    ),
-    route({
-      method: 'GET',
-      path: '/bots/{appId}/logs',
-      summary: "The newest lines of the bot's process.",
-      access: 'admin',
-      answers: { 200: { description: 'Plain text, a line each, oldest first.', type: 'text/plain' } },
-      handle: async (asked) => {
-        const { appId } = await botOf(store, asked);
-        return {
-          headers: { 'content-type': 'text/plain; charset=utf-8' },
-          text: engines
-            .log(appId)
-            .map((line) => `${line}\n`)
-            .join(''),
-        };
       },
     }),
     route({

@@ -1,12 +1,15 @@
 /** Routes for operators: health, metrics, the machine. */
 import { z } from 'zod';
-import type { EngineName, Store } from '../contracts.js';
+import type { EngineName, PoolUsage, Store } from '../contracts.js';
 import type { Machine } from '../machine.js';
+import { PoolView } from '../wire.js';
 import { type Route, route } from './route.js';
 
 export interface OperationsOptions {
   store: Pick<Store, 'ping'>;
   machine: () => Promise<Machine>;
+  /** The memory of awake bots. */
+  pool: () => PoolUsage;
   /** Whether Rasa can be had here, and in words why not. */
   engine: () => { engine: EngineName; reason: string | null };
   metrics: () => Promise<{ type: string; text: string }>;
@@ -64,10 +67,10 @@ export function machineRoutes(options: OperationsOptions): Route[] {
     route({
       method: 'GET',
       path: '/machine',
-      summary: 'Cores, load, memory, disk and GPUs of this machine; sizes in bytes.',
+      summary: 'Cores, load, memory, disk and GPUs of this machine, and what its bots use; sizes in bytes.',
       access: 'admin',
-      answers: { 200: { description: 'The machine.' } },
-      handle: async () => ({ body: await options.machine() }),
+      answers: { 200: { description: 'The machine.', schema: z.looseObject({ pool: PoolView }) } },
+      handle: async () => ({ body: { ...(await options.machine()), pool: options.pool() } }),
     }),
   ];
 }

@@ -14,9 +14,8 @@ export function presentBot(
   bot: Bot,
   facts: { status: BotStatus; job: TrainingJob | null; publicUrl: string },
 ): BotWire {
-  const { state, engineInUse, reason } = facts.status;
   const trainingJob = facts.job ? presentJob(facts.job) : null;
-  return { ...bot, state, engineInUse, reason, trainingJob, chatUrl: `${facts.publicUrl}/bots/${bot.appId}/chat` };
+  return { ...bot, ...facts.status, trainingJob, chatUrl: `${facts.publicUrl}/bots/${bot.appId}/chat` };
 }
 
 export function presentModel(model: Model, active: boolean): ModelWire {

@@ -81,6 +81,7 @@ function botTests(store: () => Store, reopen: () => Promise<void>): void {
       remoteUrl: 'http://x',
       engine: 'remote',
       activeModel: 'm',
+      instances: { min: 1, max: 3 },
     });
     await store().bots.create(full);
     await store().bots.create(bot('b'));
@@ -108,6 +109,8 @@ function botTests(store: () => Store, reopen: () => Promise<void>): void {
     const changed = await store().bots.update('a', { name: 'new', threshold: null });
     assert.deepEqual(changed, bot('a', { name: 'new' }));
     assert.deepEqual(await store().bots.get('a'), changed);
+    const grown = await store().bots.update('a', { instances: { min: 2, max: 4 } });
+    assert.deepEqual(grown, { ...changed, instances: { min: 2, max: 4 } });
     assert.equal(await store().bots.update('b', { name: 'x' }), null);
   });
   it('does not lose one of two changes made at once', async () => {
@@ -757,6 +760,7 @@ export function bot(appId: string, more: Partial<Bot> = {}): Bot {
     activeModel: null,
     runtime: null,
     lateAnswers: 'send',
+    instances: { min: 0, max: 1 },
     createdAt: day(1),
     updatedAt: day(1),
     ...more,

@@ -11,6 +11,7 @@ import type {
   Turn,
   TurnResult,
 } from '../../src/contracts.js';
+import type { MemoryOptions } from '../../src/engines/pool/index.js';
 import { HubError } from '../../src/errors.js';
 
 export interface ScriptedBot extends RunningEngine {
@@ -19,12 +20,22 @@ export interface ScriptedBot extends RunningEngine {
   die(exit?: Exit): void;
   stopped: boolean;
   turns: Turn[];
+  /** What it has of its own; null: it can't be read. */
+  bytes: number | null;
+  lines: string[];
+  /** How long each `stop` would have waited; undefined: the engine's own time. */
+  graces: (number | undefined)[];
 }
 export interface ScriptedEngine extends Engine {
   launched: ScriptedBot[];
   /** What the next launches do: an error rejects, null succeeds. */
   failures: (Error | null)[];
   launchMs: number;
+  /** What its bots have after their launch; absent: they have no process. */
+  bytes: number | undefined;
+  /** Launches under way, and the most that there were at once. */
+  launching: number;
+  mostLaunching: number;
   /** What its bots keep of a conversation. */
   tracker: (sender: string) => Promise<Json[] | null>;
   /** Answers a turn; replace it to be slow or to fail. */
@@ -49,6 +60,9 @@ function launch(engine: ScriptedEngine, model: LoadableModel | null): ScriptedBo
   const bot: ScriptedBot = {
     engine: engine.name,
     pid: 1000 + engine.launched.length,
+    bytes: engine.bytes ?? null,
+    lines: ['a line'],
+    graces: [],
     model: model?.id ?? null,
     exited,
     stopped: false,
@@ -60,7 +74,8 @@ function launch(engine: ScriptedEngine, model: LoadableModel | null): ScriptedBo
     },
     parse: (text) => Promise.resolve(parseOf(text)),
     tracker: (sender) => engine.tracker(sender),
-    stop() {
+    stop(graceMs) {
+      bot.graces.push(graceMs);
       bot.stopped = true;
       end({ code: 0, signal: null });
       return Promise.resolve();
@@ -69,8 +84,9 @@ function launch(engine: ScriptedEngine, model: LoadableModel | null): ScriptedBo
       bot.stopped = true;
       end(exit);
     },
-    log: () => ['a line'],
+    log: () => [...bot.lines],
   };
+  if (engine.bytes !== undefined) bot.memory = () => Promise.resolve(bot.bytes);
   return bot;
 }
 
@@ -82,10 +98,16 @@ export function scriptedEngine(options: { name?: Engine['name']; needsModel?: bo
     launched: [],
     failures: [],
     launchMs: 1,
+    bytes: undefined,
+    launching: 0,
+    mostLaunching: 0,
     tracker: () => Promise.resolve(null),
     answer: (turn) => Promise.resolve(saying(turn, `you said ${turn.text}`)),
     async launch(_bot: Bot, model) {
+      engine.launching += 1;
+      engine.mostLaunching = Math.max(engine.mostLaunching, engine.launching);
       await new Promise((resolve) => setTimeout(resolve, engine.launchMs));
+      engine.launching -= 1;
       const failure = engine.failures.shift();
       if (failure) throw failure;
       const bot = launch(engine, model);
@@ -94,6 +116,18 @@ export function scriptedEngine(options: { name?: Engine['name']; needsModel?: bo
     },
   };
   return engine;
+}
+
+/** For pools whose memory is not in question. */
+export function enoughMemory(change: Partial<MemoryOptions> = {}): MemoryOptions {
+  return {
+    budget: 2 ** 40,
+    cap: 2 ** 40,
+    floors: { memory: 0, disk: 0 },
+    freeMemory: () => 2 ** 41,
+    freeDisk: () => Promise.resolve(2 ** 41),
+    ...change,
+  };
 }
 
 export function someBot(change: Partial<Bot> = {}): Bot {
@@ -110,6 +144,7 @@ export function someBot(change: Partial<Bot> = {}): Bot {
     activeModel: 'm1',
     runtime: null,
     lateAnswers: 'send',
+    instances: { min: 0, max: 1 },
     createdAt: at,
     updatedAt: at,
     ...change,

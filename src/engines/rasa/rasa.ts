@@ -122,12 +122,12 @@ class RasaBot implements RunningEngine {
     return true;
   }
 
-  memory(): Promise<number | null> {
-    return this.pid === null ? Promise.resolve(null) : privateBytes(this.pid);
+  async memory(): Promise<number | null> {
+    return this.pid === null ? null : privateBytes(this.pid);
   }
 
-  async stop(): Promise<void> {
-    await this.parts.child.stop();
+  async stop(graceMs?: number): Promise<void> {
+    await this.parts.child.stop(graceMs);
     await this.exited;
     clearInterval(this.watch);
     await Promise.all([this.http.destroy(), this.pulse.destroy()]);

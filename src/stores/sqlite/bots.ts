@@ -17,18 +17,20 @@ interface BotRow {
   active_model: string | null;
   late_answers: Bot['lateAnswers'];
   runtime: string | null;
+  min_instances: number;
+  max_instances: number;
   created_at: string;
   updated_at: string;
 }
 
 const insert = `
-  INSERT INTO bots (app_id, name, language, template, pipeline, engine, remote_url, threshold, active_model, late_answers, runtime, created_at, updated_at)
-  VALUES (@appId, @name, @language, @template, @pipeline, @engine, @remoteUrl, @threshold, @activeModel, @lateAnswers, @runtime, @createdAt, @updatedAt)
+  INSERT INTO bots (app_id, name, language, template, pipeline, engine, remote_url, threshold, active_model, late_answers, runtime, min_instances, max_instances, created_at, updated_at)
+  VALUES (@appId, @name, @language, @template, @pipeline, @engine, @remoteUrl, @threshold, @activeModel, @lateAnswers, @runtime, @minInstances, @maxInstances, @createdAt, @updatedAt)
   ON CONFLICT (app_id) DO NOTHING`;
 const update = `
   UPDATE bots SET name = @name, language = @language, template = @template, pipeline = @pipeline, engine = @engine,
     remote_url = @remoteUrl, threshold = @threshold, active_model = @activeModel, late_answers = @lateAnswers, runtime = @runtime,
-    updated_at = @updatedAt
+    min_instances = @minInstances, max_instances = @maxInstances, updated_at = @updatedAt
   WHERE app_id = @appId`;
 const page = 'SELECT * FROM bots WHERE (created_at, seq) > (@at, @seq) ORDER BY created_at, seq LIMIT @fetch';
 
@@ -51,7 +53,7 @@ export class SqliteBots implements BotStore {
 
   create(bot: Bot): Promise<void> {
     return this.sqlite.write(() => {
-      if (this.insert.run({ ...bot }).changes === 1) return;
+      if (this.insert.run(fieldsOf(bot)).changes === 1) return;
       throw new HubError('bot_exists', `There is a bot with the APP_ID ${bot.appId} already; choose another.`);
     });
   }
@@ -72,7 +74,7 @@ export class SqliteBots implements BotStore {
       const bot = this.find(appId);
       if (!bot) return null;
       const changed = { ...bot, ...change, appId, createdAt: bot.createdAt };
-      this.change.run(changed);
+      this.change.run(fieldsOf(changed));
       return changed;
     });
   }
@@ -85,6 +87,10 @@ export class SqliteBots implements BotStore {
     const row = this.byId.get({ appId });
     return row ? botOf(row) : null;
   }
+}
+
+function fieldsOf({ instances, ...bot }: Bot) {
+  return { ...bot, minInstances: instances.min, maxInstances: instances.max };
 }
 
 function botOf(row: BotRow): Bot {
@@ -100,6 +106,7 @@ function botOf(row: BotRow): Bot {
     activeModel: row.active_model,
     lateAnswers: row.late_answers,
     runtime: row.runtime,
+    instances: { min: row.min_instances, max: row.max_instances },
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };

@@ -97,12 +97,17 @@ CREATE INDEX messages_unsettled ON messages (seq) WHERE state = 'received';
 
 /** Which Rasa installation trains and runs a bot. */
 const runtimes = 'ALTER TABLE bots ADD COLUMN runtime TEXT;';
+const instances = `
+ALTER TABLE bots ADD COLUMN min_instances INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE bots ADD COLUMN max_instances INTEGER NOT NULL DEFAULT 1;
+`;
 
 /** All steps, oldest first; the version of a database is how many of them it has seen. */
 export const migrations: readonly Migration[] = [
   { name: 'first schema', sql: bots + training + talk + hub },
   { name: 'outbox and dead letters', sql: outbox },
   { name: 'named Rasa installations', sql: runtimes },
+  { name: 'instances of a bot', sql: instances },
 ];
 
 /**

@@ -172,6 +172,7 @@ const f9: Scenario = {
       activeModel: null,
       runtime: null,
       lateAnswers: 'send',
+      instances: { min: 0, max: 1 },
       createdAt: now,
       updatedAt: now,
     } as const;
