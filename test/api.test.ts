@@ -467,7 +467,7 @@ describe('the admin API', () => {
         cores: number;
         memory: { total: number };
         disk: { free: number };
-        pool: { budget: number; used: number; waitsFor: null; states: Record<string, number> };
+        pool: { budget: number; used: number; waitsFor: string | null; states: Record<string, number> };
       };
       const { pool } = machine;
       assert.ok(pool.budget > 2 ** 20 && pool.used === 0 && pool.waitsFor === null);

@@ -7,7 +7,7 @@ import { newLines } from '../src/engines/pool/diary.js';
 import { type MemoryOptions, openPool, type PoolOptions } from '../src/engines/pool/index.js';
 import { HubError } from '../src/errors.js';
 import { openLog } from '../src/log.js';
-import { privateBytes } from '../src/engines/rasa/memory.js';
+import { privateBytes, residentBytes } from '../src/engines/rasa/memory.js';
 import {
   enoughMemory,
   scriptedEngine,
@@ -460,6 +460,7 @@ describe('the log of a bot', () => {
     await once(child.stdout!, 'data');
     const bytes = (await privateBytes(child.pid!))!;
     assert.ok(bytes > 200 * mb && bytes < 400 * mb, String(bytes));
+    assert.ok((await residentBytes(child.pid!)) > bytes);
     child.kill('SIGKILL');
     await once(child, 'exit');
     assert.equal(await privateBytes(child.pid!), null);

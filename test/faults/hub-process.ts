@@ -19,6 +19,8 @@ export interface HubSpec {
   limited: boolean;
   slowAnswerSeconds: number;
   python: string | null;
+  /** Settings of the hub beside these. */
+  env: Record<string, string>;
   /** Planted faults, by which the rig itself is tested. */
   mutations: Mutation[];
 }
@@ -66,6 +68,7 @@ const config = configOf({
   SLOW_ANSWER_SECONDS: String(spec.slowAnswerSeconds),
   MIN_FREE_DISK: '1',
   LOG_LEVEL: 'warn',
+  ...spec.env,
 });
 const logs = openLog({ level: 'warn', pretty: false, write: (line) => void process.stderr.write(line) });
 const ackBeforeWrite = spec.mutations.includes('ack-before-write');

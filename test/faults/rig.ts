@@ -27,6 +27,10 @@ export interface Settings {
   slowAnswerSeconds?: number;
   mutations?: Mutation[];
   rasa?: boolean;
+  /** A Python in the place of the one that has Rasa, to plant a fault in its processes. */
+  python?: (python: string) => Promise<string>;
+  /** Settings of the hub. */
+  env?: Record<string, string>;
   /** Where the data folder is made; the system's temporary folder when absent. */
   within?: string;
   /** A shell prefix, such as a limit. */
@@ -98,6 +102,8 @@ export class Rig {
     for (const name of platformNames) this.platforms[name] = new FakePlatform(name, facts);
     const [slack, telegram, teams] = await Promise.all(platformNames.map((name) => this.platforms[name].open()));
     this.botUrl = await this.bot.open();
+    const { python: real } = this.options;
+    const python = settings.rasa && real ? ((await settings.python?.(real)) ?? real) : null;
     this.spec = {
       port: await freePort(),
       dataDir: this.dataDir,
@@ -106,7 +112,8 @@ export class Rig {
       secret,
       limited: settings.limited ?? false,
       slowAnswerSeconds: settings.slowAnswerSeconds ?? 10,
-      python: settings.rasa ? this.options.python : null,
+      python,
+      env: settings.env ?? {},
       mutations: settings.mutations ?? [],
     };
     await this.start();

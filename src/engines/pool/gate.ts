@@ -81,8 +81,10 @@ export class Gate {
       const first = this.queue[0];
       if (!first) return;
       const room = await this.options.room(first.need());
-      // It was closed meanwhile.
-      if (this.queue[0] !== first) return 'release' in room ? room.release() : undefined;
+      if (this.closed) {
+        if ('release' in room) room.release();
+        return;
+      }
       if ('reason' in room) {
         this.reason = room.reason;
         first.waits(room.reason);

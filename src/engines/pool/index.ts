@@ -182,7 +182,8 @@ class Pool implements Engines {
     for (const timer of this.timers) clearInterval(timer);
     this.watch.stop();
     this.gate.close();
-    await Promise.all([...this.bots.values()].map((bot) => bot.waking?.catch(() => undefined)));
+    const launches = [...this.bots.values()].map(async (bot) => bot.waking?.catch(() => undefined));
+    await Promise.all(launches);
     await Promise.all([...this.budget.alive].map((instance) => instance.running.stop()));
   }
 

@@ -4,6 +4,7 @@ import { clientScenarios } from './clients.js';
 import { crashScenarios } from './crash.js';
 import { deliveryScenarios } from './delivery.js';
 import { engineScenarios } from './engines.js';
+import { memoryScenarios } from './memory.js';
 import { storeScenarios } from './store.js';
 
 const number = ({ id }: Scenario): number => Number(id.slice(1));
@@ -11,6 +12,7 @@ const number = ({ id }: Scenario): number => Number(id.slice(1));
 export const scenarios: Scenario[] = [
   ...crashScenarios,
   ...engineScenarios,
+  ...memoryScenarios,
   ...storeScenarios,
   ...deliveryScenarios,
   ...clientScenarios,
