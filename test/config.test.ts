@@ -48,6 +48,14 @@ describe('the settings', () => {
     assert.equal(configOf({ MIN_FREE_DISK: '2g' }).minFreeDisk, 2 * 1024 ** 3);
     assert.equal(configOf({ MIN_FREE_DISK: '500m' }).minFreeDisk, 500 * 1024 ** 2);
     assert.equal(configOf({ MIN_FREE_DISK: '10' }).minFreeDisk, 10);
+    assert.equal(configOf({ MEMORY_BUDGET: '6g' }).memoryBudget, 6 * 1024 ** 3);
+    assert.equal(configOf({}).memoryBudget, null);
+    assert.equal(configOf({ BOT_MEMORY_CAP: '1.5g' }).botMemoryCap, 1.5 * 1024 ** 3);
+  });
+
+  it('refuse a size without its unit where that can only be a slip', () => {
+    for (const name of ['MEMORY_BUDGET', 'BOT_MEMORY_CAP'])
+      assert.throws(() => configOf({ [name]: '6' }), new RegExp(`${name}="6": expected a size like`));
   });
 
   it('hand children no more than the few harmless names', () => {
