@@ -361,7 +361,8 @@ describe('the admin API', () => {
         let text = '';
         let acted = false;
         while (!enough(text)) {
-          const { value } = await reader.read();
+          const { value, done } = await reader.read();
+          assert.ok(!done, `the stream ended: ${text}`);
           text += Buffer.from(value ?? []).toString();
           if (!acted) void hub.api('POST', `/bots/${appId}/park`);
           acted = true;

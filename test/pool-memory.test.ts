@@ -232,11 +232,11 @@ describe('the memory of awake bots', () => {
 
     it('answers 1,000 bots in random order within room for ten: none fails', async function () {
       this.timeout(60_000);
-      engine.launchMs = 5;
+      engine.launchMs = 2;
       open({ budget: 1000 * mb });
       const waits: number[] = [];
-      // mulberry-like steps over a prime: every bot three times, in no order.
-      const asked = Array.from({ length: 3000 }, (_, i) => `bot-${(i * 7919) % 1000}`);
+      // Steps of a prime: every bot at least once, in no order.
+      const asked = Array.from({ length: 1500 }, (_, i) => `bot-${(i * 7919) % 1000}`);
       let most = 0;
       let next = 0;
       const client = async (): Promise<void> => {
@@ -251,12 +251,12 @@ describe('the memory of awake bots', () => {
         }
       };
       await Promise.all(Array.from({ length: 50 }, client));
-      assert.equal(waits.length, 3000);
+      assert.equal(waits.length, 1500);
       assert.ok(most <= 1000 * mb, `${most / mb} MB used`);
       assert.equal(events.filter((event) => event === 'failed').length, 0);
       waits.sort((a, b) => a - b);
       process.stdout.write(
-        `      (wake to turn with 50 callers at once: p50 ${Math.round(waits[1500]!)} ms, p95 ${Math.round(waits[2850]!)} ms; ${engine.launched.length} launches)\n`,
+        `      (wake to turn with 50 callers at once: p50 ${Math.round(waits[750]!)} ms, p95 ${Math.round(waits[1425]!)} ms; ${engine.launched.length} launches)\n`,
       );
     });
   });

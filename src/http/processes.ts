@@ -93,8 +93,8 @@ export function processRoutes({ store, engines, present }: ProcessRoutesOptions)
         const { appId } = await botOf(store, asked);
         if (!follows(asked.query.follow)) return { body: { items: engines.log(appId), next: null } };
         const after = Number(asked.headers['last-event-id'] ?? 0) || 0;
-        const stream = eventsOf(engines, appId, { signal: asked.gone(), after });
-        return { headers: { 'content-type': 'text/event-stream' }, stream };
+        const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' };
+        return { headers, stream: eventsOf(engines, appId, { signal: asked.gone(), after }) };
       },
     }),
   ];

@@ -209,11 +209,11 @@ class Pool implements Engines {
   }
 
   private busy(instance: Instance): boolean {
-    const bot = this.pooled(instance.appId);
-    return instance.leases > 0 || bot.waiting > 0 || !bot.instances.includes(instance);
+    const bot = this.bots.get(instance.appId);
+    return !bot?.instances.includes(instance) || instance.leases > 0 || bot.waiting > 0;
   }
 
-  /** Is it one of those that the bot is to have at least? */
+  /** Is it one of those that the bot is to have at least? Asked only of one that is not busy. */
   private needed({ appId }: Instance): boolean {
     const { parked, instances, limits } = this.pooled(appId);
     return !parked && instances.length <= limits.min;
