@@ -215,6 +215,20 @@ describe('the memory of awake bots', () => {
       assert.deepEqual(order, ['greedy', 'b', 'c', 'd', 'greedy']);
     });
 
+    it('puts nobody to sleep before the one who asked had his turn, however the moments fall', async () => {
+      for (let moments = 0; moments < 30; moments += 1) {
+        engine.launched = [];
+        const freeDisk = async (): Promise<number> => {
+          for (let i = 0; i < moments; i += 1) await Promise.resolve();
+          return 2 ** 40;
+        };
+        open({ budget: 150 * mb, freeDisk });
+        await Promise.all(['a', 'b', 'c'].map((appId) => pool.use(appId, nothing)));
+        assert.equal(engine.launched.length, 3, `with ${moments} moments`);
+        await pool.stop();
+      }
+    });
+
     it('refuses who waits when the hub stops, and starts nothing more', async () => {
       open({ budget: 120 * mb });
       const turn = heldTurn(pool, 'a');
@@ -304,6 +318,7 @@ describe('the memory of awake bots', () => {
       await until(() => running().length === 1);
       await soon(600);
       assert.equal(running().length, 1, 'the minimum stays awake over idle parking');
+      assert.equal(engine.launched.length, 2, 'and was not launched anew');
     });
 
     it('wakes those that are to be awake without being asked, again when they were parked for memory', async () => {
@@ -314,6 +329,16 @@ describe('the memory of awake bots', () => {
       assert.equal(pool.status('a').pids.length, 1, 'rather one less than no answer');
       await pool.park('b');
       await until(() => pool.status('a').pids.length === 2);
+    });
+
+    it('puts those to sleep last that are to stay awake', async () => {
+      open({ budget: 250 * mb });
+      pool.register('kept', { min: 1, max: 1 });
+      await until(() => pool.status('kept').state === 'awake');
+      await soon(30);
+      await pool.use('b', nothing);
+      await pool.use('c', nothing);
+      assert.deepEqual(statesOf('kept', 'b', 'c'), ['awake', 'asleep', 'awake']);
     });
 
     it('leave a bot asleep that somebody put to sleep, until it is needed', async () => {
@@ -359,6 +384,27 @@ describe('the memory of awake bots', () => {
       assert.equal(running()[0]!.model, 'm2');
     });
 
+    it('lets no fresh process go before the switch is made', async () => {
+      open({ budget: 250 * mb });
+      await pool.use('a', nothing);
+      const turn = heldTurn(pool, 'a');
+      let live = (): void => undefined;
+      const swapped = pool.swap('a', models.get('m2')!, () => new Promise<void>((resolve) => (live = resolve)));
+      await until(() => engine.launched.length === 2);
+      const asked = pool.use('b', nothing);
+      await until(() => /MEMORY_BUDGET/.test(pool.status('b').reason ?? ''));
+      await soon(50);
+      assert.equal(engine.launched[1]!.stopped, false);
+      live();
+      await swapped;
+      const fresh = heldTurn(pool, 'a');
+      turn.end();
+      await Promise.all([turn.done, asked]);
+      assert.equal(engine.launched[1]!.stopped, false);
+      fresh.end();
+      await fresh.done;
+    });
+
     it('need no room for the switch beyond their own', async () => {
       open({ budget: 110 * mb });
       await pool.use('a', nothing);
@@ -386,6 +432,16 @@ describe('the memory of awake bots', () => {
       assert.deepEqual(events, ['wake', 'wake', 'replaced']);
       assert.deepEqual(old!.graces, [undefined]);
       assert.ok(pool.log('a').some(({ line }) => /has grown to 280 MB/.test(line)));
+    });
+
+    it('looks sooner at one that was idle and gets a turn', async () => {
+      open({ cap: 115 * mb });
+      await pool.use('a', nothing);
+      // Its first look, which found it quiet: the next would be in a minute.
+      await soon(700);
+      engine.launched[0]!.bytes = 120 * mb;
+      await pool.use('a', nothing);
+      await until(() => events.includes('killed'));
     });
 
     it('ends it at the cap, without grace, and starts it anew once', async () => {
@@ -439,6 +495,35 @@ describe('the memory of awake bots', () => {
 });
 
 describe('the log of a bot', () => {
+  it('keeps what a process wrote when it dies, and the last lines when the bot sleeps', async () => {
+    const engine = scriptedEngine();
+    const pool = openPool({
+      bot: (appId) => Promise.resolve(someBot({ appId })),
+      model: () => Promise.resolve(someModel()),
+      load: (model) => Promise.resolve({ ...model, archivePath: '/a', contentPath: '/c' }),
+      engineFor: () => engine,
+      idleParkMs: 60_000,
+      memory: enoughMemory(),
+      log: openLog({ level: 'silent', pretty: false }).log,
+    });
+    const texts = (): string[] => pool.log('a').map(({ line }) => line);
+    await pool.use('a', nothing);
+    engine.launched[0]!.lines = Array.from({ length: 300 }, (_, i) => `line ${i}`);
+    engine.launched[0]!.die();
+    await until(() => engine.launched.length === 2 && pool.status('a').state === 'awake');
+    assert.ok(
+      ['line 0', 'line 299', "failed: The bot's process was ended by SIGKILL."].every((one) => texts().includes(one)),
+    );
+    engine.launched[1]!.lines = Array.from({ length: 500 }, (_, i) => `later ${i}`);
+    assert.equal(texts().length, 500, 'it is bounded');
+    const numbers = pool.log('a').map(({ number }) => number);
+    assert.equal(numbers.at(-1)! - numbers[0]!, 499);
+    await pool.park('a');
+    assert.equal(texts().length, 20);
+    assert.ok(texts().includes('later 499') && texts().includes('put to sleep: by request'));
+    await pool.stop();
+  });
+
   it('finds what is new when the oldest lines were dropped', () => {
     assert.deepEqual(newLines([], ['a']), ['a']);
     assert.deepEqual(newLines(['a', 'b'], ['a', 'b']), []);

@@ -37,6 +37,10 @@ export class Diary {
     if (!this.seen.has(instance)) return;
     this.fetch(instance);
     this.seen.delete(instance);
+  }
+
+  /** The bot sleeps: keeps the last lines alone. */
+  shorten(): void {
     if (this.seen.size === 0) this.entries = this.entries.slice(-asleepLimit);
   }
 

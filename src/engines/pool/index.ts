@@ -215,8 +215,8 @@ class Pool implements Engines {
 
   /** Is it one of those that the bot is to have at least? Asked only of one that is not busy. */
   private needed({ appId }: Instance): boolean {
-    const { parked, instances, limits } = this.pooled(appId);
-    return !parked && instances.length <= limits.min;
+    const { instances, limits } = this.pooled(appId);
+    return instances.length <= limits.min;
   }
 
   /** Puts to sleep what was idle for long enough, and wakes what is to be awake. */

@@ -60,6 +60,7 @@ export class Processes {
     bot.diary.note(`put to sleep: ${asleepBecause[reason]}`, instance.running.pid);
     this.options.observer?.park(reason);
     await this.retire(bot, instance);
+    bot.diary.shorten();
   }
 
   /** Launches a fresh process beside one that has grown too large, and lets that go. */
