@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { type App, openApp } from '../../src/app.js';
 import { configOf } from '../../src/config.js';
 import type { Engine, PoolUsage, Store } from '../../src/contracts.js';
+import { within } from '../../src/deadline.js';
 import { provisionRasa } from '../../src/engines/rasa/provision.js';
 import { openLog } from '../../src/log.js';
 import { saying, scriptedEngine } from '../../test/support/engines.js';
@@ -32,6 +33,8 @@ const faq = [
   { Q: [{ q: question }, { q: 'opening hours' }, { q: 'At what time do you open?' }], A: answer },
   { Q: [{ q: 'Can I pay by card?' }, { q: 'Which payment methods are there?' }], A: 'By card.' },
 ];
+/** How often the memory is looked at. */
+const sampleMs = 250;
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 /** Random numbers from a seed (mulberry32), so that a run can be repeated. */
@@ -120,12 +123,14 @@ async function askAll(api: Api, appIds: string[], asks: number): Promise<Finding
       findings.ms.push(performance.now() - started);
       const text = Array.isArray(said) ? (said[0] as { text?: string } | undefined)?.text : String(said);
       if (text !== answer) findings.failures.push(`${appId}: ${String(text)}`);
-      const { pool } = (await api('GET', '/machine')) as { pool: PoolUsage };
-      findings.used = Math.max(findings.used, pool.used);
-      findings.awake = Math.max(findings.awake, pool.states.awake);
     }
   };
-  await Promise.all(Array.from({ length: Number(asked.callers) }, (_, i) => caller(`caller-${i}`)));
+  const callers = Promise.all(Array.from({ length: Number(asked.callers) }, (_, i) => caller(`caller-${i}`)));
+  while ((await within(callers, sampleMs)) === null) {
+    const { pool } = (await api('GET', '/machine')) as { pool: PoolUsage };
+    findings.used = Math.max(findings.used, pool.used);
+    findings.awake = Math.max(findings.awake, pool.states.awake);
+  }
   return findings;
 }
 
