@@ -6,6 +6,7 @@ import { configOf } from '../../src/config.js';
 import type { RunningEngine } from '../../src/contracts.js';
 import { openTrackerChannel } from '../../src/engines/rasa/channel.js';
 import { createRasaEngine } from '../../src/engines/rasa/rasa.js';
+import { openWarmRasa } from '../../src/engines/rasa/warm.js';
 import { openLog } from '../../src/log.js';
 import { openStore } from '../../src/stores/index.js';
 import { someBot, someModel } from './engines.js';
@@ -23,7 +24,10 @@ export async function openRealEngine(python: string, packageDir: string): Promis
   const store = await openStore(`sqlite:${join(folder, 'db')}`);
   const { log } = openLog({ level: 'silent', pretty: false });
   const channel = await openTrackerChannel({ socket: join(folder, 'hub.sock'), trackers: store.trackers, log });
-  const { childEnv: env } = configOf(process.env);
+  const { childEnv: env, cacheDir, rasaTraceSeconds: traceAfterSeconds } = configOf(process.env);
+  const pythons = { '': python };
+  const encoderDir = join(cacheDir, 'encoder');
+  const warm = openWarmRasa({ pythons, packageDir, runtimeDir: folder, encoderDir, env, log });
   const engine = createRasaEngine({
     python,
     packageDir,
@@ -31,6 +35,9 @@ export async function openRealEngine(python: string, packageDir: string): Promis
     env,
     channel,
     hide: () => undefined,
+    start: (task) => warm.start(task),
+    memory: () => warm.memory(),
+    traceAfterSeconds,
     launchTimeoutMs: 400_000,
   });
   return {
@@ -40,6 +47,7 @@ export async function openRealEngine(python: string, packageDir: string): Promis
       return engine.launch(bot, { ...someModel({ appId }), archivePath, contentPath: archivePath });
     },
     async close() {
+      await warm.stop();
       await channel.close();
       await store.close();
       await rm(folder, { recursive: true, force: true });

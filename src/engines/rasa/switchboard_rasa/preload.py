@@ -14,14 +14,14 @@ _LIGHT: Tuple[str, ...] = (
     "rasa.shared.importers.rasa", "rasa.utils.endpoints", "rasa.nlu.tokenizers.whitespace_tokenizer",
     "switchboard_rasa.serve", "switchboard_rasa.train", "switchboard_rasa.validate", "switchboard_rasa.actions",
     "switchboard_rasa.channel", "switchboard_rasa.components", "switchboard_rasa.fallback", "switchboard_rasa.guard", "switchboard_rasa.importer",
-    "switchboard_rasa.progress", "switchboard_rasa.store", "switchboard_rasa.turn", "switchboard_rasa.words",
+    "switchboard_rasa.progress", "switchboard_rasa.runner", "switchboard_rasa.speed", "switchboard_rasa.store", "switchboard_rasa.turn", "switchboard_rasa.words",
     "setproctitle", "sanic.server", "aiohttp", "uvloop", "ruamel.yaml", "charset_normalizer", "yarl", "email.utils",
 )
 _FULL: Tuple[str, ...] = (
     "tensorflow", "rasa.utils.tensorflow.models", "rasa.nlu.classifiers.diet_classifier", "rasa.nlu.selectors.response_selector",
     "rasa.core.policies.ted_policy", "rasa.core.policies.unexpected_intent_policy", "rasa.core.featurizers.single_state_featurizer",
     "rasa.utils.tensorflow.data_generator", "rasa.nlu.featurizers.sparse_featurizer.count_vectors_featurizer", "sklearn.linear_model",
-    "switchboard_rasa.light_load",
+    "switchboard_rasa.light_load", "switchboard_rasa.inference",
 )
 """None of these touches TensorFlow's runtime: its threads start with the first tensor, and that is the child's."""
 
