@@ -206,9 +206,13 @@ export interface DeadLetter {
   readonly text: string;
   /** The reply that did not get out; null for a turn. */
   readonly reply: BotMessage | null;
+  /** Place of the reply among the message's replies; null for a turn. */
+  readonly part: number | null;
   /** `code: words`, or what the platform said. */
   readonly error: string;
   readonly attempts: number;
+  /** The platform may have the reply all the same. */
+  readonly maybeSent: boolean;
   readonly at: string;
 }
 /** One conversation of one bot, as a list shows it. */
@@ -512,11 +516,23 @@ export interface Store {
   deadLetters: DeadLetterStore;
   trackers: TrackerStore;
   /** Small facts about the hub itself: `get` answers null for an unknown name. */
-  settings: { get(name: string): Promise<string | null>; set(name: string, value: string): Promise<void> };
+  settings: {
+    get(name: string): Promise<string | null>;
+    set(name: string, value: string): Promise<void>;
+    list(): Promise<{ name: string; value: string }[]>;
+  };
+  /** Puts back what only a backup may write: ids, numbers and versions as they were. Bots first, messages before what belongs to them. */
+  restore(thing: Restorable): Promise<void>;
   /** Rejects when the store cannot be written now. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
+/** What `Store.restore` takes; messages of one conversation in their order. */
+export type Restorable =
+  | { kind: 'faq'; appId: string; faq: Faq }
+  | { kind: 'message'; message: StoredMessage }
+  | { kind: 'entry'; entry: OutboxEntry }
+  | { kind: 'letter'; letter: DeadLetter };
 export interface BotStore {
   /** Rejects with `bot_exists` when the APP_ID is taken. */
   create(bot: Bot): Promise<void>;

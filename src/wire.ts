@@ -210,8 +210,10 @@ export const DeadLetterView = z
     messageId: z.string(),
     text: z.string().meta({ description: 'what the user wrote' }),
     reply: BotMessageView.nullable(),
+    part: z.number().nullable().meta({ description: 'place of the reply among the replies to the message' }),
     error: z.string(),
     attempts: z.number(),
+    maybeSent: z.boolean().meta({ description: 'the platform may have the reply all the same' }),
     at: z.string(),
   })
   .meta({ id: 'DeadLetter' });

@@ -9,7 +9,8 @@ import type { Store } from '../src/contracts.js';
 import { migrateStore, openStore, storeMembers } from '../src/stores/index.js';
 import { openSqliteStore, type SqliteStore } from '../src/stores/sqlite/index.js';
 import { migrate, migrations } from '../src/stores/sqlite/migrations.js';
-import { fromColumn, toColumn } from '../src/stores/sqlite/text.js';
+import { fromColumn, toColumn } from '../src/stores/text.js';
+import { MongoServer } from './support/mongo.js';
 import { bot, job, message, rejects, storeContract, type OpenStore } from './contract/store.js';
 
 let folder = '';
@@ -26,16 +27,22 @@ async function opened(path = file): Promise<SqliteStore> {
   return store;
 }
 
-for (const member of storeMembers) {
-  const url = (directory: string): string | undefined =>
-    member.localUrl?.(directory) ?? process.env[`TEST_${member.scheme.toUpperCase()}_URL`];
-  if (url('/tmp') === undefined) it(`The ${member.scheme} store: set TEST_${member.scheme.toUpperCase()}_URL`);
-  else storeContract(member.scheme, () => openMember(url));
-}
+describe('The stores', () => {
+  const server = new MongoServer();
+  let databases = 0;
+  before(() => server.start());
+  after(() => server.dispose());
+  /** Where a store that is a server of its own has its server here. */
+  const served: Record<string, () => string> = { mongodb: () => server.url(`contract${(databases += 1)}`) };
 
-async function openMember(urlIn: (directory: string) => string | undefined): Promise<OpenStore> {
+  for (const { scheme, localUrl } of storeMembers) {
+    storeContract(scheme, () => openMember((directory) => localUrl?.(directory) ?? served[scheme]!()));
+  }
+});
+
+async function openMember(urlIn: (directory: string) => string): Promise<OpenStore> {
   const directory = await folderMade();
-  const url = urlIn(directory) ?? '';
+  const url = urlIn(directory);
   let store = await openStore(url);
   return {
     store,

@@ -1,6 +1,7 @@
 /** The stores: the one list. A URL's scheme chooses. Adding one: a folder beside `sqlite/` and a line in `storeMembers`. */
 import { join } from 'node:path';
 import type { Store } from '../contracts.js';
+import { migrateMongo, openMongoStore } from './mongo/index.js';
 import { migrateSqlite, openSqliteStore } from './sqlite/index.js';
 
 export interface StoreOptions {
@@ -15,7 +16,7 @@ export interface Migration {
 }
 /** One kind of store. */
 export interface StoreMember {
-  /** The part of the URL before the first colon. */
+  /** The part of the URL before the first colon, and before a `+`: mongodb+srv is mongodb. */
   readonly scheme: string;
   /** What a URL of it looks like, for error messages. */
   readonly form: string;
@@ -36,6 +37,12 @@ export const storeMembers: readonly StoreMember[] = [
     open: async (url, options) => openSqliteStore(sqlitePath(url), options),
     migrate: async (url) => migrateSqlite(sqlitePath(url)),
   },
+  {
+    scheme: 'mongodb',
+    form: 'mongodb://USER:PASSWORD@HOST:27017/switchboard',
+    open: (url, options) => openMongoStore(url, options),
+    migrate: (url) => migrateMongo(url),
+  },
 ];
 
 /**
@@ -51,8 +58,13 @@ export async function migrateStore(url: string): Promise<Migration> {
   return memberOf(url).migrate(url);
 }
 
+/** The kind of store that `url` names, as its scheme says; for operators. Throws as `openStore` rejects. */
+export function storeKindOf(url: string): string {
+  return memberOf(url).scheme;
+}
+
 function memberOf(url: string): StoreMember {
-  const member = storeMembers.find(({ scheme }) => url.startsWith(`${scheme}:`));
+  const member = storeMembers.find(({ scheme }) => url.replace(/\+\w+:/, ':').startsWith(`${scheme}:`));
   if (member) return member;
   // The URL may hold a password: only its scheme is repeated.
   const scheme = /^[a-z0-9+.-]+(?=:)/i.exec(url)?.[0] ?? 'no';

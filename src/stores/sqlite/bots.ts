@@ -2,7 +2,7 @@
 import type { Bot, BotStore, Listed, Page } from '../../contracts.js';
 import { HubError } from '../../errors.js';
 import type { Sqlite } from './database.js';
-import { Pager, first } from './page.js';
+import { Pager, first } from '../page.js';
 
 interface BotRow {
   seq: number;

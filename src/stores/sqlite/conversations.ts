@@ -17,7 +17,7 @@ import { HubError } from '../../errors.js';
 import type { Sqlite } from './database.js';
 import type { SqliteDeadLetters } from './dead-letters.js';
 import type { SqliteOutbox } from './outbox.js';
-import { Pager } from './page.js';
+import { Pager } from '../page.js';
 
 export interface MessageRow {
   seq: number;
@@ -44,17 +44,17 @@ export interface MessageRow {
 export type MessageAddress = Pick<MessageRow, 'seq' | 'app_id' | 'channel' | 'conversation' | 'address'>;
 type ConversationRow = Conversation & { lastSeq: number };
 
-// The number is the count so far: messages go only with their bot.
+// The number is not the count: a backup of another store may bring larger ones.
 const insert = `
   INSERT INTO messages (app_id, channel, event_id, conversation, number, text, payload, address, metadata, received_at, state, replies, delivered)
   VALUES (@appId, @channel, @eventId, @conversation,
-    1 + coalesce((SELECT messages FROM conversations WHERE app_id = @appId AND id = @conversation), 0),
+    1 + coalesce((SELECT max(number) FROM messages WHERE app_id = @appId AND conversation = @conversation), 0),
     @text, @payload, @to, @metadata, @receivedAt, 'received', '[]', 0)
   ON CONFLICT (app_id, channel, event_id) DO NOTHING RETURNING seq, number`;
 const count = `
   INSERT INTO conversations (app_id, id, channel, messages, first_at, last_at, last_seq)
-  VALUES (@appId, @conversation, @channel, @number, @receivedAt, @receivedAt, @seq)
-  ON CONFLICT (app_id, id) DO UPDATE SET messages = excluded.messages, last_at = excluded.last_at, last_seq = excluded.last_seq`;
+  VALUES (@appId, @conversation, @channel, 1, @receivedAt, @receivedAt, @seq)
+  ON CONFLICT (app_id, id) DO UPDATE SET messages = messages + 1, last_at = excluded.last_at, last_seq = excluded.last_seq`;
 const byEvent = 'SELECT * FROM messages WHERE app_id = @appId AND channel = @channel AND event_id = @eventId';
 const unsettled = "SELECT * FROM messages WHERE state = 'received' AND seq > @seq ORDER BY seq LIMIT @fetch";
 /** What a settled message may change, each a column of the same name. */
@@ -105,7 +105,7 @@ export class SqliteConversations implements ConversationStore {
       const added = this.insert.get(values);
       if (!added) return { message: messageOf(this.byEvent.one({ appId, channel, eventId })), duplicate: true };
       const { seq, number } = added;
-      this.count.run({ appId, conversation, channel, number, receivedAt, seq });
+      this.count.run({ appId, conversation, channel, receivedAt, seq });
       const facts = { ...values, number, metadata: JSON.parse(metadata) as Json };
       return { message: { ...facts, id: String(seq), ...unanswered() }, duplicate: false };
     });

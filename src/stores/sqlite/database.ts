@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { storeErrorOf } from './failure.js';
-import { fromColumn, isEscaped, toColumn } from './text.js';
+import { fromColumn, isEscaped, toColumn } from '../text.js';
 import { openLogSync, type LogSync } from './log-sync.js';
 import { type Lasting, Writer } from './writer.js';
 

@@ -11,7 +11,7 @@ import type {
 import { type MessageAddress, messageOf, type MessageRow } from './conversations.js';
 import type { Sqlite } from './database.js';
 import { entryOf, insertEntry, type OutboxRow } from './outbox.js';
-import { Pager } from './page.js';
+import { Pager } from '../page.js';
 
 interface LetterRow {
   seq: number;
@@ -128,8 +128,10 @@ function letterOf(row: ShownRow): DeadLetter {
     messageId: String(row.message_seq),
     text: row.text,
     reply: row.reply === null ? null : (JSON.parse(row.reply) as BotMessage),
+    part: row.part,
     error: row.error,
     attempts: row.attempts,
+    maybeSent: row.maybe_sent === 1,
     at: row.at,
   };
 }

@@ -1,7 +1,7 @@
 /** The store for one machine: one SQLite file, owned by one process. */
 import { mkdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import type { Store } from '../../contracts.js';
+import type { Restorable, Store } from '../../contracts.js';
 import { SqliteBots } from './bots.js';
 import { SqliteConversations } from './conversations.js';
 import { SqliteDeadLetters } from './dead-letters.js';
@@ -14,6 +14,7 @@ import { migrate, type Migrated } from './migrations.js';
 import { SqliteModels } from './models.js';
 import { SqliteOutbox } from './outbox.js';
 import { takeOwnership, type OwnerLock } from './owner.js';
+import { restoreInto } from './restore.js';
 import { SqliteTrackers } from './trackers.js';
 
 export interface SqliteOptions {
@@ -119,6 +120,10 @@ export class SqliteStore implements Store {
     return this.sqlite.write(() => void this.beat.run({ at: this.now().toISOString() }));
   }
 
+  restore(thing: Restorable): Promise<void> {
+    return restoreInto(this.sqlite, thing);
+  }
+
   close(): Promise<void> {
     this.sqlite.close();
     this.lock.release();
@@ -128,11 +133,13 @@ export class SqliteStore implements Store {
 
 function settingsOf(sqlite: Sqlite): Store['settings'] {
   const byName = sqlite.query<{ value: string }>('SELECT value FROM settings WHERE name = @name');
+  const all = sqlite.query<{ name: string; value: string }>('SELECT name, value FROM settings ORDER BY name');
   const put = sqlite.query(
     'INSERT INTO settings (name, value) VALUES (@name, @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
   );
   return {
     get: (name) => sqlite.read(() => byName.get({ name })?.value ?? null),
     set: (name, value) => sqlite.write(() => void put.run({ name, value })),
+    list: () => sqlite.read(() => all.all()),
   };
 }

@@ -1,7 +1,7 @@
 /** Training jobs and their logs. */
 import type { JobError, JobState, JobStore, Listed, Page, TrainingJob } from '../../contracts.js';
 import type { Sqlite } from './database.js';
-import { Pager, last } from './page.js';
+import { Pager, last } from '../page.js';
 
 interface JobRow {
   seq: number;

@@ -1,7 +1,7 @@
 /** Models: the versions of a bot. Their files lie on the shelf. */
 import type { Listed, Model, ModelStore, Page } from '../../contracts.js';
 import type { Sqlite } from './database.js';
-import { Pager, last } from './page.js';
+import { Pager, last } from '../page.js';
 
 interface ModelRow {
   seq: number;

@@ -3,7 +3,7 @@ import type { BotMessage, Listed, OutboxEntry, OutboxStore, Page, SendScope } fr
 import type { MessageAddress } from './conversations.js';
 import type { Sqlite } from './database.js';
 import type { SqliteDeadLetters } from './dead-letters.js';
-import { Pager } from './page.js';
+import { Pager } from '../page.js';
 
 export interface OutboxRow {
   seq: number;

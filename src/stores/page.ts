@@ -1,6 +1,6 @@
 /** Cursors: the sort key of the last row shown, so that rows added or removed meanwhile neither repeat nor hide others. */
-import type { Listed, Page } from '../../contracts.js';
-import { HubError } from '../../errors.js';
+import type { Listed, Page } from '../contracts.js';
+import { HubError } from '../errors.js';
 
 type Key = (string | number)[];
 

@@ -1,0 +1,150 @@
+/**
+ * Bots, and the door to what is a bot's own: it is written only while the bot is there, and goes with it. A bot that is being deleted is
+ * marked first; what was cut off is finished at the next start.
+ */
+import type { Bot, BotStore, Listed, Page } from '../../contracts.js';
+import { HubError } from '../../errors.js';
+import { first, Pager } from '../page.js';
+import type { Mongo } from './database.js';
+import type { Collection, Stored } from './declare.js';
+import type { Numbers } from './facts.js';
+import { Doors } from './lanes.js';
+import type { Table } from './table.js';
+
+interface BotDoc extends Stored, Omit<Bot, 'appId'> {
+  /** The APP_ID. */
+  _id: string;
+  seq: number;
+  deleting: boolean;
+}
+type Questions = 'byAge' | 'all';
+export const bots: Collection<BotDoc, Questions> = {
+  name: 'bots',
+  fields: {
+    _id: 'string',
+    seq: 'number',
+    name: 'string',
+    language: 'string',
+    template: 'string',
+    pipeline: 'string',
+    engine: 'string',
+    remoteUrl: 'string',
+    threshold: 'number',
+    activeModel: 'string',
+    lateAnswers: 'string',
+    createdAt: 'string',
+    updatedAt: 'string',
+    deleting: 'boolean',
+  },
+  indexes: { by_age: { keys: ['deleting', 'createdAt', 'seq'] } },
+  questions: {
+    byAge: { index: 'by_age', equal: ['deleting'], sorted: ['createdAt', 'seq'] },
+    all: { index: 'by_age', equal: ['deleting'] },
+  },
+};
+
+/** Removes what is a bot's own from one sub-store. */
+export type Sweep = (appId: string) => Promise<unknown>;
+
+/** The bots of one database. */
+export class MongoBots implements BotStore {
+  private readonly table: Table<BotDoc, Questions>;
+  private readonly doors = new Doors();
+  private readonly sweeps: Sweep[] = [];
+  private readonly pager = new Pager<BotDoc>('bots', first, (bot) => [bot.createdAt, bot.seq]);
+
+  constructor(
+    private readonly mongo: Mongo,
+    private readonly numbers: Numbers,
+  ) {
+    this.table = mongo.table(bots);
+  }
+
+  /** Registers what else goes with a bot. */
+  onDelete(...sweeps: Sweep[]): void {
+    this.sweeps.push(...sweeps);
+  }
+
+  /** Runs `work`, which writes something of the bot's; the bot is not deleted meanwhile. Rejects with `not_found` when there is no such bot. */
+  within<T>(appId: string, work: () => Promise<T>): Promise<T> {
+    return this.doors.enter(appId, async () => {
+      if (await this.find(appId)) return work();
+      throw new HubError('not_found', 'The bot or job this belongs to is not there (any more); create it first.');
+    });
+  }
+
+  create(bot: Bot): Promise<void> {
+    const { appId, ...fields } = bot;
+    return this.mongo.run(() =>
+      this.doors.close(appId, async () => {
+        const document = { _id: appId, seq: await this.numbers.next(), deleting: false, ...fields };
+        if (await this.table.insert(document)) return;
+        // Is it one whose deletion was cut off?
+        if ((await this.table.byId(appId))?.deleting) {
+          await this.swept(appId);
+          if (await this.table.insert(document)) return;
+        }
+        throw new HubError('bot_exists', `There is a bot with the APP_ID ${appId} already; choose another.`);
+      }),
+    );
+  }
+
+  get(appId: string): Promise<Bot | null> {
+    return this.mongo.run(() => this.find(appId));
+  }
+
+  list(page: Page): Promise<Listed<Bot>> {
+    return this.mongo.run(async () => {
+      const { key, fetch } = this.pager.where(page);
+      const found = await this.table.find('byAge', { deleting: false }, { after: key, limit: fetch });
+      return this.pager.page(page, found, botOf);
+    });
+  }
+
+  update(appId: string, change: Partial<Omit<Bot, 'appId' | 'createdAt'>>): Promise<Bot | null> {
+    return this.mongo.run(async () => {
+      const changed = await this.table.change(appId, (document) => {
+        if (document.deleting) return { answer: null };
+        const bot = { ...botOf(document), ...change, appId, createdAt: document.createdAt };
+        const { appId: _, ...set } = bot;
+        return { set, answer: bot };
+      });
+      return changed ?? null;
+    });
+  }
+
+  delete(appId: string): Promise<boolean> {
+    return this.mongo.run(
+      () =>
+        this.doors.close(appId, async () => {
+          const marked = await this.table.change(appId, (bot) =>
+            bot.deleting ? { answer: false } : { set: { deleting: true }, answer: true },
+          );
+          if (marked) await this.swept(appId);
+          return marked === true;
+        }),
+      { unhurried: true },
+    );
+  }
+
+  /** Finishes deletions that were cut off. */
+  async recover(): Promise<void> {
+    const cut = await this.table.find('all', { deleting: true }, { limit: 1000 });
+    for (const bot of cut) await this.swept(bot._id);
+  }
+
+  private async swept(appId: string): Promise<void> {
+    for (const sweep of this.sweeps) await sweep(appId);
+    await this.table.removeOne(appId);
+  }
+
+  private async find(appId: string): Promise<Bot | null> {
+    const document = await this.table.byId(appId);
+    return document && !document.deleting ? botOf(document) : null;
+  }
+}
+
+function botOf(document: BotDoc): Bot {
+  const { _id: appId, rev: _rev, seq: _seq, deleting: _deleting, ...bot } = document;
+  return { appId, ...bot };
+}

@@ -1,0 +1,258 @@
+/**
+ * Messages and the conversations they form. One document is both the dedupe key and the message. A conversation's own document only counts:
+ * it is written after the message, in order, and counted anew where that was cut off.
+ */
+import type {
+  Aftermath,
+  Conversation,
+  ConversationStore,
+  IncomingMessage,
+  Listed,
+  MessageChange,
+  OutboxEntry,
+  Page,
+  StoredMessage,
+} from '../../contracts.js';
+import { HubError } from '../../errors.js';
+import { Pager } from '../page.js';
+import type { MongoBots } from './bots.js';
+import type { Mongo } from './database.js';
+import type { Collection, Stored } from './declare.js';
+import type { Numbers } from './facts.js';
+import { lateError, storeErrorOf } from './failure.js';
+import { Lanes } from './lanes.js';
+import {
+  carrying,
+  entryOf,
+  type MessageDoc,
+  messageOf,
+  type MessageQuestions,
+  messages,
+  numberOf,
+  received,
+} from './messages.js';
+import type { Table } from './table.js';
+
+interface TalkDoc extends Stored, Conversation {
+  _id: string;
+  appId: string;
+  lastSeq: number;
+}
+type Questions = 'byActivity' | 'ofBot';
+export const conversations: Collection<TalkDoc, Questions> = {
+  name: 'conversations',
+  fields: {
+    _id: 'string',
+    appId: 'string',
+    id: 'string',
+    channel: 'string',
+    messages: 'number',
+    firstAt: 'string',
+    lastAt: 'string',
+    lastSeq: 'number',
+  },
+  indexes: { by_activity: { keys: ['appId', 'lastSeq'] } },
+  questions: {
+    byActivity: { index: 'by_activity', equal: ['appId'], sorted: ['lastSeq'], order: 'down' },
+    ofBot: { index: 'by_activity', equal: ['appId'] },
+  },
+};
+const recoverPage = 500;
+/** Events of which it is not known whether they were stored; the oldest are forgotten beyond this. */
+const mostUnsure = 100_000;
+
+type Arrived = Omit<MessageDoc, 'rev'>;
+const keyOf = ({ appId, conversation }: Pick<IncomingMessage, 'appId' | 'conversation'>): string =>
+  JSON.stringify([appId, conversation]);
+const eventOf = ({ appId, channel, eventId }: IncomingMessage): string => JSON.stringify([appId, channel, eventId]);
+
+/** The messages of one database. `now` stamps what is received. */
+export class MongoConversations implements ConversationStore {
+  private readonly table: Table<MessageDoc, MessageQuestions>;
+  private readonly talks: Table<TalkDoc, Questions>;
+  private readonly lanes = new Lanes();
+  /** Events that were refused because the server did not answer, and the number under which they may be stored all the same. */
+  private readonly unsure = new Map<string, number>();
+  private readonly pager = new Pager<MessageDoc>('messages', [0], (message) => [message.number]);
+  private readonly unsettledPager = new Pager<MessageDoc>('unsettled', [0], (message) => [message._id]);
+  private readonly talkPager = new Pager<TalkDoc>('conversations', [Number.MAX_SAFE_INTEGER], (talk) => [talk.lastSeq]);
+
+  constructor(
+    private readonly mongo: Mongo,
+    private readonly beside: { bots: MongoBots; numbers: Numbers },
+    private readonly now: () => Date,
+  ) {
+    this.table = mongo.table(messages);
+    this.talks = mongo.table(conversations);
+    beside.bots.onDelete(
+      (appId) => this.table.remove('ofBot', { appId }),
+      (appId) => this.talks.remove('ofBot', { appId }),
+    );
+  }
+
+  receive(message: IncomingMessage): Promise<{ message: StoredMessage; duplicate: boolean }> {
+    return this.mongo.run(() =>
+      this.lanes.run(keyOf(message), () => this.beside.bots.within(message.appId, () => this.take(message))),
+    );
+  }
+
+  settle(id: string, change: MessageChange, then: Aftermath = {}): Promise<OutboxEntry[]> {
+    const { send = [], bury } = then;
+    const first = (change.replies?.length ?? 0) - send.length;
+    const at = this.now().toISOString();
+    return this.mongo.run(async () => {
+      const numbers = await this.beside.numbers.take(send.length + 1);
+      const fresh = { attempts: 0, maybeSent: false, error: null, until: null, scope: null };
+      const entries = await this.table.change(numberOf(id), (document) => {
+        // A settlement whose answer was lost comes again: its replies are there already.
+        const there = (part: number) => document.outbox.find((entry) => entry.part === part);
+        const put = send.map(
+          (reply, place) =>
+            there(first + place) ?? {
+              ...{ seq: numbers[place] ?? 0, part: first + place, reply: JSON.stringify(reply) },
+              ...fresh,
+            },
+        );
+        const outbox = [...document.outbox.filter((entry) => !put.includes(entry)), ...put];
+        const given = {
+          seq: numbers.at(-1) ?? 0,
+          kind: 'turn',
+          part: null,
+          reply: null,
+          maybeSent: false,
+          at,
+        } as const;
+        const letter = { ...given, error: change.error ?? '', attempts: bury?.attempts ?? 0 };
+        const buried = document.letters.some(({ kind }) => kind === 'turn');
+        const letters = bury && !buried ? [...document.letters, letter] : document.letters;
+        const set = { ...fieldsOf(change), ...carrying(outbox, letters) };
+        return { set, answer: put.map((entry) => entryOf(document, entry)) };
+      });
+      if (entries) return entries;
+      throw new HubError('not_found', 'That message is not there (any more): its bot was deleted.');
+    });
+  }
+
+  unsettled(page: Page): Promise<Listed<StoredMessage>> {
+    return this.mongo.run(async () => {
+      const { key, fetch } = this.unsettledPager.where(page);
+      const found = await this.table.find('unsettled', {}, { after: key, limit: fetch });
+      return this.unsettledPager.page(page, found, messageOf);
+    });
+  }
+
+  list(appId: string, page: Page): Promise<Listed<Conversation>> {
+    return this.mongo.run(async () => {
+      const { key, fetch } = this.talkPager.where(page);
+      const found = await this.talks.find('byActivity', { appId }, { after: key, limit: fetch });
+      return this.talkPager.page(page, found, ({ id, channel, messages: count, firstAt, lastAt }) => {
+        return { id, channel, messages: count, firstAt, lastAt };
+      });
+    });
+  }
+
+  messages(appId: string, conversation: string, page: Page): Promise<Listed<StoredMessage>> {
+    return this.mongo.run(async () => {
+      const { key, fetch } = this.pager.where(page);
+      const found = await this.table.find('ofConversation', { appId, conversation }, { after: key, limit: fetch });
+      return this.pager.page(page, found, messageOf);
+    });
+  }
+
+  latest(appId: string, conversation: string, count: number): Promise<StoredMessage[]> {
+    return this.mongo.run(async () => {
+      const found = await this.table.find('newest', { appId, conversation }, { limit: count });
+      return found.map(messageOf).reverse();
+    });
+  }
+
+  /** Puts a message back as a backup has it; those of a conversation come in their order. */
+  async restore(message: StoredMessage): Promise<void> {
+    const { id, metadata, replies, ...fields } = message;
+    const json = { metadata: JSON.stringify(metadata), replies: JSON.stringify(replies) };
+    const document = { _id: numberOf(id), ...fields, ...json, ...carrying([], []) };
+    await this.lanes.run(keyOf(message), () =>
+      this.beside.bots.within(message.appId, async () => {
+        await this.beside.numbers.beyond(Math.max(document._id, message.number));
+        await this.table.insert(document);
+        await this.count(document);
+      }),
+    );
+  }
+
+  /** Counts the messages that a crash kept from being counted: they have no outcome yet. */
+  async recover(): Promise<void> {
+    let found: MessageDoc[];
+    let after = [0];
+    do {
+      found = await this.table.find('unsettled', {}, { after, limit: recoverPage });
+      for (const message of found) {
+        const talk = await this.talks.byId(keyOf(message));
+        if (!talk || talk.lastSeq < message._id) await this.countAnew(message);
+        after = [message._id];
+      }
+    } while (found.length === recoverPage);
+  }
+
+  private async take(message: IncomingMessage): Promise<{ message: StoredMessage; duplicate: boolean }> {
+    const event = eventOf(message);
+    const doubtful = this.unsure.get(event);
+    const seq = doubtful ?? (await this.beside.numbers.next());
+    let document: Arrived = received(message, seq, this.now().toISOString());
+    try {
+      if (!(await this.table.insert(document))) {
+        const present = await this.table.first('byEvent', {
+          ...{ appId: message.appId, channel: message.channel, eventId: message.eventId },
+        });
+        if (!present) throw lateError();
+        if (present._id !== doubtful) return { message: messageOf(present), duplicate: true };
+        // Its sender was told that it is not stored, so nobody works on it: it is new.
+        document = present;
+      }
+      await (doubtful === undefined ? this.count(document) : this.countAnew(document));
+    } catch (error) {
+      if (storeErrorOf(error).code === 'store_unavailable') this.remember(event, seq);
+      throw error;
+    }
+    this.unsure.delete(event);
+    return { message: messageOf(document), duplicate: false };
+  }
+
+  private remember(event: string, seq: number): void {
+    this.unsure.set(event, seq);
+    const [oldest] = this.unsure.keys();
+    if (this.unsure.size > mostUnsure && oldest !== undefined) this.unsure.delete(oldest);
+  }
+
+  /** Counts a message once, however often it is asked to. */
+  private async count(message: Arrived): Promise<void> {
+    const { _id: lastSeq, appId, conversation: id, channel, receivedAt: lastAt } = message;
+    const key = keyOf(message);
+    const counted = (): Promise<true | undefined> =>
+      this.talks.change(key, (talk) => {
+        if (talk.lastSeq >= lastSeq) return { answer: true };
+        return { set: { messages: talk.messages + 1, lastAt, lastSeq }, answer: true };
+      });
+    const first = { _id: key, appId, id, channel, messages: 1, firstAt: lastAt, lastAt, lastSeq };
+    while (!(await counted()) && !(await this.talks.insert(first)));
+  }
+
+  private async countAnew(message: Arrived): Promise<void> {
+    const { appId, conversation, channel } = message;
+    const of = { appId, conversation };
+    const [oldest, newest] = [await this.table.first('ofConversation', of), await this.table.first('newest', of)];
+    const count = await this.table.count('ofConversation', of);
+    await this.talks.put({
+      ...{ _id: keyOf(message), appId, id: conversation, channel, messages: Math.max(1, count) },
+      firstAt: (oldest ?? message).receivedAt,
+      lastAt: (newest ?? message).receivedAt,
+      lastSeq: (newest ?? message)._id,
+    });
+  }
+}
+
+/** The fields that `change` names, and no others. */
+function fieldsOf({ replies, ...change }: MessageChange): Partial<MessageDoc> {
+  const named = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+  return { ...named, ...(replies && { replies: JSON.stringify(replies) }) };
+}

@@ -1,0 +1,123 @@
+/** The store for production: one MongoDB database, owned by one hub. */
+import type { Restorable, Store } from '../../contracts.js';
+import { MongoBots } from './bots.js';
+import { MongoConversations } from './conversations.js';
+import { connect, type Mongo } from './database.js';
+import { MongoDeadLetters } from './dead-letters.js';
+import { facts, type FactDoc, Numbers } from './facts.js';
+import { storeErrorOf } from './failure.js';
+import { MongoFaq } from './faq.js';
+import { MongoFiles } from './files.js';
+import { MongoJobs } from './jobs.js';
+import { type Migrated, migrate } from './migrations.js';
+import { MongoModels } from './models.js';
+import { MongoOutbox } from './outbox.js';
+import { Ownership } from './owner.js';
+import { settingsOf } from './settings.js';
+import type { Table } from './table.js';
+import { Texts } from './texts.js';
+import { MongoTrackers } from './trackers.js';
+
+export interface MongoOptions {
+  /** The clock that stamps messages. */
+  now?: (() => Date) | undefined;
+}
+
+/**
+ * Opens the database that `url` names, brings an older schema up to date and finishes what a crash cut off. Rejects with
+ * `store_unavailable` when another hub owns it, a newer release wrote it, or it is out of reach.
+ */
+export function openMongoStore(url: string, options: MongoOptions = {}): Promise<MongoStore> {
+  return owned(url, async (mongo, owner) => {
+    await migrate(mongo);
+    const store = new MongoStore(mongo, owner, options.now ?? (() => new Date()));
+    await store.recover();
+    return store;
+  });
+}
+
+/** Brings the schema of the database that `url` names up to date and answers what it did. Rejects as `openMongoStore` does. */
+export function migrateMongo(url: string): Promise<Migrated> {
+  return owned(url, async (mongo, owner) => {
+    const done = await migrate(mongo);
+    await mongo.close(() => owner.release());
+    return done;
+  });
+}
+
+/** Runs `work` on a database that is ours, without hurry; hangs up when it fails. */
+async function owned<T>(url: string, work: (mongo: Mongo, owner: Ownership) => Promise<T>): Promise<T> {
+  const mongo = await connect(url);
+  const owner = new Ownership(mongo);
+  try {
+    await mongo.run(() => owner.take(), { unhurried: true });
+    mongo.guard = () => owner.held();
+    return await mongo.unhurried(() => work(mongo, owner));
+  } catch (error) {
+    await mongo.close(() => owner.release());
+    throw storeErrorOf(error);
+  }
+}
+
+/** Store on one MongoDB database. Writes are on the disks of a majority when they resolve. */
+export class MongoStore implements Store {
+  readonly bots;
+  readonly faq;
+  readonly files;
+  readonly jobs;
+  readonly models;
+  readonly conversations;
+  readonly outbox;
+  readonly deadLetters;
+  readonly trackers;
+  readonly settings;
+  private readonly facts: Table<FactDoc>;
+
+  constructor(
+    private readonly mongo: Mongo,
+    private readonly owner: Ownership,
+    private readonly now: () => Date,
+  ) {
+    const numbers = new Numbers(mongo);
+    const texts = new Texts(mongo, numbers);
+    const bots = new MongoBots(mongo, numbers);
+    bots.onDelete((appId) => texts.sweep(appId));
+    this.bots = bots;
+    this.faq = new MongoFaq(mongo, bots, texts);
+    this.files = new MongoFiles(mongo, bots, texts);
+    this.jobs = new MongoJobs(mongo, bots, numbers);
+    this.models = new MongoModels(mongo, bots, { jobs: this.jobs, numbers });
+    this.conversations = new MongoConversations(mongo, { bots, numbers }, now);
+    this.outbox = new MongoOutbox(mongo, numbers, now);
+    this.deadLetters = new MongoDeadLetters(mongo, numbers);
+    this.trackers = new MongoTrackers(mongo, bots, numbers);
+    this.settings = settingsOf(mongo);
+    this.facts = mongo.table(facts);
+  }
+
+  /** Finishes what a crash cut off. */
+  async recover(): Promise<void> {
+    await this.bots.recover();
+    await this.conversations.recover();
+  }
+
+  ping(): Promise<void> {
+    return this.mongo.run(() => this.facts.put({ _id: 'pulse', value: this.now().toISOString() }));
+  }
+
+  restore(thing: Restorable): Promise<void> {
+    return this.mongo.run(
+      () => {
+        if (thing.kind === 'faq') return this.faq.restore(thing.appId, thing.faq);
+        if (thing.kind === 'message') return this.conversations.restore(thing.message);
+        if (thing.kind === 'entry') return this.outbox.restore(thing.entry);
+        return this.deadLetters.restore(thing.letter);
+      },
+      { unhurried: true },
+    );
+  }
+
+  close(): Promise<void> {
+    return this.mongo.close(() => this.owner.release());
+  }
+}

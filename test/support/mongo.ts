@@ -1,0 +1,108 @@
+/**
+ * A real server that speaks MongoDB's protocol, for tests: mongo-java-server from Maven Central, started by Java. Its jars are fetched once
+ * per user.
+ */
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { configOf } from '../../src/config.js';
+
+const source = fileURLToPath(new URL('../../../test/support/mongo/', import.meta.url));
+/** Named after what test/support/mongo/pom.xml asks for. */
+const jars = 'mongo-java-server-1.47.0';
+const remedy =
+  'The MongoDB tests need Java 11 or newer and Maven (Debian: apt-get install default-jdk-headless maven).';
+
+/** Answers the folder of the server's jars, fetched now if need be. Rejects with an Error that says what to install. */
+export async function provideMongo(say: (line: string) => void = () => undefined): Promise<string> {
+  const cache = configOf(process.env).cacheDir;
+  const folder = join(cache, jars);
+  if (await exists(folder)) return folder;
+  say('Fetching the MongoDB test server with Maven');
+  await mkdir(cache, { recursive: true });
+  const growing = await mkdtemp(join(cache, `${jars}-`));
+  try {
+    const args = [
+      '-q',
+      '-B',
+      '-f',
+      join(source, 'pom.xml'),
+      'dependency:copy-dependencies',
+      `-DoutputDirectory=${growing}`,
+    ];
+    await promisify(execFile)('mvn', args, { timeout: 300_000 }).catch((error: Error) => {
+      throw new Error(`${remedy} Maven said: ${error.message.slice(0, 500)}`);
+    });
+    // Another process may have been faster.
+    await rename(growing, folder).catch(async (error: unknown) => {
+      if (!(await exists(folder))) throw error;
+    });
+    return folder;
+  } finally {
+    await rm(growing, { recursive: true, force: true });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** One server on one file. It can be stopped and started again on the same port and data. */
+export class MongoServer {
+  port = 0;
+  private child: ChildProcess | null = null;
+  private folder = '';
+
+  /** Starts it; after `stop`, with what it held. Rejects in words when Java is missing. */
+  async start(): Promise<this> {
+    const classpath = join(await provideMongo(), '*');
+    if (this.folder === '') this.folder = await mkdtemp(join(tmpdir(), 'switchboard-mongo-'));
+    const flags = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', classpath];
+    const args = [join(source, 'MongoServerForTests.java'), join(this.folder, 'data'), String(this.port)];
+    const child = spawn('java', [...flags, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.child = child;
+    let words = '';
+    child.stderr.on('data', (chunk: Buffer) => (words = (words + chunk.toString()).slice(-2000)));
+    const outcome = await Promise.race([
+      once(createInterface({ input: child.stdout }), 'line').then(([line]) => Number(line)),
+      once(child, 'exit').then(() => `${remedy} Java said: ${words}`),
+      once(child, 'error').then(([error]) => `${remedy} (${(error as Error).message})`),
+    ]);
+    if (typeof outcome === 'string') throw new Error(outcome);
+    this.port = outcome;
+    return this;
+  }
+
+  /** The URL of a database of it; through `port`, where that is somebody between. */
+  url(database: string, port = this.port): string {
+    return `mongodb://127.0.0.1:${port}/${database}`;
+  }
+
+  get pid(): number {
+    return this.child?.pid ?? 0;
+  }
+
+  /** SIGTERM, and waits until it has gone. */
+  async stop(): Promise<void> {
+    const child = this.child;
+    this.child = null;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill();
+    await gone;
+  }
+
+  /** Stops it and removes what it held. */
+  async dispose(): Promise<void> {
+    await this.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
