@@ -46,7 +46,7 @@ import type { Log, Logs } from './log.js';
 import { freeDisk, freeMemory, readMachine, shareOfMemory } from './machine.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import { openScratch } from './scratch.js';
-import { openStore } from './stores/index.js';
+import { openStore, storeKindOf } from './stores/index.js';
 import { openModelShelf } from './training/models.js';
 import { createEmbeddedQueue } from './training/queue-embedded.js';
 import { chitchatOf, fallbackOf, loadTemplates, type Template } from './training/templates.js';
@@ -363,7 +363,10 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
   const { engines, training, queue, hub, connections, metrics, publicUrl } = made;
   const operations = {
     store,
-    machine: () => readMachine(options.config.dataDir),
+    machine: async () => ({
+      ...(await readMachine(options.config.dataDir)),
+      store: storeKindOf(options.config.databaseUrl),
+    }),
     pool: () => engines.usage(),
     engine: () =>
       'python' in options.rasa

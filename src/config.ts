@@ -120,11 +120,11 @@ const settings = {
   },
   databaseUrl: {
     name: 'DATABASE_URL',
-    doc: 'Where bots and conversations are kept; empty: a SQLite file in DATA_DIR.',
+    doc: 'Where bots and conversations are kept; empty: a SQLite file in DATA_DIR. One hub at a time. To move from one to the other: switchboard backup, then restore.',
     example: '',
-    expected: 'sqlite:PATH',
+    expected: 'sqlite:PATH, or mongodb://USER:PASSWORD@HOST:27017/DATABASE',
     secret: true,
-    read: (text) => (/^sqlite:.+/.test(text) ? text : undefined),
+    read: (text) => (/^(sqlite|mongodb(\+srv)?):.+/.test(text) ? text : undefined),
   },
   publicUrl: {
     name: 'PUBLIC_URL',

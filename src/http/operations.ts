@@ -7,7 +7,8 @@ import { type Route, route } from './route.js';
 
 export interface OperationsOptions {
   store: Pick<Store, 'ping'>;
-  machine: () => Promise<Machine>;
+  /** With the kind of store in use, such as `sqlite`. */
+  machine: () => Promise<Machine & { store: string }>;
   /** The memory of awake bots. */
   pool: () => PoolUsage;
   /** Whether Rasa can be had here, and in words why not. */
@@ -67,7 +68,7 @@ export function machineRoutes(options: OperationsOptions): Route[] {
     route({
       method: 'GET',
       path: '/machine',
-      summary: 'Cores, load, memory, disk and GPUs of this machine, and what its bots use; sizes in bytes.',
+      summary: 'Cores, load, memory, disk and GPUs of this machine, what its bots use, sizes in bytes; and the store in use.',
       access: 'admin',
       answers: { 200: { description: 'The machine.', schema: z.looseObject({ pool: PoolView }) } },
       handle: async () => ({ body: { ...(await options.machine()), pool: options.pool() } }),

@@ -13,6 +13,8 @@ import { createStandIn, platformNames, type PlatformName } from '../support/stan
 export interface HubSpec {
   port: number;
   dataDir: string;
+  /** Empty: SQLite in `dataDir`. */
+  databaseUrl: string;
   adminToken: string;
   apiRoots: Record<PlatformName, string>;
   secret: string;
@@ -64,6 +66,7 @@ const config = configOf({
   SWITCHBOARD_CACHE,
   PORT: String(spec.port),
   DATA_DIR: spec.dataDir,
+  DATABASE_URL: spec.databaseUrl,
   ADMIN_TOKEN: spec.adminToken,
   SLOW_ANSWER_SECONDS: String(spec.slowAnswerSeconds),
   MIN_FREE_DISK: '1',

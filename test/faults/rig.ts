@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type PlatformName, platformNames } from '../support/standins.js';
+import { MongoServer } from '../support/mongo.js';
 import { JournalBot } from './bot.js';
 import { check, type Counts } from './checker.js';
 import type { HubSpec, Mutation } from './hub-process.js';
@@ -20,6 +21,8 @@ export interface RigOptions {
   /** The catalogue's figures, or a tenth of them for the everyday test run. */
   short: boolean;
   python: string | null;
+  /** What the hub keeps its messages in; SQLite when absent. */
+  store?: 'sqlite' | 'mongo' | undefined;
 }
 export interface Settings {
   limited?: boolean;
@@ -47,6 +50,8 @@ export interface Scenario {
   id: string;
   title: string;
   needsRasa?: boolean;
+  /** It breaks SQLite's own file. */
+  onlySqlite?: boolean;
   run(options: RigOptions): Promise<Finding>;
 }
 
@@ -82,6 +87,8 @@ export class Rig {
   dataDir = '';
   /** When the hub was killed, by the clock of `performance`. */
   readonly kills: number[] = [];
+  /** The database server, where there is one. */
+  readonly mongo = new MongoServer();
   hub: ChildProcess | null = null;
   private spec!: HubSpec;
   private botUrl = '';
@@ -104,7 +111,9 @@ export class Rig {
     this.botUrl = await this.bot.open();
     const { python: real } = this.options;
     const python = settings.rasa && real ? ((await settings.python?.(real)) ?? real) : null;
+    const databaseUrl = this.options.store === 'mongo' ? (await this.mongo.start()).url('faults') : '';
     this.spec = {
+      databaseUrl,
       port: await freePort(),
       dataDir: this.dataDir,
       adminToken,
@@ -131,6 +140,7 @@ export class Rig {
     await this.kill();
     await Promise.all(platformNames.map((name) => this.platforms[name].close()));
     this.bot.close();
+    await this.mongo.dispose();
     await rm(this.dataDir, { recursive: true, force: true });
   }
 
@@ -289,6 +299,11 @@ export function basics(counts: Counts): string[] {
     ...(counts.unexpected > 0 ? [`${counts.unexpected} unexpected`] : []),
     ...(counts.turnsTwice > 0 ? [`${counts.turnsTwice} events had more than one turn`] : []),
   ];
+}
+
+/** How fast things must be, where the store is built for speed: the MongoDB test server is not. */
+export function speed(options: RigOptions, failures: string[]): string[] {
+  return options.store === 'mongo' ? [] : failures;
 }
 
 /** The `p` quantile (0..1) of some figures; 0 of none. */

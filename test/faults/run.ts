@@ -1,5 +1,6 @@
 /**
- * `npm run faults [F1 F15 …] [--short] [--seed N]`: breaks the hub in every way that RELIABILITY's catalogue names and prints one table.
+ * `npm run faults [F1 F15 …] [--short] [--seed N] [--store mongo]`: breaks the hub in every way that RELIABILITY's catalogue names and prints
+ * one table.
  * Exit code 1 when anything did not hold.
  */
 import { configOf } from '../../src/config.js';
@@ -12,13 +13,15 @@ interface Asked {
   ids: string[];
   short: boolean;
   seed: number;
+  store: 'sqlite' | 'mongo';
 }
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 function askedFor(words: string[]): Asked {
   const at = words.indexOf('--seed');
   const seed = at < 0 ? Math.floor(Math.random() * 1e9) : Number(words[at + 1]);
-  return { ids: words.filter((word) => /^F\d+$/.test(word)), short: words.includes('--short'), seed };
+  const store = words[words.indexOf('--store') + 1] === 'mongo' ? 'mongo' : 'sqlite';
+  return { ids: words.filter((word) => /^F\d+$/.test(word)), short: words.includes('--short'), seed, store };
 }
 
 async function pythonFor(chosen: Scenario[]): Promise<string | null> {
@@ -51,10 +54,11 @@ function rowOf(scenario: Scenario, finding: Finding, seconds: number): string {
 }
 
 async function main(): Promise<boolean> {
-  const { ids, short, seed } = askedFor(process.argv.slice(2));
-  const chosen = scenarios.filter(({ id }) => ids.length === 0 || ids.includes(id));
-  const options = { seed, short, python: await pythonFor(chosen) };
-  say(`seed ${seed}`);
+  const { ids, short, seed, store } = askedFor(process.argv.slice(2));
+  const able = scenarios.filter(({ onlySqlite }) => !onlySqlite || store === 'sqlite');
+  const chosen = able.filter(({ id }) => ids.length === 0 || ids.includes(id));
+  const options = { seed, short, store, python: await pythonFor(chosen) };
+  say(`seed ${seed}, store ${store}`);
   const titles = ['scenario', 'faults', ...columns.map(([title]) => title), 'figures', 'verdict'];
   say(`| ${titles.join(' | ')} |\n|${titles.map(() => '---|').join('')}`);
   let good = true;

@@ -35,8 +35,8 @@ export async function provideMongo(say: (line: string) => void = () => undefined
       'dependency:copy-dependencies',
       `-DoutputDirectory=${growing}`,
     ];
-    await promisify(execFile)('mvn', args, { timeout: 300_000 }).catch((error: Error) => {
-      throw new Error(`${remedy} Maven said: ${error.message.slice(0, 500)}`);
+    await promisify(execFile)('mvn', args, { timeout: 300_000 }).catch((error: unknown) => {
+      throw new Error(`${remedy} Maven said: ${String(error).slice(0, 500)}`);
     });
     // Another process may have been faster.
     await rename(growing, folder).catch(async (error: unknown) => {

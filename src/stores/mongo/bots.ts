@@ -50,6 +50,7 @@ export type Sweep = (appId: string) => Promise<unknown>;
 export class MongoBots implements BotStore {
   private readonly table: Table<BotDoc, Questions>;
   private readonly doors = new Doors();
+  private readonly known = new Set<string>();
   private readonly sweeps: Sweep[] = [];
   private readonly pager = new Pager<BotDoc>('bots', first, (bot) => [bot.createdAt, bot.seq]);
 
@@ -68,8 +69,11 @@ export class MongoBots implements BotStore {
   /** Runs `work`, which writes something of the bot's; the bot is not deleted meanwhile. Rejects with `not_found` when there is no such bot. */
   within<T>(appId: string, work: () => Promise<T>): Promise<T> {
     return this.doors.enter(appId, async () => {
-      if (await this.find(appId)) return work();
-      throw new HubError('not_found', 'The bot or job this belongs to is not there (any more); create it first.');
+      // Nobody else creates or deletes bots while the database is ours.
+      if (!this.known.has(appId) && !(await this.find(appId)))
+        throw new HubError('not_found', 'The bot or job this belongs to is not there (any more); create it first.');
+      this.known.add(appId);
+      return work();
     });
   }
 
@@ -117,6 +121,7 @@ export class MongoBots implements BotStore {
     return this.mongo.run(
       () =>
         this.doors.close(appId, async () => {
+          this.known.delete(appId);
           const marked = await this.table.change(appId, (bot) =>
             bot.deleting ? { answer: false } : { set: { deleting: true }, answer: true },
           );

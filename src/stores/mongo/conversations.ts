@@ -211,7 +211,7 @@ export class MongoConversations implements ConversationStore {
       }
       await (doubtful === undefined ? this.count(document) : this.countAnew(document));
     } catch (error) {
-      if (storeErrorOf(error).code === 'store_unavailable') this.remember(event, seq);
+      if (!['invalid', 'too_large'].includes(storeErrorOf(error).code)) this.remember(event, seq);
       throw error;
     }
     this.unsure.delete(event);
@@ -234,7 +234,8 @@ export class MongoConversations implements ConversationStore {
         return { set: { messages: talk.messages + 1, lastAt, lastSeq }, answer: true };
       });
     const first = { _id: key, appId, id, channel, messages: 1, firstAt: lastAt, lastAt, lastSeq };
-    while (!(await counted()) && !(await this.talks.insert(first)));
+    if ((await counted()) || (await this.talks.insert(first))) return;
+    await counted();
   }
 
   private async countAnew(message: Arrived): Promise<void> {
@@ -253,6 +254,6 @@ export class MongoConversations implements ConversationStore {
 
 /** The fields that `change` names, and no others. */
 function fieldsOf({ replies, ...change }: MessageChange): Partial<MessageDoc> {
-  const named = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+  const named = Object.fromEntries(Object.entries<unknown>(change).filter(([, value]) => value !== undefined));
   return { ...named, ...(replies && { replies: JSON.stringify(replies) }) };
 }

@@ -4,55 +4,64 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Connection, type Model, Mongoose } from 'mongoose';
+import { type Connection, type ConnectOptions, type Model, type mongo, Mongoose } from 'mongoose';
 import { within } from '../../deadline.js';
 import type { Collection, FieldType, Stored } from './declare.js';
 import { closedError, lateError, storeErrorOf } from './failure.js';
 import { Table } from './table.js';
 
 /** With what a request costs besides, a platform hears of a store that is away within two seconds. */
-const defaultPatienceMs = 1500;
+const defaultPatienceMs = 1200;
 /** Between two tries of one access. */
 const pauseMs = 40;
+/** All accesses must have failed for so long before the line is opened anew. */
+const redialMs = 3000;
 /** One access of an unhurried call: an index over millions of documents takes its time. */
 const longestWaitMs = 3_600_000;
 const defaultName = 'switchboard';
 
-export interface ConnectOptions {
-  /** How long an access may take, with all its tries; 1,500 ms when absent. */
+export interface LineOptions {
+  /** How long an access may take, with all its tries; 1,200 ms when absent. */
   patienceMs?: number | undefined;
 }
 
 /** Opens the line. Rejects with `store_unavailable`, or with an Error when the URL makes no sense. */
-export async function connect(url: string, options: ConnectOptions = {}): Promise<Mongo> {
+export async function connect(url: string, options: LineOptions = {}): Promise<Mongo> {
   // An instance of its own: mongoose's global one is state that others could share.
   const mongoose = new Mongoose({ sanitizeFilter: true, strictQuery: 'throw', autoIndex: false, autoCreate: false });
   const patienceMs = options.patienceMs ?? defaultPatienceMs;
-  const reachMs = Math.round(patienceMs * 0.7);
+  const connection = mongoose.createConnection();
+  // The driver also tells each call of its error; an event without a listener would end the process.
+  connection.on('error', () => undefined);
+  const dial = async (): Promise<void> => void (await connection.openUri(url, dialling(url, patienceMs)));
   try {
-    const connection = mongoose.createConnection(url, {
-      dbName: /^mongodb(?:\+srv)?:\/\/[^/]*\/([^?]+)/.exec(url)?.[1] ?? defaultName,
-      bufferCommands: false,
-      serverSelectionTimeoutMS: reachMs,
-      connectTimeoutMS: reachMs,
-      waitQueueTimeoutMS: reachMs,
-      // A server that stands still is found out by the monitor, which then ends what waits for it.
-      heartbeatFrequencyMS: 1000,
-      maxPoolSize: 50,
-      // What was acknowledged is on the disks of a majority, and what is read will not be rolled back.
-      writeConcern: { w: 'majority', journal: true },
-      readConcernLevel: 'majority',
-      readPreference: 'primary',
-      appName: 'switchboard',
-    });
-    // The driver also tells each call of its error; an event without a listener would end the process.
-    connection.on('error', () => undefined);
-    await connection.asPromise();
-    return new Mongo(mongoose, connection, patienceMs);
+    await dial();
+    return new Mongo({ mongoose, connection, dial }, patienceMs);
   } catch (error) {
     await mongoose.disconnect().catch(() => undefined);
     throw urlErrorOf(error) ?? storeErrorOf(error);
   }
+}
+
+function dialling(url: string, patienceMs: number): ConnectOptions & mongo.MongoClientOptions {
+  const reachMs = Math.round(patienceMs * 0.7);
+  return {
+    dbName: /^mongodb(?:\+srv)?:\/\/[^/]*\/([^?]+)/.exec(url)?.[1] ?? defaultName,
+    bufferCommands: false,
+    serverSelectionTimeoutMS: reachMs,
+    connectTimeoutMS: reachMs,
+    waitQueueTimeoutMS: reachMs,
+    // A server that stands still is found out by the monitor, which then ends what waits for it. Checks no closer than that: one at once,
+    // after a cut, may use a connection that is cut too and not known to be, and hang.
+    heartbeatFrequencyMS: 500,
+    minHeartbeatFrequencyMS: 500,
+    maxPoolSize: 50,
+    // What was acknowledged is on the disks of a majority, and what is read will not be rolled back.
+    writeConcern: { w: 'majority', journal: true },
+    readConcernLevel: 'majority',
+    readPreference: 'primary',
+    appName: 'switchboard',
+  };
 }
 
 /** The driver quotes no URL in its own words, but might one day: ours never do. */
@@ -73,9 +82,12 @@ export class Mongo {
   private readonly running = new Set<Promise<unknown>>();
   private closing: Promise<void> | undefined;
 
+  /** Since when every access failed, and when the line was last opened anew, by the clock of `performance`. */
+  private silentSince: number | undefined;
+  private dialledAt = 0;
+
   constructor(
-    private readonly mongoose: Mongoose,
-    private readonly connection: Connection,
+    private readonly line: { mongoose: Mongoose; connection: Connection; dial: () => Promise<void> },
     private readonly patienceMs: number,
   ) {}
 
@@ -84,18 +96,18 @@ export class Mongo {
     collection: Collection<Doc, Name>,
     { unguarded = false } = {},
   ): Table<Doc, Name> {
-    const { Schema } = this.mongoose;
+    const { Schema } = this.line.mongoose;
     const types = { string: String, number: Number, boolean: Boolean, list: [Schema.Types.Mixed] };
     const fields = Object.entries<FieldType>(collection.fields);
     const definition = { ...Object.fromEntries(fields.map(([name, type]) => [name, types[type]])), rev: String };
     const options = { versionKey: false, minimize: false, strict: 'throw', id: false } as const;
     const schema = new Schema<Record<string, unknown>>(definition, options);
     const { name } = collection;
-    const known = this.connection.models[name] as Model<Record<string, unknown>> | undefined;
-    const model = known ?? this.connection.model<Record<string, unknown>>(name, schema, name);
+    const known = this.line.connection.models[name] as Model<Record<string, unknown>> | undefined;
+    const model = known ?? this.line.connection.model<Record<string, unknown>>(name, schema, name);
     const guarded = <T>(work: () => Promise<T>): Promise<T> => this.attempt(() => this.guard().then(work));
     const attempt = unguarded ? <T>(work: () => Promise<T>): Promise<T> => this.attempt(work) : guarded;
-    return new Table(collection, { model, trusted: (value) => this.mongoose.trusted(value), attempt });
+    return new Table(collection, { model, trusted: (value) => this.line.mongoose.trusted(value), attempt });
   }
 
   /** Runs one call of the port. It may take the store's patience; `unhurried` ones may take as long as they need. Rejects with a HubError. */
@@ -122,13 +134,31 @@ export class Mongo {
     const lastTry = Math.min(until, performance.now() + this.patienceMs);
     for (;;) {
       try {
-        return await inTime(work, until);
+        const answer = await inTime(work, until);
+        this.silentSince = undefined;
+        return answer;
       } catch (error) {
         const failure = storeErrorOf(error);
+        if (failure.code === 'store_unavailable') this.redial();
         if (failure.code !== 'store_unavailable' || performance.now() + pauseMs >= lastTry) throw failure;
       }
       await sleep(pauseMs);
     }
+  }
+
+  /**
+   * Opens the line anew when all accesses have failed for a while. The driver reconnects by itself, but a connection that is cut while it
+   * greets the server can leave it waiting for ever.
+   */
+  private redial(): void {
+    const now = performance.now();
+    this.silentSince ??= now;
+    if (this.closing || now - Math.max(this.silentSince, this.dialledAt) < redialMs) return;
+    this.dialledAt = now;
+    const { connection, dial } = this.line;
+    within(connection.close(), redialMs / 2)
+      .then(() => (this.closing ? undefined : dial()))
+      .catch(() => undefined);
   }
 
   /** Ends what runs, lets `last` do what must be done at the very end, and hangs up. May be called twice. */
@@ -136,7 +166,7 @@ export class Mongo {
     this.closing ??= (async () => {
       await Promise.allSettled([...this.running]);
       await last().catch(() => undefined);
-      await this.mongoose.disconnect();
+      await this.line.mongoose.disconnect();
     })();
     return this.closing;
   }

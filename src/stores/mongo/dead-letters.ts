@@ -40,7 +40,8 @@ export class MongoDeadLetters implements DeadLetterStore {
         appId === undefined
           ? await this.table.unwound('letters', {}, of)
           : await this.table.unwound('lettersOfBot', { appId }, of);
-      return this.pager.page(page, found, (message) => letterOf(message, message.letters[0]!));
+      const { items, next } = this.pager.page(page, found, (message) => message);
+      return { items: items.flatMap((message) => message.letters.map((letter) => letterOf(message, letter))), next };
     });
   }
 

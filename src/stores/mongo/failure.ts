@@ -20,14 +20,11 @@ const remedies: [applies: (thrown: Thrown) => boolean, sentence: string][] = [
       [6, 7, 50, 64, 79, 89, 91, 100, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436].includes(Number(code)),
     unreachable,
   ],
-  [
-    ({ name }) =>
-      /^Mongo(Network|ServerSelection|PoolCleared|PoolClosed|WaitQueueTimeout|NotConnected|TopologyClosed|ClientClosed|ExpiredSession|WriteConcern|OperationTimeout|SystemError|ConnectionPool)/.test(
-        name,
-      ) || name === 'MongooseServerSelectionError',
-    unreachable,
-  ],
-  [({ name, message }) => name === 'MongooseError' && /connection|buffer/.test(message), unreachable],
+  // What the system or Node says of a socket that is gone.
+  [({ code }) => /^(E[A-Z]+|ERR_(STREAM|SOCKET)_\w+)$/.test(String(code)), unreachable],
+  // What the driver says in its own name: no server, no connection, no answer.
+  [({ name }) => /^Mongo(?!oseError$|ServerError$|BulkWriteError$)/.test(name), unreachable],
+  [({ name, message }) => name === 'MongooseError' && /connection|buffer/i.test(message), unreachable],
 ];
 
 /**

@@ -36,14 +36,17 @@ export class MongoFaq implements FaqStore {
   }
 
   get(appId: string): Promise<Faq> {
-    return this.mongo.run(async () => {
-      for (;;) {
-        const faq = await this.table.byId(appId);
-        if (!faq) return { version: 0, pairs: [] };
-        const text = await this.texts.read(faq.pieces);
-        if (text !== null) return { version: faq.version, pairs: JSON.parse(text) as FaqPair[] };
-      }
-    });
+    return this.mongo.run(
+      async () => {
+        for (;;) {
+          const faq = await this.table.byId(appId);
+          if (!faq) return { version: 0, pairs: [] };
+          const text = await this.texts.read(faq.pieces);
+          if (text !== null) return { version: faq.version, pairs: JSON.parse(text) as FaqPair[] };
+        }
+      },
+      { unhurried: true },
+    );
   }
 
   put(appId: string, pairs: FaqPair[], ifVersion?: number): Promise<number> {
@@ -64,20 +67,22 @@ export class MongoFaq implements FaqStore {
   private write(appId: string, pairs: FaqPair[], versionAfter: (present: number) => number): Promise<number> {
     const json = JSON.stringify(pairs);
     const of = { appId, part: 'faq' } as const;
-    return this.mongo.run(() =>
-      this.lanes.run(appId, () =>
-        this.bots.within(appId, async () => {
-          versionAfter((await this.table.byId(appId))?.version ?? 0);
-          const pieces = await this.texts.add(of, json);
-          await this.table.insert({ _id: appId, version: 0, pieces: [] });
-          const version = await this.table.change(appId, (faq) => {
-            const next = versionAfter(faq.version);
-            return { set: { version: next, pieces }, answer: next };
-          });
-          await this.texts.keep(of, pieces);
-          return version ?? 0;
-        }),
-      ),
+    return this.mongo.run(
+      () =>
+        this.lanes.run(appId, () =>
+          this.bots.within(appId, async () => {
+            versionAfter((await this.table.byId(appId))?.version ?? 0);
+            const pieces = await this.texts.add(of, json);
+            await this.table.insert({ _id: appId, version: 0, pieces: [] });
+            const version = await this.table.change(appId, (faq) => {
+              const next = versionAfter(faq.version);
+              return { set: { version: next, pieces }, answer: next };
+            });
+            await this.texts.keep(of, pieces);
+            return version ?? 0;
+          }),
+        ),
+      { unhurried: true },
     );
   }
 }

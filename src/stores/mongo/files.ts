@@ -43,29 +43,34 @@ export class MongoFiles implements FileStore {
   }
 
   read(appId: string): Promise<ProjectFile[]> {
-    return this.mongo.run(async () => {
-      for (;;) {
-        const listed = (await this.table.byId(appId))?.files ?? [];
-        const read = await this.contents(listed);
-        if (read) return read;
-      }
-    });
+    return this.mongo.run(
+      async () => {
+        for (;;) {
+          const listed = (await this.table.byId(appId))?.files ?? [];
+          const read = await this.contents(listed);
+          if (read) return read;
+        }
+      },
+      { unhurried: true },
+    );
   }
 
   write(appId: string, written: ProjectFile[], options: { replace?: boolean } = {}): Promise<void> {
-    return this.mongo.run(() =>
-      this.lanes.run(appId, () =>
-        this.bots.within(appId, async () => {
-          if (!written.every(({ path, content }) => typeof path === 'string' && typeof content === 'string')) {
-            throw new HubError('invalid', 'A project file needs a path and a text.');
-          }
-          const added: Listed[] = [];
-          for (const { path, content } of written) {
-            added.push({ path, pieces: await this.texts.add({ appId, part: 'files' }, content) });
-          }
-          await this.change(appId, (present) => [...(options.replace ? [] : present), ...added]);
-        }),
-      ),
+    return this.mongo.run(
+      () =>
+        this.lanes.run(appId, () =>
+          this.bots.within(appId, async () => {
+            if (!written.every(({ path, content }) => typeof path === 'string' && typeof content === 'string')) {
+              throw new HubError('invalid', 'A project file needs a path and a text.');
+            }
+            const added: Listed[] = [];
+            for (const { path, content } of written) {
+              added.push({ path, pieces: await this.texts.add({ appId, part: 'files' }, content) });
+            }
+            await this.change(appId, (present) => [...(options.replace ? [] : present), ...added]);
+          }),
+        ),
+      { unhurried: true },
     );
   }
 

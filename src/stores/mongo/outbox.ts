@@ -31,7 +31,8 @@ export class MongoOutbox implements OutboxStore {
     return this.mongo.run(async () => {
       const { key, fetch } = this.pager.where(page);
       const found = await this.table.unwound('pending', {}, { after: key, limit: fetch });
-      return this.pager.page(page, found, (message) => entryOf(message, message.outbox[0]!));
+      const { items, next } = this.pager.page(page, found, (message) => message);
+      return { items: items.flatMap((message) => message.outbox.map((entry) => entryOf(message, entry))), next };
     });
   }
 

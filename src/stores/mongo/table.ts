@@ -64,9 +64,9 @@ export class Table<Doc extends Stored, Name extends string = string> {
     return (await this.line.attempt(() => this.line.model.exists(filter).exec())) !== null;
   }
 
-  count(name: Name, values: Values): Promise<number> {
+  async count(name: Name, values: Values): Promise<number> {
     const filter = this.filterOf(this.collection.questions[name], values);
-    return this.line.attempt(() => this.line.model.countDocuments(filter).exec());
+    return await this.line.attempt(() => this.line.model.countDocuments(filter).exec());
   }
 
   /** As `find`, for a question about entries of a list: a document comes once per entry that fits, with that entry alone. */
@@ -84,12 +84,12 @@ export class Table<Doc extends Stored, Name extends string = string> {
     const raw = this.encoded({ ...document, rev: randomUUID() });
     return this.line.attempt(async () => {
       try {
-        await this.line.model.insertMany([raw], { lean: true });
+        await this.line.model.collection.insertOne(raw);
         return true;
       } catch (error) {
         if (!isTaken(error)) throw error;
         // Ours, when an earlier try had reached the server and only its answer was lost.
-        return (await this.read(document._id as Doc['_id']))?.rev === raw['rev'];
+        return (await this.read(document._id))?.rev === raw['rev'];
       }
     });
   }
@@ -124,7 +124,7 @@ export class Table<Doc extends Stored, Name extends string = string> {
       set: fields as unknown as Partial<Omit<Doc, '_id' | 'rev'>>,
       answer: true,
     });
-    while (!(await this.change(id as Doc['_id'], change)) && !(await this.insert(document)));
+    while (!(await this.change(id, change)) && !(await this.insert(document)));
   }
 
   /** Removes what the question finds, but for the ids in `except`; answers how many. */
@@ -146,7 +146,7 @@ export class Table<Doc extends Stored, Name extends string = string> {
     for (const [name, { keys, unique, only }] of Object.entries(this.collection.indexes)) {
       const options = { name, ...(unique && { unique }), ...(only && { partialFilterExpression: only }) };
       const fields = Object.fromEntries(keys.map((key) => [key, 1 as const]));
-      await this.line.attempt(() => this.line.model.collection.createIndex(fields, options));
+      await this.line.attempt(() => this.line.model.collection.createIndex(fields, options, {}));
     }
   }
 
@@ -159,7 +159,7 @@ export class Table<Doc extends Stored, Name extends string = string> {
   }
 
   private filterOf(question: Question, values: Values, after?: readonly Value[]): Filter {
-    const { only = {} } = indexOf(this.collection as Collection<never>, question);
+    const { only = {} } = indexOf(this.collection, question);
     const filter: Filter = { ...only };
     for (const field of question.equal) {
       const value = values[field];

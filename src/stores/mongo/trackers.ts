@@ -172,15 +172,14 @@ export class MongoTrackers implements TrackerStore {
 
   private async session(of: Generation): Promise<{ offset: number; events: Json[] }> {
     const started = await this.table.first('sessions', of);
-    if (started?.session === undefined || started.session === null)
-      return { offset: 0, events: await this.since(of, 0) };
+    if (!started || started.session === null) return { offset: 0, events: await this.since(of, 0) };
     const { session, from } = started;
     const before = session > from || from === 0 ? null : await this.table.first('back', of, [from]);
     const [older] = before ? eventsOf(before).slice(-1) : eventsOf(started).slice(session - from - 1, session - from);
     // One older event belongs to the session when it is the action that started it.
     const belongs = session > 0 && older?.['event'] === 'action' && older['name'] === 'action_session_start';
     const later = (await this.since(of, from)).slice(session - from);
-    return belongs && older ? { offset: session - 1, events: [older, ...later] } : { offset: session, events: later };
+    return belongs ? { offset: session - 1, events: [older, ...later] } : { offset: session, events: later };
   }
 }
 

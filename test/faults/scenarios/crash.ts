@@ -8,6 +8,7 @@ import {
   type RigOptions,
   type Scenario,
   type Settings,
+  speed,
   withRig,
 } from '../rig.js';
 
@@ -56,12 +57,15 @@ export async function killUnderLoad(
     const failures = basics(counts);
     const strange = unexplained(rig);
     if (strange > 0) failures.push(`${strange} copies that no kill explains`);
+    // These grow with the time that a write takes.
+    const slow: string[] = [];
     // One a kill on the average; a few kills make no average.
-    if (kills >= 50 && counts.duplicated > kills) failures.push(`${counts.duplicated} copies after ${kills} kills`);
-    if (p95 > 5000) failures.push(`first ack after ${Math.round(p95)} ms`);
+    if (kills >= 50 && counts.duplicated > kills) slow.push(`${counts.duplicated} copies after ${kills} kills`);
+    if (p95 > 5000) slow.push(`first ack after ${Math.round(p95)} ms`);
     // Slack repeats three times; what it then gave up was never acknowledged, thus not lost by us. It must stay rare.
     const refused = messages - counts.acked;
-    if (refused > messages / 10) failures.push(`${refused} were never acknowledged`);
+    if (refused > messages / 10) slow.push(`${refused} were never acknowledged`);
+    failures.push(...speed(options, slow));
     const notes = [`first ack after a restart p95 ${Math.round(p95)} ms, ${refused} given up by their platform`];
     return { faults: kills, counts, notes, failures };
   });

@@ -17,8 +17,8 @@ function heardWhile(events: JournalEvent[], from: number, to: number): string[] 
 }
 
 interface Outage {
-  begin: () => void;
-  end: () => void;
+  begin: () => void | Promise<void>;
+  end: () => void | Promise<void>;
   ms: number;
   /** Nothing at all can be written. A full disk may have room left inside the files. */
   total: boolean;
@@ -28,7 +28,7 @@ interface Outage {
 async function underLoad(rig: Rig, outage: Outage): Promise<Finding> {
   const load = rig.load(Math.round((outage.ms / 1000 + 6) * 30), 30);
   await sleep(2000);
-  outage.begin();
+  await outage.begin();
   const from = performance.now();
   const probes: { ms: number; status: number }[] = [];
   while (performance.now() - from < outage.ms) {
@@ -38,7 +38,7 @@ async function underLoad(rig: Rig, outage: Outage): Promise<Finding> {
     await sleep(100);
   }
   const to = performance.now();
-  outage.end();
+  await outage.end();
   await load;
   await rig.settled(15_000);
   const slowest = Math.max(...probes.map(({ ms }) => ms));
@@ -65,9 +65,10 @@ function probeEvent(rig: Rig): JournalEvent {
 
 const f7: Scenario = {
   id: 'F7',
-  title: 'the store is locked',
+  title: 'the store is down',
   run: (options) =>
     withRig({ options }, async (rig) => {
+      if (options.store === 'mongo') return serverStopped(rig);
       const other = new Database(join(rig.dataDir, 'switchboard.db'));
       const finding = await underLoad(rig, {
         ms: options.short ? 4000 : 30_000,
@@ -79,6 +80,16 @@ const f7: Scenario = {
       return finding;
     }),
 };
+
+/** The server is stopped in order, and started again on the same port and data. */
+function serverStopped(rig: Rig): Promise<Finding> {
+  return underLoad(rig, {
+    ms: rig.options.short ? 4000 : 30_000,
+    total: true,
+    begin: () => rig.mongo.stop(),
+    end: async () => void (await rig.mongo.start()),
+  });
+}
 
 /** Fills the disk under `folder` to the last block; answers the way to free it. */
 function fill(folder: string): () => void {
@@ -113,6 +124,7 @@ async function smallDisk(): Promise<{ folder: string; remove: () => Promise<void
 
 const f8: Scenario = {
   id: 'F8',
+  onlySqlite: true,
   title: 'the disk is full',
   async run(options) {
     const { folder, remove } = await smallDisk();
@@ -150,6 +162,7 @@ function integrityOf(path: string): string {
 /** Power loss: the log ends at a random byte. What was acknowledged before it had that length must be there; before that only wholeness counts. */
 const f9: Scenario = {
   id: 'F9',
+  onlySqlite: true,
   title: 'power loss: the log is cut at random bytes',
   run: async (options) => {
     const cuts = options.short ? 20 : 200;
