@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createConnectors } from '../connectors/index.js';
+import { refuseHalfRestored } from './backup/lines.js';
 import type { Config } from './config.js';
 import type {
   Bot,
@@ -161,6 +162,7 @@ async function openFoundations(options: AppOptions, life: Lifecycle): Promise<Pa
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const opened = await openStore(config.databaseUrl);
   life.onStop('store', () => opened.close());
+  await refuseHalfRestored(opened);
   const store = options.standIns?.store?.(opened) ?? opened;
   const shelf = await openModelShelf(join(config.dataDir, 'models'));
   const runtimeDir = await openScratch(tmpdir());

@@ -1,11 +1,16 @@
 #!/usr/bin/env node
 /** The command line. Each command reads the settings from the environment (`switchboard config` prints them all). */
+import { join } from 'node:path';
 import { Command } from 'commander';
+import type { BackupParts } from './backup/lines.js';
+import { restore } from './backup/restore.js';
+import { backUp } from './backup/write.js';
 import { type App, openApp, type RasaRuntime } from './app.js';
 import { type Config, ConfigError, configOf, exampleEnv } from './config.js';
 import { provisionRasa, RasaUnavailable } from './engines/rasa/provision.js';
 import { type Logs, openLog } from './log.js';
-import { migrateStore } from './stores/index.js';
+import { migrateStore, openStore } from './stores/index.js';
+import { openModelShelf } from './training/models.js';
 
 /** Exit codes follow sysexits: 78 is a configuration error. */
 const badConfig = 78;
@@ -88,6 +93,17 @@ function onSignals(starting: AbortController, running: { app?: App }, { log }: L
   return end;
 }
 
+/** Runs `work` on the store and the shelf that the settings name; no hub may use them meanwhile. */
+async function withParts<T>(work: (parts: BackupParts) => Promise<T>): Promise<T> {
+  const { databaseUrl, dataDir } = readConfig();
+  const store = await openStore(databaseUrl);
+  try {
+    return await work({ store, shelf: await openModelShelf(join(dataDir, 'models')), dataDir });
+  } finally {
+    await store.close();
+  }
+}
+
 const program = new Command('switchboard').description('A hub that puts many Rasa bots behind every chat channel.');
 program.command('start', { isDefault: true }).description('hub, engines and trainer in one process tree').action(start);
 program
@@ -96,6 +112,23 @@ program
   .action(async () => {
     const { from, to, steps } = await migrateStore(readConfig().databaseUrl);
     say(from === to ? `The schema is up to date (version ${to}).` : `Schema ${from} -> ${to}: ${steps.join(', ')}.`);
+  });
+program
+  .command('backup')
+  .argument('<file>')
+  .description('write the whole hub (store, model files, secrets) to a new file; stop the hub first')
+  .action(async (file: string) => {
+    const { bots, messages, files, missing } = await withParts((parts) => backUp(parts, file));
+    say(`${file}: ${bots} bots, ${messages} messages, ${files} model files. It holds secrets: keep it safe.`);
+    if (missing.length > 0) say(`${missing.length} model files were gone and are not in it; train those bots again.`);
+  });
+program
+  .command('restore')
+  .argument('<file>')
+  .description('put a backup into the empty store and data folder that the settings name, of any kind')
+  .action(async (file: string) => {
+    const { bots, messages, files } = await withParts((parts) => restore(parts, file));
+    say(`Restored ${bots} bots, ${messages} messages, ${files} model files. The admin token is that of the backup.`);
   });
 program
   .command('config')

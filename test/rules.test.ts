@@ -17,7 +17,7 @@ const rules: { files: RegExp; own: string | null; may: string[] }[] = [
   { files: /^src\/(contracts|wire|errors)\.ts$/, own: null, may: [] },
   { files: /^src\/\w+\.ts$/, own: null, may: [...ground, ...facts] },
   { files: /^src\/(engines|training)\//, own: '$folder', may: [...ground, ...facts, 'src/child.ts'] },
-  { files: /^src\/(stores|hub|http)\//, own: '$folder', may: [...ground, ...facts] },
+  { files: /^src\/(stores|hub|http|backup)\//, own: '$folder', may: [...ground, ...facts] },
   { files: /^connectors\/index\.ts$/, own: 'connectors/', may: ground },
   { files: /^connectors\/(\w+)(\.ts|\/)/, own: '$connector', may: ground },
 ];

@@ -1,0 +1,133 @@
+/** A hub into one file: all that the store holds, the model files that it names, and the secrets of the data folder, as a stream. */
+import { createReadStream, createWriteStream } from 'node:fs';
+import { access, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import type { Listed, ModelShelf, Page, Store } from '../contracts.js';
+import { HubError } from '../errors.js';
+import { type BackupParts, type BackupSummary, format, type Line, marker, refuseHalfRestored } from './lines.js';
+
+const secrets = ['admin-token', 'session-key'];
+const pageSize = 200;
+const eventsPerLine = 1000;
+const pieceBytes = 1 << 19;
+
+/**
+ * Writes the hub to `path`, which must be new; only its owner can read it. Nothing else may use the store meanwhile: it is owned by this
+ * process. Rejects, leaving no file.
+ */
+export async function backUp(parts: BackupParts, path: string): Promise<BackupSummary> {
+  const summary: BackupSummary = { bots: 0, messages: 0, files: 0, missing: [] };
+  const there = await access(path).then(
+    () => true,
+    () => false,
+  );
+  if (there) throw new Error(`${path} is there already; name a new file.`);
+  const growing = `${path}.partial`;
+  try {
+    const out = createWriteStream(growing, { mode: 0o600 });
+    await pipeline(Readable.from(texts(parts, summary)), createGzip(), out);
+    await rename(growing, path);
+    return summary;
+  } catch (error) {
+    await rm(growing, { force: true });
+    throw error;
+  }
+}
+
+async function* texts(parts: BackupParts, summary: BackupSummary): AsyncGenerator<string> {
+  let lines = 0;
+  for await (const line of everything(parts, summary)) {
+    lines += 1;
+    yield `${JSON.stringify(line)}\n`;
+  }
+  yield `${JSON.stringify({ kind: 'end', lines } satisfies Line)}\n`;
+}
+
+async function* everything(parts: BackupParts, summary: BackupSummary): AsyncGenerator<Line> {
+  const { store, dataDir } = parts;
+  await refuseHalfRestored(store);
+  yield { kind: 'switchboard', version: format, at: new Date().toISOString() };
+  for (const name of secrets) {
+    const value = await readFile(join(dataDir, name), 'utf8').catch(() => null);
+    if (value !== null) yield { kind: 'secret', name, value };
+  }
+  for (const setting of await store.settings.list()) {
+    if (setting.name !== marker) yield { kind: 'setting', ...setting };
+  }
+  const digests = new Set<string>();
+  for await (const bot of all((page) => store.bots.list(page))) {
+    summary.bots += 1;
+    yield { kind: 'bot', bot };
+    yield* contentOf(store, bot.appId, digests);
+    yield* talksOf(store, bot.appId, summary);
+  }
+  for await (const entry of all((page) => store.outbox.pending(page))) yield { kind: 'entry', entry };
+  for await (const letter of all((page) => store.deadLetters.list(page))) yield { kind: 'letter', letter };
+  for (const digest of digests) yield* shelfFile(parts.shelf, digest, summary);
+}
+
+/** What a bot was made from and trained to; notes the model files in `digests`. */
+async function* contentOf(store: Store, appId: string, digests: Set<string>): AsyncGenerator<Line> {
+  const faq = await store.faq.get(appId);
+  if (faq.version > 0) yield { kind: 'faq', appId, faq };
+  for (const file of await store.files.read(appId)) yield { kind: 'project', appId, file };
+  // Newest first in the store; put back in the order they came, so that equal times keep it.
+  for (const job of (await gathered((page) => store.jobs.list(appId, page))).reverse()) {
+    digests.add(job.content);
+    yield { kind: 'job', job };
+    const lines = await store.jobs.log(job.id);
+    if (lines.length > 0) yield { kind: 'log', jobId: job.id, lines };
+  }
+  for (const model of (await gathered((page) => store.models.list(appId, page))).reverse()) {
+    digests.add(model.content);
+    if (model.archive) digests.add(model.archive);
+    yield { kind: 'model', model };
+  }
+}
+
+async function* talksOf(store: Store, appId: string, summary: BackupSummary): AsyncGenerator<Line> {
+  for await (const { id } of all((page) => store.conversations.list(appId, page))) {
+    for await (const message of all((page) => store.conversations.messages(appId, id, page))) {
+      summary.messages += 1;
+      yield { kind: 'message', message };
+    }
+  }
+  for (const sender of await store.trackers.senders(appId)) {
+    const events = (await store.trackers.read(appId, sender, true))?.events ?? [];
+    for (let from = 0; from === 0 || from < events.length; from += eventsPerLine) {
+      yield { kind: 'events', appId, sender, from, events: events.slice(from, from + eventsPerLine) };
+    }
+  }
+}
+
+/** A file that is gone or damaged is noted: the rest of the hub is worth keeping. */
+async function* shelfFile(shelf: ModelShelf, digest: string, summary: BackupSummary): AsyncGenerator<Line> {
+  const path = await shelf.fetch(digest).catch((error: unknown) => {
+    if (error instanceof HubError && error.code === 'model_missing') return null;
+    throw error;
+  });
+  if (path === null) return void summary.missing.push(digest);
+  summary.files += 1;
+  for await (const piece of createReadStream(path, { highWaterMark: pieceBytes }) as AsyncIterable<Buffer>) {
+    yield { kind: 'shelf', digest, piece: piece.toString('base64'), last: false };
+  }
+  yield { kind: 'shelf', digest, piece: '', last: true };
+}
+
+async function* all<T>(list: (page: Page) => Promise<Listed<T>>): AsyncGenerator<T> {
+  for (let cursor: string | undefined, more = true; more;) {
+    const { items, next } = await list({ limit: pageSize, cursor });
+    yield* items;
+    cursor = next ?? undefined;
+    more = next !== null;
+  }
+}
+
+async function gathered<T>(list: (page: Page) => Promise<Listed<T>>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of all(list)) items.push(item);
+  return items;
+}
