@@ -11,10 +11,12 @@ import type { Numbers } from './facts.js';
 import { Doors } from './lanes.js';
 import type { Table } from './table.js';
 
-interface BotDoc extends Stored, Omit<Bot, 'appId'> {
+interface BotDoc extends Stored, Omit<Bot, 'appId' | 'instances'> {
   /** The APP_ID. */
   _id: string;
   seq: number;
+  minInstances: number;
+  maxInstances: number;
   deleting: boolean;
 }
 type Questions = 'byAge' | 'all';
@@ -32,6 +34,9 @@ export const bots: Collection<BotDoc, Questions> = {
     threshold: 'number',
     activeModel: 'string',
     lateAnswers: 'string',
+    runtime: 'string',
+    minInstances: 'number',
+    maxInstances: 'number',
     createdAt: 'string',
     updatedAt: 'string',
     deleting: 'boolean',
@@ -78,10 +83,10 @@ export class MongoBots implements BotStore {
   }
 
   create(bot: Bot): Promise<void> {
-    const { appId, ...fields } = bot;
+    const { appId } = bot;
     return this.mongo.run(() =>
       this.doors.close(appId, async () => {
-        const document = { _id: appId, seq: await this.numbers.next(), deleting: false, ...fields };
+        const document = { _id: appId, seq: await this.numbers.next(), deleting: false, ...fieldsOf(bot) };
         if (await this.table.insert(document)) return;
         // Is it one whose deletion was cut off?
         if ((await this.table.byId(appId))?.deleting) {
@@ -110,8 +115,7 @@ export class MongoBots implements BotStore {
       const changed = await this.table.change(appId, (document) => {
         if (document.deleting) return { answer: null };
         const bot = { ...botOf(document), ...change, appId, createdAt: document.createdAt };
-        const { appId: _, ...set } = bot;
-        return { set, answer: bot };
+        return { set: fieldsOf(bot), answer: bot };
       });
       return changed ?? null;
     });
@@ -149,7 +153,19 @@ export class MongoBots implements BotStore {
   }
 }
 
+function fieldsOf({ appId: _appId, instances: { min, max }, ...bot }: Bot) {
+  return { ...bot, minInstances: min, maxInstances: max };
+}
+
 function botOf(document: BotDoc): Bot {
-  const { _id: appId, rev: _rev, seq: _seq, deleting: _deleting, ...bot } = document;
-  return { appId, ...bot };
+  const {
+    _id: appId,
+    rev: _rev,
+    seq: _seq,
+    deleting: _deleting,
+    minInstances: min,
+    maxInstances: max,
+    ...bot
+  } = document;
+  return { appId, ...bot, instances: { min, max } };
 }
