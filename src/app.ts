@@ -1,7 +1,7 @@
 /** The composition root: builds every part from the config, in order, and is the only place where folders meet. */
 import { mkdir, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createConnectors } from '../connectors/index.js';
@@ -50,6 +50,7 @@ import { openScratch } from './scratch.js';
 import { openStore, storeKindOf } from './stores/index.js';
 import { openModelShelf } from './training/models.js';
 import { createEmbeddedQueue } from './training/queue-embedded.js';
+import { createSelf, type Self } from './training/self.js';
 import { chitchatOf, fallbackOf, loadTemplates, type Template } from './training/templates.js';
 import { createRasaTrainer } from './training/train.js';
 import { createTraining } from './training/training.js';
@@ -255,10 +256,17 @@ async function openRasa({ options, store, runtimeDir, warm, life, log }: Parts):
   });
 }
 
+/** This machine as a trainer. */
+function selfOf({ options }: Parts): Self {
+  const { config, rasa } = options;
+  const [labels, device] = 'python' in rasa ? [['rasa'], 'cpu'] : [[], 'cpu: no Rasa here, the lite engine answers'];
+  return createSelf(hostname(), { folder: config.dataDir, labels, device });
+}
+
 function openTraining(parts: Parts, engines: Engines): { queue: TrainingQueue; training: Training } {
   const { options, store, shelf, life, log, templates, runtimeDir, warm } = parts;
   const { config, rasa } = options;
-  const queue = createEmbeddedQueue({ jobs: store.jobs, log });
+  const queue = createEmbeddedQueue({ jobs: store.jobs, log, ...selfOf(parts) });
   life.onStop('training queue', () => queue.close());
   const trainer =
     'python' in rasa && warm

@@ -93,8 +93,13 @@ export interface TrainingJob {
   eta: number | null;
   error: JobError | null;
   modelId: string | null;
-  /** Times a trainer took it: a job that was running when the hub died is taken once more. */
+  /** Times a trainer took it: a job whose trainer was lost is taken again, a few times. */
   attempts: number;
+  /** Rises each time it is taken. Who holds an older number is too late: another trainer has the job. */
+  fence: number;
+  /** Which trainer has it or had it last, and on what it computes, in words; null until it is taken. */
+  trainer: string | null;
+  device: string | null;
   readonly createdAt: string;
   startedAt: string | null;
   endedAt: string | null;
@@ -449,10 +454,34 @@ export interface TrainingQueue {
   cancel(jobId: string): Promise<boolean>;
   /** Calls `listener` on every change of any job; answers the way to stop it. */
   watch(listener: (event: JobEvent) => void): () => void;
-  /** Starts taking jobs, at most `parallel` at once; unfinished jobs of an earlier run first. */
+  /** Starts taking jobs, at most `parallel` at once; unfinished jobs of an earlier run first. A queue that nobody told to work still carries jobs to trainers elsewhere. */
   work(handler: JobHandler, parallel: number): Promise<void>;
+  /**
+   * For queues with trainers elsewhere: what one of them made is here, `handler` publishes it. Answers the job as it ended. Rejects with
+   * `stale_result` when the job has ended, when a later trainer has it, or when its result is being published already.
+   */
+  deliver?(result: { jobId: string; fence: number }, handler: JobHandler): Promise<TrainingJob>;
+  /** Who trains, and what they are at. */
+  trainers(): Promise<TrainerStatus[]>;
   /** Stops taking, aborts what runs (it is taken again at the next start) and waits for it. */
   close(): Promise<void>;
+}
+/** A host of training, as it shows itself. Sizes in bytes. */
+export interface TrainerStatus {
+  id: string;
+  name: string;
+  /** What it can do beyond any trainer: `gpu`, `rasa-3.6.21`, languages. */
+  labels: string[];
+  cores: number;
+  memory: { total: number; free: number };
+  gpus: string[];
+  /** On what a training computes there, in words, with the reason where it is not a GPU. */
+  device: string;
+  /** Trainings at once. */
+  parallel: number;
+  /** Why it takes no job at present; null when it does. */
+  holding: string | null;
+  jobs: { jobId: string; appId: string }[];
 }
 /** Does one job; what it rejects with becomes the job's `error`. `signal` aborts on cancel and on close. */
 export type JobHandler = (job: TrainingJob, report: JobReport, signal: AbortSignal) => Promise<{ modelId: string }>;
@@ -562,7 +591,10 @@ export interface JobStore {
   get(id: string): Promise<TrainingJob | null>;
   /** Newest first. */
   list(appId: string, page: Page): Promise<Listed<TrainingJob>>;
-  /** Writes the change if the job is in one of `from` (any state when absent); answers the job as changed, or null. */
+  /**
+   * Writes the change if the job is in one of `from` (any state when absent); answers the job as changed, or null. A change that names a
+   * `fence` lower than the stored one is too late: null, and nothing written.
+   */
   update(id: string, change: Partial<TrainingJob>, from?: JobState[]): Promise<TrainingJob | null>;
   /** Queued, running and evaluating jobs of all bots, oldest first. */
   unfinished(): Promise<TrainingJob[]>;

@@ -24,6 +24,7 @@ const table = {
   bot_exists: { status: 409, title: 'That APP_ID is taken', retry: false },
   version_conflict: { status: 412, title: 'Somebody else changed it first', retry: false },
   job_ended: { status: 409, title: 'That job has ended', retry: false },
+  stale_result: { status: 409, title: 'That result comes too late', retry: false },
   nothing_to_train: { status: 422, title: 'There is nothing to train from', retry: false },
   model_active: { status: 409, title: 'That model is the one in use', retry: false },
   model_missing: { status: 409, title: 'The files of that model are gone', retry: false },
@@ -35,6 +36,7 @@ const table = {
   mailbox_full: { status: 429, title: 'Too many messages wait in this conversation', retry: true, chat: 'busy' },
   stopping: { status: 503, title: 'The hub is shutting down', retry: true },
   store_unavailable: { status: 503, title: 'The store cannot be written', retry: true },
+  queue_unavailable: { status: 503, title: 'The training queue cannot be used', retry: true },
   disk_full: { status: 507, title: 'Too little disk space is left', retry: true },
   internal: { status: 500, title: 'Something went wrong in the hub', retry: true },
 } as const satisfies Record<string, Row>;

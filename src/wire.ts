@@ -101,6 +101,8 @@ export const JobView = z
     error: z.object({ code: z.string(), message: z.string(), detail: z.string().optional() }).nullable(),
     modelId: z.string().nullable(),
     attempts: z.number(),
+    trainer: z.string().nullable().meta({ description: 'who has it, or had it last' }),
+    device: z.string().nullable().meta({ description: 'on what it computes, with the reason where that is not a GPU' }),
     createdAt: z.string(),
     startedAt: z.string().nullable(),
     endedAt: z.string().nullable(),

@@ -3,7 +3,7 @@ import type { Bot, BotStatus, Model, TrainingJob } from '../contracts.js';
 import type { BotWire, JobWire, ModelWire } from '../wire.js';
 
 export function presentJob(job: TrainingJob): JobWire {
-  const { id, content: _, error, ...rest } = job;
+  const { id, content: _, fence: __, error, ...rest } = job;
   const shown = error
     ? { code: error.code, message: error.message, ...(error.detail === undefined ? {} : { detail: error.detail }) }
     : null;

@@ -1,4 +1,4 @@
-/** One job under way in the embedded queue. */
+/** One job under way in this process. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobEvent, JobHandler, JobReport, JobState, JobStore, TrainingJob } from '../contracts.js';
 import { HubError } from '../errors.js';
@@ -15,8 +15,17 @@ export const underWay: JobState[] = ['running', 'evaluating'];
 /** What makes a job under way one that waits. */
 export const waitingAgain = { state: 'queued', percent: 0, stage: 'waiting', eta: null, startedAt: null } as const;
 
+/** How a run takes its job: from which states, as which, under which fence. */
+export interface Taking {
+  from: JobState[];
+  state: 'running' | 'evaluating';
+  fence: number;
+}
+
 /** What a run needs of its queue. */
 export interface Desk {
+  /** Who trains here, and on what, as jobs show it. */
+  trainer: { name: string; device: string };
   jobs: JobStore;
   log: Log | undefined;
   clock: () => number;
@@ -33,8 +42,8 @@ export function nowOf(desk: Desk): string {
 export class Run {
   readonly appId: string;
   readonly jobId: string;
-  /** Resolves when the handler gave up and all is written. Never rejects. */
-  over: Promise<void> = Promise.resolve();
+  /** Resolves when the handler gave up and all is written, with the job as it was left; null when it could not be taken. Never rejects. */
+  over: Promise<TrainingJob | null> = Promise.resolve(null);
   private readonly abort = new AbortController();
   private wanted: 'cancelled' | 'queued' | null = null;
   private finished = false;
@@ -47,6 +56,7 @@ export class Run {
   constructor(
     private readonly desk: Desk,
     private job: TrainingJob,
+    private readonly taking: Taking,
   ) {
     this.appId = job.appId;
     this.jobId = job.id;
@@ -64,21 +74,26 @@ export class Run {
     return true;
   }
 
-  private async run(handler: JobHandler): Promise<void> {
+  private async run(handler: JobHandler): Promise<TrainingJob | null> {
     const taken = await this.take();
-    if (!taken) return;
+    if (!taken) return null;
     this.job = taken;
     this.startedMs = this.desk.clock();
     this.desk.tell({ job: { ...this.job }, lines: [] });
     await this.finish(await this.outcome(handler));
+    return this.job;
   }
 
   /** Null: the job is gone, or the hub closes before the store can be written; then it still waits there. */
   private async take(): Promise<TrainingJob | null> {
-    const change = { state: 'running', stage: 'starting', attempts: this.job.attempts + 1, eta: null } as const;
+    const { from, state, fence } = this.taking;
+    const { name: trainer, device } = this.desk.trainer;
+    const taken = { stage: 'starting', percent: 0, attempts: this.job.attempts + 1, trainer, device };
+    const change = { state, fence, eta: null, ...(state === 'running' ? taken : {}) };
     for (;;) {
       try {
-        return await this.desk.jobs.update(this.jobId, { ...change, startedAt: nowOf(this.desk) }, ['queued']);
+        const startedAt = state === 'evaluating' && this.job.startedAt !== null ? this.job.startedAt : nowOf(this.desk);
+        return await this.desk.jobs.update(this.jobId, { ...change, startedAt }, from);
       } catch (error) {
         this.desk.log?.warn({ err: error, jobId: this.jobId }, 'the job cannot be taken now; trying again');
       }
@@ -129,11 +144,11 @@ export class Run {
   }
 
   private async save(): Promise<void> {
-    const { percent, stage, eta } = this.job;
+    const { percent, stage, eta, fence } = this.job;
     try {
-      const stored = await this.desk.jobs.update(this.jobId, { percent, stage, eta }, underWay);
+      const stored = await this.desk.jobs.update(this.jobId, { percent, stage, eta, fence }, underWay);
       if (stored) this.job.state = stored.state;
-      // Gone with its bot, or ended by somebody else: nothing it makes is wanted.
+      // Gone with its bot, ended by somebody else, or taken by another trainer: nothing it makes is wanted.
       else this.abort.abort(new Error('The job is gone.'));
       if (stored) await this.saveLines();
     } catch (error) {
@@ -168,10 +183,12 @@ export class Run {
   }
 
   private async writeEnd(end: Partial<TrainingJob>): Promise<void> {
-    const { percent, stage } = this.job;
+    const { percent, stage, fence } = this.job;
     // The lines first: who is told of the end finds the log complete.
     if (await this.desk.jobs.get(this.jobId)) await this.saveLines();
-    const stored = await this.desk.jobs.update(this.jobId, { percent, stage, ...end }, underWay);
-    if (stored) this.desk.tell({ job: stored, lines: [] });
+    const stored = await this.desk.jobs.update(this.jobId, { percent, stage, fence, ...end }, underWay);
+    if (!stored) return;
+    this.job = stored;
+    this.desk.tell({ job: stored, lines: [] });
   }
 }

@@ -1,11 +1,16 @@
 /** The training queue inside the hub's own process: for one machine, without a broker. The job store is all it keeps on disk. */
-import type { JobEvent, JobHandler, JobStore, TrainingJob, TrainingQueue } from '../contracts.js';
+import type { JobEvent, JobHandler, JobStore, TrainerStatus, TrainingJob, TrainingQueue } from '../contracts.js';
 import { HubError } from '../errors.js';
 import type { Log } from '../log.js';
 import { Run, nowOf, underWay, waitingAgain, type Desk } from './job-run.js';
+import { createWatchers, type Watchers } from './watchers.js';
 
 export interface EmbeddedQueueOptions {
   jobs: JobStore;
+  /** This machine as a trainer. */
+  self: () => Promise<Omit<TrainerStatus, 'parallel' | 'jobs'>>;
+  /** Who trains here, and on what, as jobs show it. */
+  trainer: Desk['trainer'];
   log?: Log | undefined;
   /** Milliseconds since 1970; the machine's clock when absent. */
   clock?: (() => number) | undefined;
@@ -67,15 +72,16 @@ class Line {
 class EmbeddedQueue implements TrainingQueue {
   private readonly line = new Line();
   private readonly runs = new Map<string, Run>();
-  private readonly listeners = new Set<(event: JobEvent) => void>();
+  private readonly watchers: Watchers;
   private readonly desk: Desk;
   private worker: { handler: JobHandler; parallel: number } | null = null;
   private recovery: Promise<void> | null = null;
   private closing = false;
 
-  constructor(options: EmbeddedQueueOptions) {
-    const { jobs, log, clock = Date.now } = options;
-    this.desk = { jobs, log, clock, tell: (event) => this.tell(event), isClosing: () => this.closing };
+  constructor(private readonly options: EmbeddedQueueOptions) {
+    const { jobs, trainer, log, clock = Date.now } = options;
+    this.watchers = createWatchers(log);
+    this.desk = { jobs, trainer, log, clock, tell: (event) => this.watchers.tell(event), isClosing: () => this.closing };
   }
 
   async submit(job: TrainingJob): Promise<void> {
@@ -83,7 +89,7 @@ class EmbeddedQueue implements TrainingQueue {
     if (this.closing) throw new HubError('stopping', 'The hub is shutting down; the training starts when it is back.');
     if (!this.runs.has(job.id)) this.line.add(job);
     const older = this.line.removeBefore(job);
-    this.tell({ job: { ...job }, lines: [] });
+    this.desk.tell({ job: { ...job }, lines: [] });
     this.takeNext();
     const writes = await Promise.allSettled(older.map((waiting) => this.end(waiting, 'superseded')));
     for (const write of writes) if (write.status === 'rejected') throw write.reason;
@@ -98,9 +104,7 @@ class EmbeddedQueue implements TrainingQueue {
   }
 
   watch(listener: (event: JobEvent) => void): () => void {
-    const own = (event: JobEvent): void => listener(event);
-    this.listeners.add(own);
-    return () => void this.listeners.delete(own);
+    return this.watchers.watch(listener);
   }
 
   async work(handler: JobHandler, parallel: number): Promise<void> {
@@ -113,6 +117,12 @@ class EmbeddedQueue implements TrainingQueue {
     this.closing = true;
     for (const run of this.runs.values()) run.stop('queued');
     await Promise.all([this.recovery?.catch(() => undefined), ...[...this.runs.values()].map((run) => run.over)]);
+  }
+
+  async trainers(): Promise<TrainerStatus[]> {
+    if (!this.worker) return [];
+    const jobs = [...this.runs.values()].map(({ jobId, appId }) => ({ jobId, appId }));
+    return [{ ...(await this.options.self()), parallel: this.worker.parallel, jobs }];
   }
 
   /** Loads what an earlier run of the hub left, once, before anything else is done. */
@@ -135,7 +145,7 @@ class EmbeddedQueue implements TrainingQueue {
       const changed = await jobs.update(job.id, job.attempts < maxAttempts ? waitingAgain : end, underWay);
       if (!changed) continue;
       if (changed.state === 'queued') this.line.add(changed);
-      this.tell({ job: changed, lines: [] });
+      this.desk.tell({ job: changed, lines: [] });
     }
   }
 
@@ -146,7 +156,7 @@ class EmbeddedQueue implements TrainingQueue {
       this.line.add(job, 'front');
       throw error;
     });
-    if (ended) this.tell({ job: ended, lines: [] });
+    if (ended) this.desk.tell({ job: ended, lines: [] });
     return ended !== null;
   }
 
@@ -155,7 +165,7 @@ class EmbeddedQueue implements TrainingQueue {
     while (!this.closing && this.runs.size < this.worker.parallel) {
       const job = this.line.next(new Set([...this.runs.values()].map((run) => run.appId)));
       if (!job) return;
-      const run = new Run(this.desk, job);
+      const run = new Run(this.desk, job, { from: ['queued'], state: 'running', fence: job.fence + 1 });
       this.runs.set(job.id, run);
       void this.follow(run, this.worker.handler);
     }
@@ -166,15 +176,5 @@ class EmbeddedQueue implements TrainingQueue {
     await run.over;
     this.runs.delete(run.jobId);
     this.takeNext();
-  }
-
-  private tell(event: JobEvent): void {
-    for (const listener of this.listeners) {
-      try {
-        listener(event);
-      } catch (error) {
-        this.desk.log?.error({ err: error, jobId: event.job.id }, 'a listener of the training queue broke');
-      }
-    }
   }
 }

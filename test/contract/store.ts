@@ -279,6 +279,17 @@ function trainingTests(store: () => Store, reopen: () => Promise<void>): void {
     );
     assert.equal(await store().jobs.update('k', { percent: 5 }), null);
   });
+  it('writes nothing for who holds an older fence of a job', async () => {
+    await store().bots.create(bot('a'));
+    await store().jobs.create(job('j', 'a'));
+    const taken = { state: 'running' as const, fence: 2, trainer: 'host', device: 'cuda:0' };
+    assert.deepEqual(await store().jobs.update('j', taken, ['queued']), job('j', 'a', taken));
+    assert.equal(await store().jobs.update('j', { state: 'done', fence: 1 }, ['running']), null);
+    await reopen();
+    assert.deepEqual(await store().jobs.get('j'), job('j', 'a', taken));
+    assert.equal((await store().jobs.update('j', { percent: 1, fence: 2 }))?.percent, 1);
+    assert.equal((await store().jobs.update('j', { percent: 2 }))?.fence, 2);
+  });
   it('lists the jobs of a bot newest first, later ones first among equal times', async () => {
     for (const appId of ['a', 'b']) await store().bots.create(bot(appId));
     for (const [id, n] of Object.entries({ j1: 1, j2: 2, j3: 2, j4: 3 })) {
@@ -779,6 +790,9 @@ export function job(id: string, appId: string, more: Partial<TrainingJob> = {}):
     error: null,
     modelId: null,
     attempts: 0,
+    fence: 0,
+    trainer: null,
+    device: null,
     createdAt: day(1),
     startedAt: null,
     endedAt: null,

@@ -15,17 +15,20 @@ interface JobRow {
   error: string | null;
   model_id: string | null;
   attempts: number;
+  fence: number;
+  trainer: string | null;
+  device: string | null;
   created_at: string;
   started_at: string | null;
   ended_at: string | null;
 }
 
 const insert = `
-  INSERT INTO jobs (id, app_id, content, state, percent, stage, eta, error, model_id, attempts, created_at, started_at, ended_at)
-  VALUES (@id, @appId, @content, @state, @percent, @stage, @eta, @error, @modelId, @attempts, @createdAt, @startedAt, @endedAt)`;
+  INSERT INTO jobs (id, app_id, content, state, percent, stage, eta, error, model_id, attempts, fence, trainer, device, created_at, started_at, ended_at)
+  VALUES (@id, @appId, @content, @state, @percent, @stage, @eta, @error, @modelId, @attempts, @fence, @trainer, @device, @createdAt, @startedAt, @endedAt)`;
 const update = `
   UPDATE jobs SET state = @state, percent = @percent, stage = @stage, eta = @eta, error = @error, model_id = @modelId,
-    attempts = @attempts, started_at = @startedAt, ended_at = @endedAt
+    attempts = @attempts, fence = @fence, trainer = @trainer, device = @device, started_at = @startedAt, ended_at = @endedAt
   WHERE id = @id`;
 const page = `
   SELECT * FROM jobs WHERE app_id = @appId AND (created_at, seq) < (@at, @seq) ORDER BY created_at DESC, seq DESC LIMIT @fetch`;
@@ -71,7 +74,7 @@ export class SqliteJobs implements JobStore {
   update(id: string, change: Partial<TrainingJob>, from?: JobState[]): Promise<TrainingJob | null> {
     return this.sqlite.write(() => {
       const job = this.find(id);
-      if (!job || (from && !from.includes(job.state))) return null;
+      if (!job || (from && !from.includes(job.state)) || (change.fence ?? job.fence) < job.fence) return null;
       const { appId, content, createdAt } = job;
       const changed = { ...job, ...change, id, appId, content, createdAt };
       this.change.run(valuesOf(changed));
@@ -115,6 +118,9 @@ function jobOf(row: JobRow): TrainingJob {
     error: row.error === null ? null : (JSON.parse(row.error) as JobError),
     modelId: row.model_id,
     attempts: row.attempts,
+    fence: row.fence,
+    trainer: row.trainer,
+    device: row.device,
     createdAt: row.created_at,
     startedAt: row.started_at,
     endedAt: row.ended_at,

@@ -101,6 +101,11 @@ const instances = `
 ALTER TABLE bots ADD COLUMN min_instances INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE bots ADD COLUMN max_instances INTEGER NOT NULL DEFAULT 1;
 `;
+const trainers = `
+ALTER TABLE jobs ADD COLUMN fence INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN trainer TEXT;
+ALTER TABLE jobs ADD COLUMN device TEXT;
+`;
 
 /** All steps, oldest first; the version of a database is how many of them it has seen. */
 export const migrations: readonly Migration[] = [
@@ -108,6 +113,7 @@ export const migrations: readonly Migration[] = [
   { name: 'outbox and dead letters', sql: outbox },
   { name: 'named Rasa installations', sql: runtimes },
   { name: 'instances of a bot', sql: instances },
+  { name: 'who trains a job', sql: trainers },
 ];
 
 /**

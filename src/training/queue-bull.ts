@@ -1,0 +1,274 @@
+/**
+ * The training queue over Redis, for trainers on hosts of their own: every waiting job is a Bull job that any of them takes, whether a hub
+ * is there or not. The job store stays the record that people see: this side writes into it what the trainers tell.
+ */
+import type { JobEvent, JobHandler, JobStore, TrainerStatus, TrainingJob, TrainingQueue } from '../contracts.js';
+import { within } from '../deadline.js';
+import { HubError } from '../errors.js';
+import type { Log } from '../log.js';
+import { Run, nowOf, underWay, waitingAgain, type Desk } from './job-run.js';
+import type { Entry, Label, Line, Outcome, Place, Progress, Taken } from './line.js';
+import { createWatchers, type Watchers } from './watchers.js';
+
+export interface BullQueueOptions {
+  jobs: JobStore;
+  line: Line;
+  /** What travels with a job; `label` says which trainers it prefers. */
+  pack: (job: TrainingJob) => Promise<{ content: string | null; token: string; label: Label }>;
+  /** This machine as a trainer. */
+  self: () => Promise<Omit<TrainerStatus, 'parallel' | 'jobs'>>;
+  /** Who trains here, and on what, as jobs show it. */
+  trainer: Desk['trainer'];
+  /** Labels whose jobs are taken here. */
+  labels?: readonly Label[];
+  /** How often this trainer shows itself, and how often the store and Redis are compared. */
+  showMs?: number;
+  sweepMs?: number;
+  log?: Log | undefined;
+  clock?: (() => number) | undefined;
+}
+const unfinished: TrainingJob['state'][] = ['queued', ...underWay];
+const closeMs = 3000;
+const lost = {
+  code: 'trainer_lost',
+  message:
+    'The trainer was lost three times in the middle of this training, often for want of memory; look at its log, then train again.',
+};
+const broke = { code: 'internal', message: 'The training broke for a reason inside the trainer; its log has it. Train again.' };
+
+/** Opens the queue; nothing is taken here before `work`. Redis need not be there: what waits in the store is put in when it is. */
+export function openBullQueue(options: BullQueueOptions): TrainingQueue & Required<Pick<TrainingQueue, 'deliver'>> {
+  return new BullQueue(options);
+}
+
+class BullQueue implements TrainingQueue {
+  private readonly runs = new Map<string, Run>();
+  private readonly submitting = new Map<string, Promise<void>>();
+  private readonly cancelling = new Set<string>();
+  private readonly keeping = new Map<string, Promise<void>>();
+  private readonly timers: NodeJS.Timeout[] = [];
+  private readonly watchers: Watchers;
+  private readonly desk: Desk;
+  private readonly line: Line;
+  private readonly jobs: JobStore;
+  private sweeping: Promise<void> | null = null;
+  private parallel = 0;
+  private closing = false;
+
+  constructor(private readonly options: BullQueueOptions) {
+    const { jobs, line, trainer, log, clock = Date.now } = options;
+    this.jobs = jobs;
+    this.line = line;
+    this.watchers = createWatchers(log);
+    this.desk = { jobs, trainer, log, clock, tell: (event) => this.watchers.tell(event), isClosing: () => this.closing };
+    line.listen({
+      progress: (id, progress) => this.inOrder(id, () => this.keep(id, progress)),
+      ended: (id) => this.inOrder(id, () => this.settle(id)),
+      stalled: (id) => this.inOrder(id, () => this.note(id, 'The trainer was lost; the job waits for another.')),
+    });
+    this.timers.push(setInterval(() => void this.sweep().catch(() => undefined), options.sweepMs ?? 10_000));
+  }
+
+  async submit(job: TrainingJob): Promise<void> {
+    if (this.closing) throw new HubError('stopping', 'The hub is shutting down; the training starts when it is back.');
+    const submitted = this.put(job);
+    this.submitting.set(job.id, submitted);
+    await submitted.finally(() => this.submitting.delete(job.id));
+  }
+
+  async cancel(jobId: string): Promise<boolean> {
+    this.cancelling.add(jobId);
+    try {
+      await this.submitting.get(jobId)?.catch(() => undefined);
+      const run = this.runs.get(jobId);
+      if (run) return run.stop('cancelled');
+      return await this.end(jobId, 'cancelled', unfinished);
+    } finally {
+      this.cancelling.delete(jobId);
+    }
+  }
+
+  watch(listener: (event: JobEvent) => void): () => void {
+    return this.watchers.watch(listener);
+  }
+
+  async work(handler: JobHandler, parallel: number): Promise<void> {
+    await this.sweep().catch((error: unknown) => this.options.log?.warn({ err: error }, 'the queue waits for its Redis'));
+    this.parallel = parallel;
+    await this.line.start({ parallel, labels: this.options.labels ?? ['any'], take: (taken) => this.take(taken, handler) });
+    this.timers.push(setInterval(() => void this.show().catch(() => undefined), this.options.showMs ?? 5000));
+    void this.show().catch(() => undefined);
+  }
+
+  async deliver({ jobId, fence }: { jobId: string; fence: number }, handler: JobHandler): Promise<TrainingJob> {
+    const late = new HubError('stale_result', 'That job has ended, or another trainer has it by now: this result is not wanted.');
+    const job = await this.jobs.get(jobId);
+    if (!job || this.runs.has(jobId)) throw late;
+    const ended = await this.run(job, { from: unfinished, state: 'evaluating', fence }, handler);
+    if (!ended) throw late;
+    if (ended.state === 'queued') throw new HubError('stopping', 'The hub is shutting down; send the model again when it is back.');
+    return ended;
+  }
+
+  async trainers(): Promise<TrainerStatus[]> {
+    return this.line.keys.trainers();
+  }
+
+  async close(): Promise<void> {
+    this.closing = true;
+    this.timers.forEach((timer) => clearInterval(timer));
+    for (const run of this.runs.values()) run.stop('queued');
+    await this.line.pause();
+    await Promise.all([...this.runs.values()].map((run) => run.over));
+    if (this.parallel > 0) await within(this.line.keys.hideTrainer((await this.options.self()).id), closeMs).catch(() => null);
+    await this.line.close();
+  }
+
+  /** Work on one job after the other, in the order it came. */
+  private inOrder(id: string, work: () => Promise<void>): void {
+    const next = (this.keeping.get(id) ?? Promise.resolve())
+      .then(work)
+      .catch((error: unknown) => this.options.log?.warn({ err: error, jobId: id }, 'what a trainer told could not be kept'))
+      .finally(() => {
+        if (this.keeping.get(id) === next) this.keeping.delete(id);
+      });
+    this.keeping.set(id, next);
+  }
+
+  private async put(job: TrainingJob): Promise<void> {
+    await this.firstSweep();
+    const waiting = (await this.jobs.unfinished()).filter((one) => one.appId === job.appId && one.state === 'queued');
+    const place = waiting.findIndex(({ id }) => id === job.id);
+    const older = waiting.slice(0, Math.max(0, place));
+    await this.add(job, 1);
+    this.desk.tell({ job: { ...job }, lines: [] });
+    const writes = await Promise.allSettled(older.map(({ id }) => this.end(id, 'superseded', ['queued'])));
+    for (const write of writes) if (write.status === 'rejected') throw write.reason;
+  }
+
+  /** What an earlier hub left goes in before anything new does. */
+  private firstSweep(): Promise<void> {
+    return this.sweeping ?? this.sweep();
+  }
+
+  /** `waiting`: how many jobs of its bot wait, this one among them. */
+  private async add(job: TrainingJob, waiting: number): Promise<void> {
+    const { content, token, label } = await this.options.pack(job);
+    const entry: Entry = { id: job.id, appId: job.appId, base: job.fence, digest: job.content, content, token };
+    await this.line.add(entry, { label, priority: 1 + waiting });
+  }
+
+  /** Ends a job that nobody runs here. False: it was in none of `from`. */
+  private async end(jobId: string, state: 'cancelled' | 'superseded', from: TrainingJob['state'][]): Promise<boolean> {
+    const ended = await this.jobs.update(jobId, { state, eta: null, endedAt: nowOf(this.desk) }, from);
+    if (!ended) return false;
+    this.desk.tell({ job: ended, lines: [] });
+    // The store has it, so nothing it makes will be taken; Redis hears of it to save the trainer the work.
+    await this.line.keys.flagCancelled(jobId).catch(() => undefined);
+    await this.line.remove(jobId).catch(() => false);
+    return true;
+  }
+
+  private async take(taken: Taken, handler: JobHandler): Promise<Outcome> {
+    const { id } = taken.entry;
+    const job = await this.jobs.get(id);
+    if (!job || this.runs.has(id) || this.cancelling.has(id)) return { outcome: 'over' };
+    if (this.closing) return { outcome: 'returned' };
+    const ended = await this.run(job, { from: unfinished, state: 'running', fence: taken.fence }, handler);
+    return { outcome: ended?.state === 'queued' ? 'returned' : 'over' };
+  }
+
+  private async run(job: TrainingJob, taking: ConstructorParameters<typeof Run>[2], handler: JobHandler): Promise<TrainingJob | null> {
+    const run = new Run(this.desk, job, taking);
+    this.runs.set(job.id, run);
+    run.start(handler);
+    if (this.cancelling.has(job.id)) run.stop('cancelled');
+    if (this.closing) run.stop('queued');
+    return run.over.finally(() => this.runs.delete(job.id));
+  }
+
+  /** Writes what a trainer elsewhere told. */
+  private async keep(jobId: string, progress: Progress): Promise<void> {
+    if (this.runs.has(jobId)) return;
+    const { fence, trainer, device, startedAt, percent, stage, eta, rows } = progress;
+    const before = await this.jobs.get(jobId);
+    if (!before || !unfinished.includes(before.state)) return;
+    const fresh = before.fence < fence ? { attempts: before.attempts + 1 } : {};
+    const change = { state: 'running', fence, trainer, device, startedAt, percent, stage, eta, ...fresh } as const;
+    const job = await this.jobs.update(jobId, change, ['queued', 'running']);
+    if (!job) return;
+    const kept = await this.line.keys.claimRows(jobId, rows);
+    const lines = kept < rows ? await this.line.rows(jobId, kept) : [];
+    if (lines.length > 0) await this.jobs.appendLog(jobId, lines);
+    this.desk.tell({ job, lines });
+  }
+
+  private async note(jobId: string, line: string): Promise<void> {
+    const job = await this.jobs.get(jobId);
+    if (!job || !unfinished.includes(job.state)) return;
+    await this.jobs.appendLog(jobId, [line]);
+    this.desk.tell({ job, lines: [line] });
+  }
+
+  /** A Bull job has ended: the store hears of it, then it is taken out. */
+  private async settle(jobId: string): Promise<void> {
+    if (this.runs.has(jobId)) return;
+    const place = await this.line.place(jobId);
+    if (place?.at !== 'ended') return;
+    const job = await this.jobs.get(jobId);
+    if (job && unfinished.includes(job.state)) await this.settleOpen(job, place);
+    else await this.line.remove(jobId);
+  }
+
+  private async settleOpen(job: TrainingJob, { outcome, lost: stalled }: Extract<Place, { at: 'ended' }>): Promise<void> {
+    await this.line.remove(job.id);
+    if (outcome && outcome.outcome !== 'failed') {
+      await this.wait(job);
+      return;
+    }
+    const [error, fence] = outcome ? [outcome.error, outcome.fence] : [stalled ? lost : broke, job.fence];
+    const change = { state: 'failed', error, fence, eta: null, endedAt: nowOf(this.desk) } as const;
+    const ended = await this.jobs.update(job.id, change, unfinished);
+    if (ended) this.desk.tell({ job: ended, lines: [] });
+  }
+
+  /** Puts a job that Redis doesn't have into the line again. */
+  private async wait(job: TrainingJob): Promise<void> {
+    const again = job.state === 'queued' ? job : await this.jobs.update(job.id, waitingAgain, underWay);
+    if (!again) return;
+    if (job.state !== 'queued') this.desk.tell({ job: again, lines: [] });
+    const before = (await this.jobs.unfinished()).filter((one) => one.appId === job.appId && one.state === 'queued');
+    await this.add(again, Math.max(1, before.findIndex(({ id }) => id === job.id) + 1));
+  }
+
+  /** Compares the store with Redis, and puts right what one of them missed while it was away. */
+  private sweep(): Promise<void> {
+    this.sweeping = this.compare().catch((error: unknown) => {
+      this.sweeping = null;
+      throw error;
+    });
+    return this.sweeping;
+  }
+
+  private async compare(): Promise<void> {
+    if (this.closing) return;
+    await this.line.check();
+    const { waiting, ended } = await this.line.all();
+    for (const id of ended) await this.settle(id);
+    for (const job of await this.jobs.unfinished()) {
+      if (this.runs.has(job.id) || this.submitting.has(job.id)) continue;
+      if (await this.line.place(job.id)) continue;
+      const now = await this.jobs.get(job.id);
+      if (now && unfinished.includes(now.state) && !this.runs.has(job.id)) await this.wait(now);
+    }
+    for (const { id } of waiting) {
+      const job = await this.jobs.get(id);
+      if (!job || !unfinished.includes(job.state)) await this.line.remove(id);
+    }
+  }
+
+  private async show(): Promise<void> {
+    const self = await this.options.self();
+    await this.line.keys.show({ ...self, parallel: this.parallel, jobs: this.line.jobs() });
+  }
+}
