@@ -37,6 +37,7 @@ import { pageRoutes } from './http/pages.js';
 import { processRoutes } from './http/processes.js';
 import type { Route } from './http/route.js';
 import { talkRoutes } from './http/talk.js';
+import { trainerRoutes } from './http/trainers.js';
 import { trainingRoutes } from './http/training.js';
 import { webhookRoutes } from './http/webhooks.js';
 import { type Connections, createConnections } from './hub/connections.js';
@@ -49,11 +50,15 @@ import { createMetrics, type Metrics } from './metrics.js';
 import { openScratch } from './scratch.js';
 import { openStore, storeKindOf } from './stores/index.js';
 import { openModelShelf } from './training/models.js';
+import { openLine } from './training/line.js';
+import { openBullQueue } from './training/queue-bull.js';
 import { createEmbeddedQueue } from './training/queue-embedded.js';
+import { createPacker } from './training/packer.js';
 import { createSelf, type Self } from './training/self.js';
 import { chitchatOf, fallbackOf, loadTemplates, type Template } from './training/templates.js';
 import { createRasaTrainer } from './training/train.js';
-import { createTraining } from './training/training.js';
+import { type JobTokens, openJobTokens } from './training/tokens.js';
+import { createTraining, type Trainer } from './training/training.js';
 
 /** Where Rasa is, or in words why there is none. */
 export type RasaRuntime = { python: string } | { reason: string };
@@ -69,6 +74,8 @@ export interface AppOptions {
   config: Config;
   rasa: RasaRuntime;
   logs: Logs;
+  /** False: trainings are left to trainers elsewhere (REDIS_URL). */
+  trains?: boolean;
   /** For tests, benches and the fault rig: what stands in for a part, and what is added. */
   standIns?: StandIns;
 }
@@ -79,6 +86,8 @@ export interface StandIns {
   connectors?: Connector[];
   /** Wraps the store of the message path. */
   store?: (store: Store) => Store;
+  /** Trains in place of Rasa, and how soon the queue calls a trainer lost. */
+  training?: { train?: Trainer; lockMs?: number; sweepMs?: number };
 }
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -121,7 +130,8 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
 
   const metrics = createMetrics();
   const engines = await openEngines(parts, metrics);
-  const { queue, training } = openTraining(parts, engines);
+  const tokens = await openJobTokens(store.settings);
+  const { queue, training } = await openTraining(parts, { engines, tokens });
   const sessionKey = await keptSecret(config.dataDir, 'session-key');
   logs.hide(sessionKey);
   const { hub, connections, connectors } = openMessagePath(parts, { engines, training, metrics, sessionKey });
@@ -129,10 +139,10 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   let url = '';
   const publicUrl = (): string => config.publicUrl ?? url;
   const server = createServer({ requestTimeout: 15 * 60_000, headersTimeout: 10_000 });
-  const routes = buildRoutes(parts, { engines, training, queue, hub, connections, metrics, publicUrl });
+  const routes = buildRoutes(parts, { engines, tokens, training, queue, hub, connections, metrics, publicUrl });
   const http = createHttpApp({
     ...routes,
-    auth: createAuth(adminToken),
+    auth: createAuth(adminToken, config.trainerToken),
     log: parts.log,
     onResponse: (facts) => metrics.response(facts),
   });
@@ -153,7 +163,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   });
   // Stopped first: what platforms still send is stored and acknowledged until the listener has closed.
   life.onStop('message path', () => hub.stop());
-  await training.start(config.maxParallelTrainings);
+  if (options.trains !== false) await training.start(config.maxParallelTrainings ?? 1);
   const demo = await demoBot(parts, { training, connections, engines });
   return { url, adminToken, chatUrl: demo ? `${publicUrl()}/bots/${demo}/chat` : null, stop: () => life.stop() };
 }
@@ -263,13 +273,39 @@ function selfOf({ options }: Parts): Self {
   return createSelf(hostname(), { folder: config.dataDir, labels, device });
 }
 
-function openTraining(parts: Parts, engines: Engines): { queue: TrainingQueue; training: Training } {
+/** The queue: in Redis where there is one, else in this process. */
+async function openQueue(parts: Parts, tokens: JobTokens): Promise<TrainingQueue> {
+  const { options, store, shelf, log } = parts;
+  const { redisUrl } = options.config;
+  const common = { jobs: store.jobs, log, ...selfOf(parts) };
+  if (!redisUrl) return createEmbeddedQueue(common);
+  const { lockMs, sweepMs } = options.standIns?.training ?? {};
+  const line = openLine({ url: redisUrl, log, ...(lockMs === undefined ? {} : { lockMs }) });
+  try {
+    await line.check();
+  } catch (error) {
+    // A hub without its Redis still answers in the chats; one that may lose jobs without a word must not start.
+    if (error instanceof Error && error.message.includes('maxmemory-policy')) {
+      await line.close();
+      throw error;
+    }
+    log.warn({ err: error }, 'trainings wait for Redis');
+  }
+  const pack = createPacker({ shelf, tokens, trainers: () => line.keys.trainers() });
+  return openBullQueue({ ...common, line, pack, ...(sweepMs === undefined ? {} : { sweepMs }) });
+}
+
+async function openTraining(
+  parts: Parts,
+  { engines, tokens }: { engines: Engines; tokens: JobTokens },
+): Promise<{ queue: TrainingQueue; training: Training }> {
   const { options, store, shelf, life, log, templates, runtimeDir, warm } = parts;
   const { config, rasa } = options;
-  const queue = createEmbeddedQueue({ jobs: store.jobs, log, ...selfOf(parts) });
+  const queue = await openQueue(parts, tokens);
   life.onStop('training queue', () => queue.close());
   const trainer =
-    'python' in rasa && warm
+    options.standIns?.training?.train ??
+    ('python' in rasa && warm
       ? createRasaTrainer({
           python: rasa.python,
           packageDir,
@@ -278,7 +314,7 @@ function openTraining(parts: Parts, engines: Engines): { queue: TrainingQueue; t
           templates,
           start: (child) => warm.start(child),
         })
-      : null;
+      : null);
   const free = (): Promise<number> => freeDisk(config.dataDir);
   return {
     queue,
@@ -290,6 +326,7 @@ function openTraining(parts: Parts, engines: Engines): { queue: TrainingQueue; t
       trainer,
       freeDisk: free,
       minFreeDisk: config.minFreeDisk,
+      modelsKept: config.modelsKept,
       log,
     }),
   };
@@ -360,6 +397,7 @@ async function progressOf(
 
 interface RouteParts {
   engines: Engines;
+  tokens: JobTokens;
   training: Training;
   queue: TrainingQueue;
   hub: Hub;
@@ -370,7 +408,7 @@ interface RouteParts {
 
 function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Route[] } {
   const { store, shelf, templates, options } = parts;
-  const { engines, training, queue, hub, connections, metrics, publicUrl } = made;
+  const { engines, tokens, training, queue, hub, connections, metrics, publicUrl } = made;
   const operations = {
     store,
     machine: async () => ({
@@ -403,6 +441,12 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
     ...processRoutes({ store, engines, present: botPresenter({ engines, training, publicUrl }) }),
     ...faqRoutes({ store }),
     ...trainingRoutes({ store, training, queue, shelf }),
+    ...trainerRoutes({
+      training,
+      queue,
+      tokenFits: (jobId, token) => tokens.fits(jobId, token),
+      folder: parts.runtimeDir,
+    }),
     ...talkRoutes({ store, hub }),
     ...deadLetterRoutes({ store, hub }),
     ...machineRoutes(operations),

@@ -10,6 +10,12 @@ export interface Config {
   readonly host: string;
   readonly dataDir: string;
   readonly databaseUrl: string;
+  readonly redisUrl: string | null;
+  readonly modelStorage: string;
+  readonly modelsKept: number;
+  readonly egressAllow: readonly string[];
+  readonly hubUrls: readonly string[] | null;
+  readonly trainerToken: string | null;
   readonly publicUrl: string | null;
   readonly adminToken: string | null;
   readonly rasaPython: string | null;
@@ -23,7 +29,8 @@ export interface Config {
   readonly minFreeMemory: number;
   readonly idleParkSeconds: number;
   readonly slowAnswerSeconds: number;
-  readonly maxParallelTrainings: number;
+  /** Null: one on a hub, one per core on a trainer. */
+  readonly maxParallelTrainings: number | null;
   readonly minFreeDisk: number;
   readonly logLevel: LogLevel;
   /** The few harmless names that every child process inherits; secrets never are among them (Rasa expands `${NAME}` in bots' files). */
@@ -63,6 +70,8 @@ const number =
     const fits = text.trim() !== '' && value >= min && value <= max && (!whole || Number.isInteger(value));
     return fits ? value : undefined;
   };
+
+const listOf = (text: string): string[] => text.split(',').map((part) => part.trim());
 
 /** `512m`, `2g`, `1048576` as bytes; undefined when it is none of these. */
 function bytesOf(text: string): number | undefined {
@@ -125,6 +134,54 @@ const settings = {
     expected: 'sqlite:PATH, or mongodb://USER:PASSWORD@HOST:27017/DATABASE',
     secret: true,
     read: (text) => (/^(sqlite|mongodb(\+srv)?):.+/.test(text) ? text : undefined),
+  },
+  redisUrl: {
+    name: 'REDIS_URL',
+    doc: 'Redis of the training queue, shared with trainers on other hosts; empty: the queue is in the hub itself.',
+    example: '',
+    expected: 'redis://HOST:PORT or rediss://HOST:PORT',
+    secret: true,
+    read: (text) => (/^rediss?:\/\/.+/.test(text) ? text : undefined),
+  },
+  modelStorage: {
+    name: 'MODEL_STORAGE',
+    doc: "Where model archives are kept; empty: in DATA_DIR. Credentials come from the cloud's own variables; `?endpoint=URL` names another server that speaks the same protocol.",
+    example: '',
+    expected: 'file:PATH, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or azblob://CONTAINER/PREFIX',
+    secret: true,
+    read: (text) => (/^(file:.+|(s3|gs|azblob):\/\/.+)/.test(text) ? text : undefined),
+  },
+  modelsKept: {
+    name: 'MODELS_KEPT',
+    doc: 'Models of a bot that are kept beside the active one; older ones are deleted after a training.',
+    example: '10',
+    expected: 'a whole number from 0 to 10000',
+    read: number(0, 10_000),
+  },
+  egressAllow: {
+    name: 'EGRESS_ALLOW',
+    doc: 'Private hosts, separated by commas, that URLs given by users may name; everything private is refused otherwise.',
+    example: '',
+    expected: 'host names or addresses, each with a port or without',
+    read: (text) => (/^[\w.:[\]-]+(\s*,\s*[\w.:[\]-]+)*$/.test(text) ? listOf(text) : undefined),
+  },
+  hubUrls: {
+    name: 'HUB_URL',
+    doc: 'For a trainer: the hub, or several separated by commas.',
+    example: '',
+    expected: 'http:// or https:// URLs',
+    read: (text) => {
+      const urls = listOf(text).map(urlOf);
+      return urls.every((url) => url !== undefined) ? urls : undefined;
+    },
+  },
+  trainerToken: {
+    name: 'TRAINER_TOKEN',
+    doc: 'What trainers show to the hub, at least 16 characters, the same on both; empty: only the admin token will do.',
+    example: '',
+    expected: 'at least 16 characters without blanks',
+    secret: true,
+    read: (text) => (/^[\x21-\x7e]{16,}$/.test(text) ? text : undefined),
   },
   publicUrl: {
     name: 'PUBLIC_URL',
@@ -199,8 +256,8 @@ const settings = {
   },
   maxParallelTrainings: {
     name: 'MAX_PARALLEL_TRAININGS',
-    doc: 'Trainings that run at once on this machine; the others wait in a fair queue.',
-    example: '1',
+    doc: 'Trainings that run at once on this machine; the others wait in a fair queue. Empty: one on a hub, one per core on a trainer.',
+    example: '',
     expected: 'a whole number from 1 to 64',
     read: number(1, 64),
   },
@@ -263,6 +320,8 @@ export function configOf(env: Record<string, string | undefined>): Config {
     ...config,
     rasaRuntimes: Object.freeze((values['rasaRuntimes'] as Config['rasaRuntimes'] | null) ?? {}),
     databaseUrl,
+    modelStorage: config.modelStorage || `file:${join(config.dataDir, 'models')}`,
+    egressAllow: (values['egressAllow'] as string[] | null) ?? [],
     childEnv: childEnvOf(env),
     cacheDir: config.cacheDir || cacheDirOf(env),
   });

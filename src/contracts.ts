@@ -492,10 +492,12 @@ export interface TrainingRequest {
   pairs?: FaqPair[];
   /** One Rasa YAML text, laid over the bot's project. */
   yaml?: string;
+  /** Train also when nothing has changed since the active model. */
+  force?: boolean;
 }
 /** The training path, as its callers see it. */
 export interface Training {
-  /** Takes the snapshot and queues the job. Rejects with `not_found` or `nothing_to_train`. */
+  /** Takes the snapshot and queues the job; when the active model was made from the same, the job is done at once. Rejects with `not_found`, `nothing_to_train` or `queue_unavailable`. */
   request(appId: string, request: TrainingRequest): Promise<TrainingJob>;
   /** The bot's newest job, if it has not ended. */
   current(appId: string): Promise<TrainingJob | null>;
@@ -509,6 +511,14 @@ export interface Training {
   remove(appId: string, modelId: string): Promise<void>;
   /** Deletes the bot with everything the store has of it, and the files on the shelf that nobody else names. Cancels its training first. */
   discard(appId: string): Promise<void>;
+  /** The snapshot that a job is trained from, as JSON. Rejects with `stale_result` when the job has ended. */
+  content(jobId: string): Promise<string>;
+  /** Publishes what a trainer elsewhere made; moves the archive in. Answers the job as it ended; rejects with `stale_result`. */
+  deliver(result: { jobId: string; fence: number; archivePath: string; seconds: number }): Promise<TrainingJob>;
+  /** Where a waiting job stands; null for one that does not wait. */
+  standing(jobId: string): Promise<{ position: number; startsIn: number | null } | null>;
+  /** All jobs that have not ended, oldest first. */
+  unfinished(): Promise<TrainingJob[]>;
   /** Starts taking jobs. */
   start(parallel: number): Promise<void>;
 }

@@ -10,6 +10,7 @@ import { type Config, ConfigError, configOf, exampleEnv } from './config.js';
 import { provisionRasa, RasaUnavailable } from './engines/rasa/provision.js';
 import { type Logs, openLog } from './log.js';
 import { migrateStore, openStore } from './stores/index.js';
+import { openTrainer } from './trainer.js';
 import { openModelShelf } from './training/models.js';
 
 /** Exit codes follow sysexits: 78 is a configuration error. */
@@ -55,25 +56,60 @@ function greet(app: App, logs: Logs): void {
   logs.log.info({ url, ...(chatUrl ? { chat: chatUrl } : {}), docs: `${url}/api/docs` }, 'listening');
 }
 
-async function start(): Promise<void> {
-  const config = readConfig();
+function openLogs(config: Config): Logs {
   const logs = openLog({ level: config.logLevel, pretty: process.stdout.isTTY });
-  if (config.adminToken) logs.hide(config.adminToken);
+  for (const secret of [config.adminToken, config.trainerToken]) if (secret) logs.hide(secret);
+  if (config.redisUrl) logs.hide(new URL(config.redisUrl).password);
+  return logs;
+}
+
+/** `trains`: false leaves the trainings to trainers elsewhere. */
+async function start(trains: boolean): Promise<void> {
+  const config = readConfig();
+  if (!trains && !config.redisUrl) {
+    complain('A hub that does not train needs REDIS_URL, by which trainers take its jobs; `switchboard start` trains itself.');
+    process.exit(badConfig);
+  }
+  const logs = openLogs(config);
   const starting = new AbortController();
-  const running: { app?: App } = {};
+  const running: Running = {};
   const end = onSignals(starting, running, logs);
   try {
-    running.app = await openApp({ config, logs, rasa: await findRasa(config, logs, starting.signal) });
+    const app = await openApp({ config, logs, trains, rasa: await findRasa(config, logs, starting.signal) });
+    running.app = app;
+    greet(app, logs);
   } catch (error) {
     if (starting.signal.aborted) process.exit(0);
     throw error;
   }
-  greet(running.app, logs);
   if (starting.signal.aborted) await end();
 }
 
+/** A trainer for a host of its own. */
+async function train(): Promise<void> {
+  const config = readConfig();
+  const logs = openLogs(config);
+  const starting = new AbortController();
+  const running: Running = {};
+  const end = onSignals(starting, running, logs);
+  try {
+    const rasa = await findRasa(config, logs, starting.signal);
+    const python = 'python' in rasa ? rasa.python : null;
+    running.app = await openTrainer({ config, logs, python, signal: starting.signal });
+  } catch (error) {
+    if (starting.signal.aborted) process.exit(0);
+    throw error;
+  }
+  if (starting.signal.aborted) await end();
+}
+
+/** What the signals stop. */
+interface Running {
+  app?: { stop(): Promise<boolean> };
+}
+
 /** The first signal stops in order, the second at once. */
-function onSignals(starting: AbortController, running: { app?: App }, { log }: Logs): () => Promise<void> {
+function onSignals(starting: AbortController, running: Running, { log }: Logs): () => Promise<void> {
   const end = async (): Promise<void> => {
     const inTime = await running.app?.stop();
     process.exit(inTime === false ? 1 : 0);
@@ -105,7 +141,9 @@ async function withParts<T>(work: (parts: BackupParts) => Promise<T>): Promise<T
 }
 
 const program = new Command('switchboard').description('A hub that puts many Rasa bots behind every chat channel.');
-program.command('start', { isDefault: true }).description('hub, engines and trainer in one process tree').action(start);
+program.command('start', { isDefault: true }).description('hub, engines and trainer in one process tree').action(() => start(true));
+program.command('hub').description('hub and engines; trainings are left to trainers (REDIS_URL)').action(() => start(false));
+program.command('trainer').description('a trainer for a host of its own: REDIS_URL, HUB_URL, TRAINER_TOKEN').action(train);
 program
   .command('migrate')
   .description("bring the store's schema up to date and exit")

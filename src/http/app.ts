@@ -64,6 +64,7 @@ async function readBytes(ctx: RouterContext, limit: number): Promise<Buffer> {
 }
 
 async function readBody(ctx: RouterContext, spec: NonNullable<Route['body']>): Promise<unknown> {
+  if (spec.stream) return ctx.req;
   const bytes = await readBytes(ctx, spec.limit ?? defaultLimit);
   if (spec.raw) return bytes;
   const text = bytes.toString('utf8');
@@ -104,6 +105,7 @@ function send(ctx: Koa.Context, reply: Reply): void {
 function mount(router: Router, row: Route, auth: Auth): void {
   const path = row.path.replaceAll(/\{(\w+)\}/g, ':$1');
   router.register(path, [row.method], async (ctx: RouterContext) => {
+    if (row.access === 'trainer') auth.requireTrainer(ctx.headers.authorization);
     if (row.access === 'admin') auth.requireAdmin(ctx.headers.authorization);
     const query = row.query ? check(row.query, ctx.query, 'query') : undefined;
     const body = row.body ? checkedBody(row.body, await readBody(ctx, row.body)) : undefined;

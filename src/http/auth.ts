@@ -9,14 +9,23 @@ const digest = (text: string): Buffer => createHash('sha256').update(text).diges
 export interface Auth {
   /** Throws `unauthorized` unless the header carries the admin token. */
   requireAdmin(authorization: string | string[] | undefined): void;
+  /** Throws `unauthorized` unless the header carries the trainers' token, or the admin token. */
+  requireTrainer(authorization: string | string[] | undefined): void;
 }
 
-export function createAuth(adminToken: string): Auth {
-  const expected = digest(adminToken);
+/** `trainerToken`: null where trainers show the admin token. */
+export function createAuth(adminToken: string, trainerToken: string | null = null): Auth {
+  const carries = (authorization: string | string[] | undefined, token: string | null): boolean => {
+    const given = typeof authorization === 'string' ? /^Bearer\s+(\S+)$/i.exec(authorization)?.[1] : undefined;
+    return given !== undefined && token !== null && timingSafeEqual(digest(given), digest(token));
+  };
   return {
+    requireTrainer(authorization) {
+      if (carries(authorization, trainerToken) || carries(authorization, adminToken)) return;
+      throw new HubError('unauthorized', "Send the trainers' token: Authorization: Bearer TOKEN. It is TRAINER_TOKEN of the hub.");
+    },
     requireAdmin(authorization) {
-      const given = typeof authorization === 'string' ? /^Bearer\s+(\S+)$/i.exec(authorization)?.[1] : undefined;
-      if (given !== undefined && timingSafeEqual(digest(given), expected)) return;
+      if (carries(authorization, adminToken)) return;
       throw new HubError(
         'unauthorized',
         'Send the admin token: Authorization: Bearer TOKEN. It is ADMIN_TOKEN, or in the file admin-token in DATA_DIR.',

@@ -2,12 +2,17 @@
 import type { Bot, BotStatus, Model, TrainingJob } from '../contracts.js';
 import type { BotWire, JobWire, ModelWire } from '../wire.js';
 
-export function presentJob(job: TrainingJob): JobWire {
+/** `standing`: where it waits, for those that do. */
+export function presentJob(
+  job: TrainingJob,
+  standing: { position: number; startsIn: number | null } | null = null,
+): JobWire {
   const { id, content: _, fence: __, error, ...rest } = job;
   const shown = error
     ? { code: error.code, message: error.message, ...(error.detail === undefined ? {} : { detail: error.detail }) }
     : null;
-  return { jobId: id, ...rest, error: shown };
+  const { position = null, startsIn = null } = standing ?? {};
+  return { jobId: id, ...rest, error: shown, position, startsIn };
 }
 
 export function presentBot(

@@ -31,11 +31,11 @@ export interface Route<B = unknown, Q = unknown> {
   /** As in OpenAPI: `/bots/{appId}/faq`. */
   path: string;
   summary: string;
-  /** `admin`: the admin token; `public`: anyone who reaches the hub. */
-  access: 'admin' | 'public';
+  /** `admin`: the admin token; `trainer`: that or the trainers' token; `public`: anyone who reaches the hub. */
+  access: 'admin' | 'trainer' | 'public';
   query?: z.ZodType<Q>;
-  /** Absent: a body is not read. `types`: JSON alone when absent; other types arrive as text. `raw`: any type arrives as a Buffer. */
-  body?: { schema: z.ZodType<B>; limit?: number; optional?: boolean; types?: string[]; raw?: boolean };
+  /** Absent: a body is not read. `types`: JSON alone when absent; other types arrive as text. `raw`: any type arrives as a Buffer; `stream`: as it comes, of any length. */
+  body?: { schema: z.ZodType<B>; limit?: number; optional?: boolean; types?: string[]; raw?: boolean; stream?: boolean };
   answers: Record<number, Answer>;
   handle(asked: Asked<B, Q>): Promise<Reply>;
 }

@@ -26,7 +26,9 @@ export interface TrainingRoutesOptions {
 
 const TrainQuery = z.object({
   wait: z.enum(['true', 'false', '1', '0']).optional().meta({ description: 'answer when the job has ended' }),
+  force: z.enum(['true', 'false', '1', '0']).optional().meta({ description: 'train also when nothing has changed' }),
 });
+const truly = (word: string | undefined): boolean => word === 'true' || word === '1';
 const over = (job: TrainingJob): boolean => job.endedAt !== null;
 /** Proxies cut silent connections; a comment line now and then keeps an event stream open. */
 const heartbeatMs = 15_000;
@@ -97,8 +99,11 @@ function jobRoutes(options: TrainingRoutesOptions): Route[] {
       },
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
-        const job = await training.request(appId, await requestOf(store, appId, asked.body));
-        if (asked.query.wait === 'true' || asked.query.wait === '1')
+        const job = await training.request(appId, {
+          ...(await requestOf(store, appId, asked.body)),
+          ...(truly(asked.query.force) ? { force: true } : {}),
+        });
+        if (truly(asked.query.wait))
           return { body: presentJob(await training.ended(job.id)) };
         return { status: 202, headers: { location: `/api/v1/jobs/${job.id}` }, body: { jobId: job.id } };
       },
@@ -113,7 +118,7 @@ function jobRoutes(options: TrainingRoutesOptions): Route[] {
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
         const { items, next } = await store.jobs.list(appId, asked.query);
-        return { body: { items: items.map(presentJob), next } };
+        return { body: { items: items.map((job) => presentJob(job)), next } };
       },
     }),
     route({
@@ -122,7 +127,10 @@ function jobRoutes(options: TrainingRoutesOptions): Route[] {
       summary: 'One job: state, percent, seconds left, and in words why it failed.',
       access: 'admin',
       answers: { 200: { description: 'The job.', schema: JobView } },
-      handle: async (asked) => ({ body: presentJob(await jobOf(store, param(asked, 'jobId'))) }),
+      handle: async (asked) => {
+        const job = await jobOf(store, param(asked, 'jobId'));
+        return { body: presentJob(job, await training.standing(job.id)) };
+      },
     }),
     route({
       method: 'POST',

@@ -22,7 +22,8 @@ import type {
 } from '../contracts.js';
 import { HubError } from '../errors.js';
 import type { Log } from '../log.js';
-import { TrainingFailure } from './failure.js';
+import { jobErrorOf, TrainingFailure } from './failure.js';
+import { standingOf, type Standing } from './standing.js';
 
 /** Makes an archive from a snapshot. Rejects with `TrainingFailure`; ends early when `signal` aborts. */
 export type Trainer = (
@@ -41,14 +42,27 @@ export interface TrainingOptions {
   /** Free bytes where models are kept, and how many must stay free. */
   freeDisk: () => Promise<number>;
   minFreeDisk: number;
+  /** How many models of a bot are kept beside the active one. */
+  modelsKept: number;
   log: Log;
 }
 const over = (job: TrainingJob): boolean => !['queued', 'running', 'evaluating'].includes(job.state);
 const newest = { limit: 1 };
+const nothingNew = { state: 'done', percent: 100, stage: 'nothing has changed since the active model was trained' } as const;
+/** What was trained: on the shelf, or nothing but the content itself. */
+interface Made {
+  archive: { digest: string; bytes: number } | null;
+  seconds: number;
+}
 const diskPollMs = 5000;
 
 class TrainingPath implements Training {
-  constructor(private readonly options: TrainingOptions) {}
+  /** How long a training took of late, in seconds. */
+  private pace: number | null = null;
+
+  constructor(private readonly options: TrainingOptions) {
+    options.queue.watch(({ job }) => this.learnPace(job));
+  }
 
   async request(appId: string, request: TrainingRequest): Promise<TrainingJob> {
     const { store, shelf, queue } = this.options;
@@ -64,8 +78,18 @@ class TrainingPath implements Training {
     }
     const { digest } = await shelf.putText(JSON.stringify(content));
     const job = newJob(appId, digest);
+    const same = request.force ? null : await this.unchanged(bot, digest);
+    if (same) {
+      const now = job.createdAt;
+      const done = { ...job, ...nothingNew, modelId: same.id, startedAt: now, endedAt: now };
+      await store.jobs.create(done);
+      return done;
+    }
     await store.jobs.create(job);
-    await queue.submit(job);
+    await queue.submit(job).catch(async (error: unknown) => {
+      await this.refused(job, error);
+      throw error;
+    });
     return job;
   }
 
@@ -124,6 +148,35 @@ class TrainingPath implements Training {
     ]);
   }
 
+  async content(jobId: string): Promise<string> {
+    const job = await this.options.store.jobs.get(jobId);
+    if (!job || over(job)) throw new HubError('stale_result', 'That job has ended; its content is not needed any more.');
+    return readFile(await this.options.shelf.fetch(job.content), 'utf8');
+  }
+
+  async deliver(result: { jobId: string; fence: number; archivePath: string; seconds: number }): Promise<TrainingJob> {
+    const { queue, shelf } = this.options;
+    const { jobId, fence, archivePath, seconds } = result;
+    if (!queue.deliver) throw new HubError('stale_result', 'This hub trains by itself; no trainer has a job of it.');
+    return queue.deliver({ jobId, fence }, async (job, report, signal) => {
+      const archive = await shelf.putFile(archivePath);
+      signal.throwIfAborted();
+      return this.publish(job, { archive, seconds }, report);
+    });
+  }
+
+  async standing(jobId: string): Promise<Standing | null> {
+    const { store, queue } = this.options;
+    const jobs = await store.jobs.unfinished();
+    const trainers = await queue.trainers().catch(() => []);
+    const slots = trainers.filter(({ holding }) => holding === null).reduce((sum, { parallel }) => sum + parallel, 0);
+    return standingOf(jobId, { jobs, slots, seconds: this.pace });
+  }
+
+  unfinished(): Promise<TrainingJob[]> {
+    return this.options.store.jobs.unfinished();
+  }
+
   async start(parallel: number): Promise<void> {
     await this.options.queue.work((job, report, signal) => this.run(job, report, signal), parallel);
   }
@@ -152,14 +205,26 @@ class TrainingPath implements Training {
   /** One job, on a trainer's side of the queue. */
   private async run(job: TrainingJob, report: JobReport, signal: AbortSignal): Promise<{ modelId: string }> {
     await this.spaceOnDisk(report, signal);
-    const { shelf, trainer } = this.options;
+    const { shelf, trainer, store } = this.options;
     const content = JSON.parse(await readFile(await shelf.fetch(job.content), 'utf8')) as TrainingContent;
     const made = trainer ? await trainer(content, report, signal) : null;
     const archive = made ? await shelf.putFile(made.archivePath) : null;
     signal.throwIfAborted();
+    // From here on this trainer's model is the job's model, unless another trainer was given the job meanwhile.
+    const claimed = await store.jobs.update(job.id, { state: 'evaluating', fence: job.fence }, ['running', 'evaluating']);
+    if (!claimed) throw new HubError('stale_result', 'The job has ended, or another trainer has it by now.');
+    return this.publish(job, { archive, seconds: made?.seconds ?? 0 }, report);
+  }
+
+  /** Makes the archive the bot's model and puts it into use. */
+  private async publish(job: TrainingJob, made: Made, report: JobReport): Promise<{ modelId: string }> {
+    const { archive, seconds } = made;
+    const { shelf, store } = this.options;
+    const content = JSON.parse(await readFile(await shelf.fetch(job.content), 'utf8')) as TrainingContent;
     report({ percent: 95, stage: 'starting the new model' });
     const model: Model = {
-      id: randomUUID(),
+      // One job makes one model, also when a hub was killed between this and the end of the job.
+      id: job.id,
       appId: job.appId,
       jobId: job.id,
       engine: archive ? 'rasa' : 'lite',
@@ -167,19 +232,55 @@ class TrainingPath implements Training {
       archive: archive?.digest ?? null,
       content: job.content,
       bytes: archive?.bytes ?? 0,
-      trainSeconds: made?.seconds ?? 0,
+      trainSeconds: seconds,
       createdAt: new Date().toISOString(),
     };
-    await this.options.store.models.add(model);
+    await store.models.remove(model.appId, model.id);
+    await store.models.add(model);
     await this.goLive(model).catch(async (error: unknown) => {
-      await this.options.store.models.remove(model.appId, model.id);
+      await store.models.remove(model.appId, model.id);
       throw new TrainingFailure(
         'model_does_not_start',
         'The new model was trained but does not start; the old one keeps answering.',
         wordsOf(error),
       );
     });
+    await this.thinOut(job.appId).catch((error: unknown) => {
+      this.options.log.warn({ err: error, appId: job.appId }, 'old models could not be deleted');
+    });
     return { modelId: model.id };
+  }
+
+  /** Deletes the oldest models beyond those that are kept; files that a job or another model names stay. */
+  private async thinOut(appId: string): Promise<void> {
+    const { store, modelsKept } = this.options;
+    const { activeModel } = await this.bot(appId);
+    const models = await all((page) => store.models.list(appId, page));
+    for (const { id, archive, content } of models.filter((model) => model.id !== activeModel).slice(modelsKept)) {
+      await store.models.remove(appId, id);
+      await this.clear([archive, content]);
+    }
+  }
+
+  /** The active model, when it was made from this very content by what would be used now. */
+  private async unchanged(bot: Bot, digest: string): Promise<Model | null> {
+    const { store, trainer, queue } = this.options;
+    if (bot.activeModel === null || (await this.current(bot.appId))) return null;
+    const model = await store.models.get(bot.appId, bot.activeModel);
+    return model?.content === digest && model.engine === (trainer || queue.deliver ? 'rasa' : 'lite') ? model : null;
+  }
+
+  /** A job that the queue would not have is no waiting job. */
+  private async refused(job: TrainingJob, error: unknown): Promise<void> {
+    if (!(error instanceof HubError) || error.code !== 'queue_unavailable') return;
+    const change = { state: 'failed', error: jobErrorOf(error), endedAt: new Date().toISOString() } as const;
+    await this.options.store.jobs.update(job.id, change, ['queued']);
+  }
+
+  private learnPace({ state, startedAt, endedAt }: TrainingJob): void {
+    if (state !== 'done' || startedAt === null || endedAt === null) return;
+    const seconds = (Date.parse(endedAt) - Date.parse(startedAt)) / 1000;
+    this.pace = this.pace === null ? seconds : 0.7 * this.pace + 0.3 * seconds;
   }
 
   private async goLive(model: Model): Promise<void> {
