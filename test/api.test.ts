@@ -302,7 +302,7 @@ describe('the admin API', () => {
       );
     });
     it('streams the events of a job and ends with it', async () => {
-      const { jobId } = (await hub.api('POST', `/bots/${appId}/train`)).body as { jobId: string };
+      const { jobId } = (await hub.api('POST', `/bots/${appId}/train?force=true`)).body as { jobId: string };
       const events = await hub.api('GET', `/jobs/${jobId}/events`);
       assert.match(events.headers.get('content-type') ?? '', /^text\/event-stream/);
       const states = [...(events.body as string).matchAll(/^data: (.*)$/gm)].map(

@@ -55,7 +55,7 @@ function operationOf(row: Route, components: Record<string, unknown>): unknown {
     parameters: parametersOf(row, components),
     ...(row.body ? { requestBody: { required: !row.body.optional, content } } : {}),
     responses: { ...responses, default: problemAnswer },
-    security: row.access === 'admin' ? [{ token: [] }] : [],
+    security: row.access !== 'public' ? [{ token: [] }] : [],
   };
 }
 

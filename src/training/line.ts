@@ -112,6 +112,7 @@ export class Line {
   private work: Work | null = null;
   private events: LineEvents | null = null;
   private closing = false;
+  private closed: Promise<void> | null = null;
 
   constructor(private readonly options: LineOptions) {
     this.prefix = options.prefix ?? 'switchboard';
@@ -214,7 +215,11 @@ export class Line {
   }
 
   /** Waits for the jobs under way, puts back those that were returned, and closes the connections. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return (this.closed ??= this.finish());
+  }
+
+  private async finish(): Promise<void> {
     await this.pause();
     await Promise.all(this.lanes.map(({ queue }) => within(queue.pause(true), closeMs)));
     await within(this.putBack(), closeMs).catch(() => null);
@@ -283,6 +288,8 @@ export class Line {
 
   private async processOne(label: Label, job: Bull.Job<Entry>, work: Work): Promise<Outcome> {
     const entry = job.data;
+    // One that lost its lock may still be at it in this very process.
+    if (this.running.has(entry.id)) throw new Later(300);
     if (this.running.size >= work.parallel || (await work.holding?.())) throw new Later(300);
     if (!(await this.keys.takeBot(entry.appId, entry.id, this.lockMs))) throw new Later(250);
     this.running.set(entry.id, entry.appId);

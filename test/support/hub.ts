@@ -30,6 +30,8 @@ export interface HubOptions {
   /** Opens an existing data folder; the caller removes it. */
   dataDir?: string;
   standIns?: AppOptions['standIns'];
+  /** False: a hub that leaves trainings to trainers elsewhere. */
+  trains?: boolean;
 }
 
 /** The Python with Rasa that `npm test` provisioned; fails with words when a test is run by hand without it. */
@@ -57,7 +59,7 @@ export async function newHub(options: HubOptions = {}): Promise<TestHub> {
     ...options.env,
   });
   const rasa = options.rasa ?? { reason: 'This test runs without Rasa.' };
-  const app = await openApp({ config, rasa, logs, ...(options.standIns ? { standIns: options.standIns } : {}) });
+  const app = await openApp({ config, rasa, logs, trains: options.trains ?? true, ...(options.standIns ? { standIns: options.standIns } : {}) });
   return {
     app,
     url: app.url,

@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { wordsOf } from '../src/training/device.js';
+import { eventually, newHub, type TestHub } from './support/hub.js';
+import { freePort, TestRedis } from './support/redis.js';
+import { anyModelEngine, newTrainer, standInTrainer, type TestTrainer, trainerToken } from './support/trainer.js';
+
+const faq = [{ Q: [{ q: 'When are you open?' }, { q: 'opening hours' }], A: 'From nine to five.' }];
+
+describe('Trainers on hosts of their own', function () {
+  this.timeout(60_000);
+  let redis: TestRedis;
+  let hub: TestHub;
+  let port = 0;
+  let dataDir = '';
+  const trainers: TestTrainer[] = [];
+
+  const openHub = async (): Promise<void> => {
+    hub = await newHub({
+      dataDir,
+      trains: false,
+      env: { REDIS_URL: redis.url, TRAINER_TOKEN: trainerToken, PORT: String(port), ADMIN_TOKEN: 'admin-token-0123456789' },
+      rasa: { reason: 'A stand-in answers.' },
+      standIns: { engines: { rasa: anyModelEngine() }, training: { lockMs: 1500, sweepMs: 300 } },
+    });
+  };
+  const train = async (options: Parameters<typeof standInTrainer>[0] = {}): Promise<TestTrainer> => {
+    const trainer = await newTrainer({ redis: redis.url, hub: hub.url, train: standInTrainer(options), lockMs: 1500 });
+    trainers.push(trainer);
+    return trainer;
+  };
+  const newBot = async (): Promise<string> => {
+    const { body } = await hub.api('POST', '/bots', { name: 'Shop', engine: 'rasa' });
+    return body.appId as string;
+  };
+  const submit = async (appId: string, pairs: unknown = faq): Promise<string> => {
+    const { status, body } = await hub.api('POST', `/bots/${appId}/train`, pairs);
+    assert.equal(status, 202, JSON.stringify(body));
+    return body.jobId as string;
+  };
+  const job = async (jobId: string) => (await hub.api('GET', `/jobs/${jobId}`)).body;
+  const ended = (jobId: string) =>
+    eventually(async () => {
+      const now = await job(jobId);
+      return now.endedAt ? now : null;
+    }, 30);
+
+  before(async () => {
+    redis = await TestRedis.open();
+    port = await freePort();
+  });
+  beforeEach(async () => {
+    redis.cli('flushall');
+    dataDir = await mkdtemp(join(tmpdir(), 'sb-trainer-hub-'));
+    await openHub();
+    await hub.api('DELETE', '/bots/demo');
+  });
+  afterEach(async () => {
+    await Promise.all(trainers.splice(0).map((trainer) => trainer.stop()));
+    await hub.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+  after(() => redis.close());
+
+  it('train what a hub that does not train was asked for, and the bot answers with it', async () => {
+    const appId = await newBot();
+    const jobId = await submit(appId);
+    assert.deepEqual([(await job(jobId)).state, (await job(jobId)).position], ['queued', 1]);
+    await train();
+    const done = await ended(jobId);
+    assert.deepEqual([done.state, done.error, done.attempts], ['done', null, 1]);
+    assert.match(done.device as string, /stand-in/);
+    const [answer] = (await hub.api('POST', `/bots/${appId}/messages`, { sender: 'u', message: 'hi' })).body as { text: string }[];
+    assert.equal(answer?.text, done.modelId);
+    const events = (await hub.api('GET', `/jobs/${jobId}/events`)).body as string;
+    assert.match(events, /training .*trained/s);
+  });
+  it('are shown with what they are at', async () => {
+    let go: () => void = () => undefined;
+    const waiting = new Promise<void>((resolve) => (go = resolve));
+    await train({ ready: () => waiting });
+    const appId = await newBot();
+    const jobId = await submit(appId);
+    const [shown] = await eventually(async () => {
+      const { items } = (await hub.api('GET', '/trainers')).body as { items: { jobs: unknown[] }[] };
+      return items[0]?.jobs.length ? items : null;
+    }, 15);
+    assert.deepEqual(shown!.jobs, [{ jobId, appId }]);
+    const running = (await hub.api('GET', '/jobs')).body.items as { jobId: string; state: string }[];
+    assert.deepEqual(running.map((one) => [one.jobId, one.state]), [[jobId, 'running']]);
+    go();
+    await ended(jobId);
+  });
+  it('take a job while no hub is there, and hand the model over when one is', async () => {
+    const appId = await newBot();
+    const jobId = await submit(appId);
+    await hub.app.stop();
+    const trainer = await train();
+    await eventually(() => trainer.log.some((line) => /did not take a model/.test(line)), 15);
+    await openHub();
+    assert.equal((await ended(jobId)).state, 'done');
+  });
+  it('fail a job for its content at once, in words, and never twice', async () => {
+    await train();
+    const appId = await newBot();
+    const trained: string[] = [];
+    await trainers[0]!.stop();
+    trainers.length = 0;
+    const { TrainingFailure } = await import('../src/training/failure.js');
+    trainers.push(
+      await newTrainer({
+        redis: redis.url,
+        hub: hub.url,
+        train: (content) => {
+          trained.push(content.bot.appId);
+          return Promise.reject(new TrainingFailure('bad_yaml', 'Line 3 is no YAML; correct it.', 'found a tab'));
+        },
+      }),
+    );
+    const failed = await ended(await submit(appId));
+    assert.deepEqual([failed.state, failed.error], ['failed', { code: 'bad_yaml', message: 'Line 3 is no YAML; correct it.', detail: 'found a tab' }]);
+    assert.deepEqual(trained, [appId]);
+  });
+  it('stop what was cancelled', async () => {
+    let aborted = false;
+    await train({
+      ready: (_appId, signal) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            aborted = true;
+            reject(signal.reason as Error);
+          });
+        }),
+    });
+    const appId = await newBot();
+    const jobId = await submit(appId);
+    await eventually(async () => (await job(jobId)).state === 'running', 15);
+    assert.equal((await hub.api('POST', `/jobs/${jobId}/cancel`)).body.state, 'cancelled');
+    await eventually(() => aborted, 15);
+    assert.equal((await job(jobId)).state, 'cancelled');
+  });
+  it('give back what they had when they are stopped, and another takes it', async () => {
+    const trainer = await train({ ready: (_appId, signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))) });
+    const jobId = await submit(await newBot());
+    await eventually(async () => (await job(jobId)).state === 'running', 15);
+    await trainer.stop();
+    trainers.length = 0;
+    await train();
+    assert.equal((await ended(jobId)).state, 'done');
+  });
+  it('have nothing to do when nothing has changed since the active model', async () => {
+    await train();
+    const appId = await newBot();
+    const first = await ended(await submit(appId));
+    const { body } = await hub.api('POST', `/bots/${appId}/train?wait=true`);
+    assert.deepEqual([body.state, body.modelId, body.attempts], ['done', first.modelId, 0]);
+    const forced = (await hub.api('POST', `/bots/${appId}/train?force=true&wait=true`)).body;
+    assert.deepEqual([forced.state, forced.attempts, forced.modelId === first.modelId], ['done', 1, false]);
+  });
+  it('cannot publish with a wrong token of theirs, of the job, with an old fence, or twice', async () => {
+    const [a, b] = [await newBot(), await newBot()];
+    const [jobA, jobB] = [await submit(a), await submit(b)];
+    const client = new Redis(redis.url);
+    const tokenOf = async (id: string): Promise<string> =>
+      (JSON.parse((await client.hget(`switchboard:line:any:${id}`, 'data'))!) as { token: string }).token;
+    const [tokenA, tokenB] = [await tokenOf(jobA), await tokenOf(jobB)];
+    client.disconnect();
+    const body = randomBytes(500);
+    const put = async (over: Record<string, string>): Promise<number> => {
+      const headers = {
+        authorization: `Bearer ${trainerToken}`,
+        'x-job-token': tokenA,
+        'x-job-fence': '5',
+        'x-sha256': createHash('sha256').update(body).digest('hex'),
+        'x-train-seconds': '1',
+        ...over,
+      };
+      return (await fetch(`${hub.url}/api/v1/jobs/${jobA}/model`, { method: 'PUT', headers, body })).status;
+    };
+    const project = (token: string) =>
+      fetch(`${hub.url}/api/v1/jobs/${jobA}/project`, { headers: { authorization: `Bearer ${trainerToken}`, 'x-job-token': token } });
+    assert.equal(await put({ authorization: 'Bearer wrong-token-0123456789' }), 401);
+    assert.equal((await project(tokenB)).status, 409);
+    assert.equal(((await (await project(tokenA)).json()) as { bot: { appId: string } }).bot.appId, a);
+    assert.equal(await put({ 'x-job-token': tokenB }), 409);
+    assert.equal(await put({ 'x-job-token': '' }), 409);
+    assert.equal(await put({ 'x-sha256': '0'.repeat(64) }), 422);
+    assert.equal((await job(jobA)).state, 'queued');
+    assert.equal(await put({}), 200);
+    assert.equal((await job(jobA)).state, 'done');
+    assert.equal(await put({}), 409);
+    assert.equal(await put({ 'x-job-fence': '4' }), 409);
+    assert.equal((await project(tokenA)).status, 409);
+    assert.equal(((await hub.api('GET', `/bots/${a}/models`)).body.items as unknown[]).length, 1);
+  });
+  it('lose to the one that took the job after them', async () => {
+    const appId = await newBot();
+    const order: string[] = [];
+    let release: () => void = () => undefined;
+    const blocked = new Promise<void>((resolve) => (release = resolve));
+    const first = await train({
+      ready: async () => {
+        order.push('first');
+        await blocked;
+      },
+    });
+    const jobId = await submit(appId);
+    await eventually(async () => (await job(jobId)).state === 'running', 15);
+    // As a blocked event loop would, the first trainer lets its lock go.
+    redis.cli('del', `switchboard:line:any:${jobId}:lock`);
+    await train({
+      ready: () => {
+        order.push('second');
+        return Promise.resolve();
+      },
+    });
+    const done = await ended(jobId);
+    assert.deepEqual([done.state, done.attempts], ['done', 2]);
+    release();
+    await eventually(() => first.log.some((line) => /training/.test(line)), 5);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    assert.equal((await job(jobId)).modelId, done.modelId);
+    assert.equal(((await hub.api('GET', `/bots/${appId}/models`)).body.items as unknown[]).length, 1);
+    assert.deepEqual(order, ['first', 'second']);
+  });
+  it('keep only so many models of a bot, and never delete what is named', async () => {
+    await hub.stop();
+    hub = await newHub({
+      dataDir,
+      trains: false,
+      env: { REDIS_URL: redis.url, TRAINER_TOKEN: trainerToken, PORT: String(port), ADMIN_TOKEN: 'admin-token-0123456789', MODELS_KEPT: '2' },
+      rasa: { reason: 'A stand-in answers.' },
+      standIns: { engines: { rasa: anyModelEngine() }, training: { sweepMs: 300 } },
+    });
+    await train();
+    const appId = await newBot();
+    const made: string[] = [];
+    for (let i = 0; i < 5; i += 1) made.push((await ended(await submit(appId, [...faq, { Q: [{ q: `extra ${i}` }], A: String(i) }]))).modelId as string);
+    const models = (await hub.api('GET', `/bots/${appId}/models`)).body.items as { modelId: string; active: boolean }[];
+    assert.deepEqual(models.map(({ modelId }) => modelId), made.slice(2).reverse());
+    assert.equal((await hub.api('POST', `/bots/${appId}/models/${made[2]!}/activate`)).status, 200);
+    assert.equal((await hub.api('POST', `/bots/${appId}/models/${made[1]!}/activate`)).status, 404);
+  });
+});
+
+describe('On what a training computes', () => {
+  it('is a GPU that its TensorFlow lists, or the CPU with the reason', () => {
+    assert.deepEqual(wordsOf({ gpus: ['NVIDIA A10'], built: true }, true), { words: 'cuda: NVIDIA A10', cuda: true });
+    assert.deepEqual(wordsOf({ gpus: [], built: true }, false), { words: 'cpu: this machine has no NVIDIA driver', cuda: false });
+    assert.match(wordsOf({ gpus: [], built: true }, true).words, /^cpu: .*CUDA libraries/);
+    assert.match(wordsOf({ gpus: [], built: false }, true).words, /^cpu: .*built without CUDA/);
+    assert.match(wordsOf(null, true).words, /^cpu: .*did not say/);
+  });
+});
