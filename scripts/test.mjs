@@ -22,6 +22,7 @@ async function provide(quick, signal) {
   const { provisionRasa } = await built('src/engines/rasa/provision.js');
   const { configOf } = await built('src/config.js');
   const { findChromium } = await built('test/support/chromium.js');
+  const { provideRedis } = await built('test/support/tools.js');
   const progress = (words, percent) => say(percent === undefined ? words : `${String(percent).padStart(3)} % ${words}`);
   const { env } = process;
   const { python } = await provisionRasa({
@@ -31,6 +32,7 @@ async function provide(quick, signal) {
     progress,
     signal,
   });
+  await provideRedis(env, say);
   const chromium = await findChromium({ env, say, install: !quick });
   return { SWITCHBOARD_TEST_PYTHON: python, ...(chromium && { SWITCHBOARD_TEST_CHROMIUM: chromium }) };
 }

@@ -49,7 +49,7 @@ import { freeDisk, freeMemory, readMachine, shareOfMemory } from './machine.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import { openScratch } from './scratch.js';
 import { openStore, storeKindOf } from './stores/index.js';
-import { openModelShelf } from './training/models.js';
+import { openShelf } from './training/shelf.js';
 import { openLine } from './training/line.js';
 import { openBullQueue } from './training/queue-bull.js';
 import { createEmbeddedQueue } from './training/queue-embedded.js';
@@ -175,7 +175,7 @@ async function openFoundations(options: AppOptions, life: Lifecycle): Promise<Pa
   life.onStop('store', () => opened.close());
   await refuseHalfRestored(opened);
   const store = options.standIns?.store?.(opened) ?? opened;
-  const shelf = await openModelShelf(join(config.dataDir, 'models'));
+  const shelf = await openShelf(config.modelStorage, join(config.dataDir, 'models'));
   const runtimeDir = await openScratch(tmpdir());
   life.onStop('runtime folder', () => rm(runtimeDir, { recursive: true, force: true }));
   const warm = openWarm(options, runtimeDir);

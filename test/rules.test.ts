@@ -13,7 +13,7 @@ const facts = [
   'src/metrics.ts',
 ];
 const rules: { files: RegExp; own: string | null; may: string[] }[] = [
-  { files: /^src\/(app|main)\.ts$/, own: null, may: ['src/', 'connectors/'] },
+  { files: /^src\/(app|main|trainer)\.ts$/, own: null, may: ['src/', 'connectors/'] },
   { files: /^src\/(contracts|wire|errors)\.ts$/, own: null, may: [] },
   { files: /^src\/\w+\.ts$/, own: null, may: [...ground, ...facts] },
   { files: /^src\/(engines|training)\//, own: '$folder', may: [...ground, ...facts, 'src/child.ts'] },
@@ -35,6 +35,8 @@ const onePlace = [
   'commander',
   'raw-body',
   'bull',
+  'ioredis',
+  'opendal',
   'mongoose',
   '@slack/bolt',
   'telegraf',

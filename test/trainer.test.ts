@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import type { JobWire } from '../src/wire.js';
 import { wordsOf } from '../src/training/device.js';
 import { eventually, newHub, type TestHub } from './support/hub.js';
 import { freePort, TestRedis } from './support/redis.js';
@@ -42,7 +43,7 @@ describe('Trainers on hosts of their own', function () {
     assert.equal(status, 202, JSON.stringify(body));
     return body.jobId as string;
   };
-  const job = async (jobId: string) => (await hub.api('GET', `/jobs/${jobId}`)).body;
+  const job = async (jobId: string): Promise<JobWire> => (await hub.api('GET', `/jobs/${jobId}`)).body as JobWire;
   const ended = (jobId: string) =>
     eventually(async () => {
       const now = await job(jobId);

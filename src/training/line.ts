@@ -271,10 +271,10 @@ export class Line {
   private hear({ queue }: Lane): void {
     const { events } = this;
     if (!events) return;
-    queue.on('global:progress', (id: string, progress: unknown) => events.progress(String(id), progress as Progress));
-    queue.on('global:completed', (id: string) => events.ended(String(id)));
-    queue.on('global:failed', (id: string) => events.ended(String(id)));
-    queue.on('global:stalled', (id: string) => events.stalled(String(id)));
+    queue.on('global:progress', (id: string, progress: unknown) => events.progress(id, progress as Progress));
+    queue.on('global:completed', (id: string) => events.ended(id));
+    queue.on('global:failed', (id: string) => events.ended(id));
+    queue.on('global:stalled', (id: string) => events.stalled(id));
   }
 
   private process(lane: Lane): void {
@@ -289,7 +289,7 @@ export class Line {
   private async processOne(label: Label, job: Bull.Job<Entry>, work: Work): Promise<Outcome> {
     const entry = job.data;
     // One that lost its lock may still be at it in this very process.
-    if (this.running.has(entry.id)) throw new Later(300);
+    if (this.closing || this.running.has(entry.id)) throw new Later(300);
     if (this.running.size >= work.parallel || (await work.holding?.())) throw new Later(300);
     if (!(await this.keys.takeBot(entry.appId, entry.id, this.lockMs))) throw new Later(250);
     this.running.set(entry.id, entry.appId);

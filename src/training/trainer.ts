@@ -44,6 +44,8 @@ export async function startTrainer(options: TrainerHostOptions): Promise<Trainer
   return {
     async stop() {
       clearInterval(shown);
+      // First, or it would take again what it gives back.
+      await line.pause();
       stop.abort(stopping);
       await line.keys.hideTrainer((await self.self()).id).catch(() => undefined);
       await line.close();
@@ -70,7 +72,6 @@ class Taking {
   async run(stop: AbortSignal): Promise<Outcome> {
     const onStop = (): void => this.abort.abort(stop.reason);
     stop.addEventListener('abort', onStop, { once: true });
-    if (stop.aborted) onStop();
     const timer = setInterval(() => this.tell(), tellMs);
     const { entry, fence } = this.taken;
     this.options.log.info({ jobId: entry.id, appId: entry.appId, fence }, 'training');

@@ -6,6 +6,7 @@ import { deliveryScenarios } from './delivery.js';
 import { engineScenarios } from './engines.js';
 import { memoryScenarios } from './memory.js';
 import { storeScenarios } from './store.js';
+import { trainingScenarios } from './training.js';
 
 const number = ({ id }: Scenario): number => Number(id.slice(1));
 
@@ -16,4 +17,5 @@ export const scenarios: Scenario[] = [
   ...storeScenarios,
   ...deliveryScenarios,
   ...clientScenarios,
+  ...trainingScenarios,
 ].sort((a, b) => number(a) - number(b));
