@@ -67,7 +67,9 @@ function openLogs(config: Config): Logs {
 async function start(trains: boolean): Promise<void> {
   const config = readConfig();
   if (!trains && !config.redisUrl) {
-    complain('A hub that does not train needs REDIS_URL, by which trainers take its jobs; `switchboard start` trains itself.');
+    complain(
+      'A hub that does not train needs REDIS_URL, by which trainers take its jobs; `switchboard start` trains itself.',
+    );
     process.exit(badConfig);
   }
   const logs = openLogs(config);
@@ -141,9 +143,18 @@ async function withParts<T>(work: (parts: BackupParts) => Promise<T>): Promise<T
 }
 
 const program = new Command('switchboard').description('A hub that puts many Rasa bots behind every chat channel.');
-program.command('start', { isDefault: true }).description('hub, engines and trainer in one process tree').action(() => start(true));
-program.command('hub').description('hub and engines; trainings are left to trainers (REDIS_URL)').action(() => start(false));
-program.command('trainer').description('a trainer for a host of its own: REDIS_URL, HUB_URL, TRAINER_TOKEN').action(train);
+program
+  .command('start', { isDefault: true })
+  .description('hub, engines and trainer in one process tree')
+  .action(() => start(true));
+program
+  .command('hub')
+  .description('hub and engines; trainings are left to trainers (REDIS_URL)')
+  .action(() => start(false));
+program
+  .command('trainer')
+  .description('a trainer for a host of its own: REDIS_URL, HUB_URL, TRAINER_TOKEN')
+  .action(train);
 program
   .command('migrate')
   .description("bring the store's schema up to date and exit")

@@ -54,7 +54,9 @@ async function startParts(options: TrainerAppOptions, life: ReturnType<typeof cr
   const line = openLine({ url: redisUrl, log, ...(lockMs === undefined ? {} : { lockMs }) });
   life.onStop('training queue', () => line.close());
   await untilUsable(line, log, signal);
-  const device = python ? await deviceOf({ python, env: config.childEnv, folder: workDir }) : { words: 'none: a stand-in trains', cuda: false };
+  const device = python
+    ? await deviceOf({ python, env: config.childEnv, folder: workDir })
+    : { words: 'none: a stand-in trains', cuda: false };
   const holding = async (): Promise<string | null> =>
     (await freeDisk(workDir)) < config.minFreeDisk ? 'Less disk space is free than MIN_FREE_DISK asks for.' : null;
   const self = createSelf(hostname(), {
@@ -78,7 +80,8 @@ async function startParts(options: TrainerAppOptions, life: ReturnType<typeof cr
 }
 
 async function rasaTrainer({ config, python }: TrainerAppOptions, workDir: string): Promise<Trainer> {
-  if (python === null) throw new Error('A trainer needs Rasa. Set RASA_PYTHON to a Python that has Rasa 3.6, or leave it empty.');
+  if (python === null)
+    throw new Error('A trainer needs Rasa. Set RASA_PYTHON to a Python that has Rasa 3.6, or leave it empty.');
   const { childEnv, cacheDir } = config;
   const encoder = await unpackedEncoder({ python, packageDir, folder: join(cacheDir, 'encoder'), env: childEnv });
   const templates = await loadTemplates(join(here, '..', 'templates'));

@@ -101,7 +101,10 @@ export const JobView = z
     error: z.object({ code: z.string(), message: z.string(), detail: z.string().optional() }).nullable(),
     modelId: z.string().nullable(),
     position: z.number().nullable().meta({ description: 'place among the waiting jobs; 1 is next' }),
-    startsIn: z.number().nullable().meta({ description: 'seconds until it is taken, by how long trainings took of late' }),
+    startsIn: z
+      .number()
+      .nullable()
+      .meta({ description: 'seconds until it is taken, by how long trainings took of late' }),
     attempts: z.number(),
     trainer: z.string().nullable().meta({ description: 'who has it, or had it last' }),
     device: z.string().nullable().meta({ description: 'on what it computes, with the reason where that is not a GPU' }),
@@ -118,7 +121,9 @@ export const TrainerView = z
     cores: z.number(),
     memory: z.object({ total: z.number(), free: z.number() }),
     gpus: z.array(z.string()),
-    device: z.string().meta({ description: 'on what trainings compute there, with the reason where that is not a GPU' }),
+    device: z
+      .string()
+      .meta({ description: 'on what trainings compute there, with the reason where that is not a GPU' }),
     parallel: z.number().meta({ description: 'trainings at once' }),
     holding: z.string().nullable().meta({ description: 'why it takes no job at present' }),
     jobs: z.array(z.object({ jobId: z.string(), appId: z.string() })),

@@ -24,7 +24,12 @@ describe('Trainers on hosts of their own', function () {
     hub = await newHub({
       dataDir,
       trains: false,
-      env: { REDIS_URL: redis.url, TRAINER_TOKEN: trainerToken, PORT: String(port), ADMIN_TOKEN: 'admin-token-0123456789' },
+      env: {
+        REDIS_URL: redis.url,
+        TRAINER_TOKEN: trainerToken,
+        PORT: String(port),
+        ADMIN_TOKEN: 'admin-token-0123456789',
+      },
       rasa: { reason: 'A stand-in answers.' },
       standIns: { engines: { rasa: anyModelEngine() }, training: { lockMs: 1500, sweepMs: 300 } },
     });
@@ -75,7 +80,9 @@ describe('Trainers on hosts of their own', function () {
     const done = await ended(jobId);
     assert.deepEqual([done.state, done.error, done.attempts], ['done', null, 1]);
     assert.match(done.device as string, /stand-in/);
-    const [answer] = (await hub.api('POST', `/bots/${appId}/messages`, { sender: 'u', message: 'hi' })).body as { text: string }[];
+    const [answer] = (await hub.api('POST', `/bots/${appId}/messages`, { sender: 'u', message: 'hi' })).body as {
+      text: string;
+    }[];
     assert.equal(answer?.text, done.modelId);
     const events = (await hub.api('GET', `/jobs/${jobId}/events`)).body as string;
     assert.match(events, /training .*trained/s);
@@ -92,7 +99,10 @@ describe('Trainers on hosts of their own', function () {
     }, 15);
     assert.deepEqual(shown!.jobs, [{ jobId, appId }]);
     const running = (await hub.api('GET', '/jobs')).body.items as { jobId: string; state: string }[];
-    assert.deepEqual(running.map((one) => [one.jobId, one.state]), [[jobId, 'running']]);
+    assert.deepEqual(
+      running.map((one) => [one.jobId, one.state]),
+      [[jobId, 'running']],
+    );
     go();
     await ended(jobId);
   });
@@ -123,7 +133,10 @@ describe('Trainers on hosts of their own', function () {
       }),
     );
     const failed = await ended(await submit(appId));
-    assert.deepEqual([failed.state, failed.error], ['failed', { code: 'bad_yaml', message: 'Line 3 is no YAML; correct it.', detail: 'found a tab' }]);
+    assert.deepEqual(
+      [failed.state, failed.error],
+      ['failed', { code: 'bad_yaml', message: 'Line 3 is no YAML; correct it.', detail: 'found a tab' }],
+    );
     assert.deepEqual(trained, [appId]);
   });
   it('stop what was cancelled', async () => {
@@ -145,7 +158,10 @@ describe('Trainers on hosts of their own', function () {
     assert.equal((await job(jobId)).state, 'cancelled');
   });
   it('give back what they had when they are stopped, and another takes it', async () => {
-    const trainer = await train({ ready: (_appId, signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))) });
+    const trainer = await train({
+      ready: (_appId, signal) =>
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+    });
     const jobId = await submit(await newBot());
     await eventually(async () => (await job(jobId)).state === 'running', 15);
     await trainer.stop();
@@ -183,7 +199,9 @@ describe('Trainers on hosts of their own', function () {
       return (await fetch(`${hub.url}/api/v1/jobs/${jobA}/model`, { method: 'PUT', headers, body })).status;
     };
     const project = (token: string) =>
-      fetch(`${hub.url}/api/v1/jobs/${jobA}/project`, { headers: { authorization: `Bearer ${trainerToken}`, 'x-job-token': token } });
+      fetch(`${hub.url}/api/v1/jobs/${jobA}/project`, {
+        headers: { authorization: `Bearer ${trainerToken}`, 'x-job-token': token },
+      });
     assert.equal(await put({ authorization: 'Bearer wrong-token-0123456789' }), 401);
     assert.equal((await project(tokenB)).status, 409);
     assert.equal(((await (await project(tokenA)).json()) as { bot: { appId: string } }).bot.appId, a);
@@ -233,16 +251,28 @@ describe('Trainers on hosts of their own', function () {
     hub = await newHub({
       dataDir,
       trains: false,
-      env: { REDIS_URL: redis.url, TRAINER_TOKEN: trainerToken, PORT: String(port), ADMIN_TOKEN: 'admin-token-0123456789', MODELS_KEPT: '2' },
+      env: {
+        REDIS_URL: redis.url,
+        TRAINER_TOKEN: trainerToken,
+        PORT: String(port),
+        ADMIN_TOKEN: 'admin-token-0123456789',
+        MODELS_KEPT: '2',
+      },
       rasa: { reason: 'A stand-in answers.' },
       standIns: { engines: { rasa: anyModelEngine() }, training: { sweepMs: 300 } },
     });
     await train();
     const appId = await newBot();
     const made: string[] = [];
-    for (let i = 0; i < 5; i += 1) made.push((await ended(await submit(appId, [...faq, { Q: [{ q: `extra ${i}` }], A: String(i) }]))).modelId as string);
+    for (let i = 0; i < 5; i += 1)
+      made.push(
+        (await ended(await submit(appId, [...faq, { Q: [{ q: `extra ${i}` }], A: String(i) }]))).modelId as string,
+      );
     const models = (await hub.api('GET', `/bots/${appId}/models`)).body.items as { modelId: string; active: boolean }[];
-    assert.deepEqual(models.map(({ modelId }) => modelId), made.slice(2).reverse());
+    assert.deepEqual(
+      models.map(({ modelId }) => modelId),
+      made.slice(2).reverse(),
+    );
     assert.equal((await hub.api('POST', `/bots/${appId}/models/${made[2]!}/activate`)).status, 200);
     assert.equal((await hub.api('POST', `/bots/${appId}/models/${made[1]!}/activate`)).status, 404);
   });
@@ -251,7 +281,10 @@ describe('Trainers on hosts of their own', function () {
 describe('On what a training computes', () => {
   it('is a GPU that its TensorFlow lists, or the CPU with the reason', () => {
     assert.deepEqual(wordsOf({ gpus: ['NVIDIA A10'], built: true }, true), { words: 'cuda: NVIDIA A10', cuda: true });
-    assert.deepEqual(wordsOf({ gpus: [], built: true }, false), { words: 'cpu: this machine has no NVIDIA driver', cuda: false });
+    assert.deepEqual(wordsOf({ gpus: [], built: true }, false), {
+      words: 'cpu: this machine has no NVIDIA driver',
+      cuda: false,
+    });
     assert.match(wordsOf({ gpus: [], built: true }, true).words, /^cpu: .*CUDA libraries/);
     assert.match(wordsOf({ gpus: [], built: false }, true).words, /^cpu: .*built without CUDA/);
     assert.match(wordsOf(null, true).words, /^cpu: .*did not say/);

@@ -22,7 +22,10 @@ export function createAuth(adminToken: string, trainerToken: string | null = nul
   return {
     requireTrainer(authorization) {
       if (carries(authorization, trainerToken) || carries(authorization, adminToken)) return;
-      throw new HubError('unauthorized', "Send the trainers' token: Authorization: Bearer TOKEN. It is TRAINER_TOKEN of the hub.");
+      throw new HubError(
+        'unauthorized',
+        "Send the trainers' token: Authorization: Bearer TOKEN. It is TRAINER_TOKEN of the hub.",
+      );
     },
     requireAdmin(authorization) {
       if (carries(authorization, adminToken)) return;

@@ -35,7 +35,14 @@ export interface Route<B = unknown, Q = unknown> {
   access: 'admin' | 'trainer' | 'public';
   query?: z.ZodType<Q>;
   /** Absent: a body is not read. `types`: JSON alone when absent; other types arrive as text. `raw`: any type arrives as a Buffer; `stream`: as it comes, of any length. */
-  body?: { schema: z.ZodType<B>; limit?: number; optional?: boolean; types?: string[]; raw?: boolean; stream?: boolean };
+  body?: {
+    schema: z.ZodType<B>;
+    limit?: number;
+    optional?: boolean;
+    types?: string[];
+    raw?: boolean;
+    stream?: boolean;
+  };
   answers: Record<number, Answer>;
   handle(asked: Asked<B, Q>): Promise<Reply>;
 }

@@ -26,7 +26,10 @@ const digestForm = /^[0-9a-f]{64}$/;
 function heldJob(options: TrainerRoutesOptions, asked: Pick<Asked<unknown, unknown>, 'params' | 'headers'>): string {
   const jobId = param(asked, 'jobId');
   if (options.tokenFits(jobId, asked.headers['x-job-token'])) return jobId;
-  throw new HubError('stale_result', 'The header X-Job-Token is not the token of this job: take the job from the queue first.');
+  throw new HubError(
+    'stale_result',
+    'The header X-Job-Token is not the token of this job: take the job from the queue first.',
+  );
 }
 
 function numberIn(asked: Pick<Asked<unknown, unknown>, 'headers'>, header: string): number {
@@ -61,7 +64,10 @@ function handOver(options: TrainerRoutesOptions): Route {
       'For trainers: the archive of a job they took, once. Headers: X-Job-Token and X-Job-Fence of the taking, X-SHA256, X-Train-Seconds.',
     access: 'trainer',
     body: { schema: z.instanceof(Readable), stream: true },
-    answers: { 200: { description: 'The job as it ended.', schema: JobView }, 409: { description: 'Not wanted (any more).' } },
+    answers: {
+      200: { description: 'The job as it ended.', schema: JobView },
+      409: { description: 'Not wanted (any more).' },
+    },
     handle: async (asked) => {
       const jobId = heldJob(options, asked);
       const [fence, seconds] = [numberIn(asked, 'x-job-fence'), numberIn(asked, 'x-train-seconds')];

@@ -103,8 +103,7 @@ function jobRoutes(options: TrainingRoutesOptions): Route[] {
           ...(await requestOf(store, appId, asked.body)),
           ...(truly(asked.query.force) ? { force: true } : {}),
         });
-        if (truly(asked.query.wait))
-          return { body: presentJob(await training.ended(job.id)) };
+        if (truly(asked.query.wait)) return { body: presentJob(await training.ended(job.id)) };
         return { status: 202, headers: { location: `/api/v1/jobs/${job.id}` }, body: { jobId: job.id } };
       },
     }),

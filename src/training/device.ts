@@ -19,7 +19,11 @@ const Answer = z.object({ gpus: z.array(z.string()), built: z.boolean() });
 const probeMs = 120_000;
 
 /** Starts that Python once (some seconds). Never rejects: what cannot be found out is said. */
-export async function deviceOf(options: { python: string; env: Readonly<Record<string, string>>; folder: string }): Promise<Device> {
+export async function deviceOf(options: {
+  python: string;
+  env: Readonly<Record<string, string>>;
+  folder: string;
+}): Promise<Device> {
   let answer: z.infer<typeof Answer> | null = null;
   const child = startChild({
     command: options.python,
@@ -35,7 +39,12 @@ export async function deviceOf(options: { python: string; env: Readonly<Record<s
 /** What the probe's answer means on a machine with or without NVIDIA's driver. */
 export function wordsOf(answer: z.infer<typeof Answer> | null, driver: boolean): Device {
   if (answer && answer.gpus.length > 0) return { words: `cuda: ${answer.gpus.join(', ')}`, cuda: true };
-  const why = answer === null ? 'TensorFlow did not say what it sees' : answer.built ? missing(driver) : 'this TensorFlow is built without CUDA';
+  const why =
+    answer === null
+      ? 'TensorFlow did not say what it sees'
+      : answer.built
+        ? missing(driver)
+        : 'this TensorFlow is built without CUDA';
   return { words: `cpu: ${why}`, cuda: false };
 }
 

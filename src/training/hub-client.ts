@@ -46,14 +46,21 @@ export function createHubClient({ urls, token, log }: HubClientOptions): HubClie
       signal.throwIfAborted();
       if (answer.status >= 200 && answer.status < 300) return answer.text;
       if (unwanted.includes(answer.status)) return null;
-      log.warn({ hub: url, status: answer.status, answer: answer.text.slice(0, 300) }, `the hub did not take ${what}; trying again`);
+      log.warn(
+        { hub: url, status: answer.status, answer: answer.text.slice(0, 300) },
+        `the hub did not take ${what}; trying again`,
+      );
       await sleep(Math.min(longestWaitMs, 250 * 2 ** Math.floor(round / urls.length)), undefined, { signal });
     }
   };
   return {
     content: (job, signal) =>
       ask('the question for a project', signal, async (url) => {
-        const response = await fetch(`${url}/api/v1/jobs/${job.id}/project`, { headers: headersOf(job), dispatcher, signal });
+        const response = await fetch(`${url}/api/v1/jobs/${job.id}/project`, {
+          headers: headersOf(job),
+          dispatcher,
+          signal,
+        });
         return { status: response.status, text: await response.text() };
       }),
     async deliver(job, { archivePath, seconds }, signal) {

@@ -36,7 +36,8 @@ export interface Progress {
   rows: number;
 }
 /** How a taking ended: `over` (published, or somebody else's by now), `failed` for a reason of the job's own, `returned` (another shall take it). */
-export type Outcome = { outcome: 'over' } | { outcome: 'failed'; error: JobError; fence: number } | { outcome: 'returned' };
+export type Outcome =
+  { outcome: 'over' } | { outcome: 'failed'; error: JobError; fence: number } | { outcome: 'returned' };
 /** A job that was taken. */
 export interface Taken {
   entry: Entry;
@@ -175,7 +176,8 @@ export class Line {
       const waiting: { id: string; label: Label }[] = [];
       const ended: string[] = [];
       for (const { label, queue } of this.lanes) {
-        for (const job of await queue.getJobs(['waiting', 'delayed', 'paused'])) waiting.push({ id: String(job.id), label });
+        for (const job of await queue.getJobs(['waiting', 'delayed', 'paused']))
+          waiting.push({ id: String(job.id), label });
         for (const job of await queue.getJobs(['completed', 'failed'])) ended.push(String(job.id));
       }
       return { waiting, ended };
@@ -339,8 +341,12 @@ export class Line {
       const counts = await lane.queue.getJobCounts();
       const stuck = counts.waiting > 0 && counts.active === 0 && this.running.size === 0;
       lane.stuckSince = stuck ? (lane.stuckSince ?? performance.now()) : null;
-      if (lane.stuckSince === null || performance.now() - lane.stuckSince < (this.options.watchdogMs ?? 20_000)) continue;
-      this.options.log?.warn({ label: lane.label, ...counts }, 'jobs wait and nobody takes them: opening the queue anew');
+      if (lane.stuckSince === null || performance.now() - lane.stuckSince < (this.options.watchdogMs ?? 20_000))
+        continue;
+      this.options.log?.warn(
+        { label: lane.label, ...counts },
+        'jobs wait and nobody takes them: opening the queue anew',
+      );
       const fresh = this.lane(lane.label);
       this.lanes[at] = fresh;
       this.hear(fresh);
@@ -351,7 +357,8 @@ export class Line {
 
   /** Asks Redis, and doesn't wait for one that is not there: what is asked of it now would be done when nobody expects it any more. */
   private async asked<T>(work: () => Promise<T>): Promise<T> {
-    if (this.connection.status === 'connecting' || this.connection.status === 'connect') await within(this.connection.ping(), commandMs);
+    if (this.connection.status === 'connecting' || this.connection.status === 'connect')
+      await within(this.connection.ping(), commandMs);
     if (this.connection.status !== 'ready') throw unreachable();
     const wrapped = work().then((value) => ({ value }));
     const answer = await within(wrapped, commandMs).catch((error: unknown) => {

@@ -34,7 +34,10 @@ const lost = {
   message:
     'The trainer was lost three times in the middle of this training, often for want of memory; look at its log, then train again.',
 };
-const broke = { code: 'internal', message: 'The training broke for a reason inside the trainer; its log has it. Train again.' };
+const broke = {
+  code: 'internal',
+  message: 'The training broke for a reason inside the trainer; its log has it. Train again.',
+};
 
 /** Opens the queue; nothing is taken here before `work`. Redis need not be there: what waits in the store is put in when it is. */
 export function openBullQueue(options: BullQueueOptions): TrainingQueue & Required<Pick<TrainingQueue, 'deliver'>> {
@@ -60,7 +63,14 @@ class BullQueue implements TrainingQueue {
     this.jobs = jobs;
     this.line = line;
     this.watchers = createWatchers(log);
-    this.desk = { jobs, trainer, log, clock, tell: (event) => this.watchers.tell(event), isClosing: () => this.closing };
+    this.desk = {
+      jobs,
+      trainer,
+      log,
+      clock,
+      tell: (event) => this.watchers.tell(event),
+      isClosing: () => this.closing,
+    };
     line.listen({
       progress: (id, progress) => this.inOrder(id, () => this.keep(id, progress)),
       ended: (id) => this.inOrder(id, () => this.settle(id)),
@@ -93,20 +103,30 @@ class BullQueue implements TrainingQueue {
   }
 
   async work(handler: JobHandler, parallel: number): Promise<void> {
-    await this.sweep().catch((error: unknown) => this.options.log?.warn({ err: error }, 'the queue waits for its Redis'));
+    await this.sweep().catch((error: unknown) =>
+      this.options.log?.warn({ err: error }, 'the queue waits for its Redis'),
+    );
     this.parallel = parallel;
-    await this.line.start({ parallel, labels: this.options.labels ?? ['any'], take: (taken) => this.take(taken, handler) });
+    await this.line.start({
+      parallel,
+      labels: this.options.labels ?? ['any'],
+      take: (taken) => this.take(taken, handler),
+    });
     this.timers.push(setInterval(() => void this.show().catch(() => undefined), this.options.showMs ?? 5000));
     void this.show().catch(() => undefined);
   }
 
   async deliver({ jobId, fence }: { jobId: string; fence: number }, handler: JobHandler): Promise<TrainingJob> {
-    const late = new HubError('stale_result', 'That job has ended, or another trainer has it by now: this result is not wanted.');
+    const late = new HubError(
+      'stale_result',
+      'That job has ended, or another trainer has it by now: this result is not wanted.',
+    );
     const job = await this.jobs.get(jobId);
     if (!job || this.runs.has(jobId)) throw late;
     const ended = await this.run(job, { from: unfinished, state: 'evaluating', fence }, handler);
     if (!ended) throw late;
-    if (ended.state === 'queued') throw new HubError('stopping', 'The hub is shutting down; send the model again when it is back.');
+    if (ended.state === 'queued')
+      throw new HubError('stopping', 'The hub is shutting down; send the model again when it is back.');
     return ended;
   }
 
@@ -120,7 +140,8 @@ class BullQueue implements TrainingQueue {
     for (const run of this.runs.values()) run.stop('queued');
     await this.line.pause();
     await Promise.all([...this.runs.values()].map((run) => run.over));
-    if (this.parallel > 0) await within(this.line.keys.hideTrainer((await this.options.self()).id), closeMs).catch(() => null);
+    if (this.parallel > 0)
+      await within(this.line.keys.hideTrainer((await this.options.self()).id), closeMs).catch(() => null);
     await this.line.close();
   }
 
@@ -128,7 +149,9 @@ class BullQueue implements TrainingQueue {
   private inOrder(id: string, work: () => Promise<void>): void {
     const next = (this.keeping.get(id) ?? Promise.resolve())
       .then(work)
-      .catch((error: unknown) => this.options.log?.warn({ err: error, jobId: id }, 'what a trainer told could not be kept'))
+      .catch((error: unknown) =>
+        this.options.log?.warn({ err: error, jobId: id }, 'what a trainer told could not be kept'),
+      )
       .finally(() => {
         if (this.keeping.get(id) === next) this.keeping.delete(id);
       });
@@ -178,7 +201,11 @@ class BullQueue implements TrainingQueue {
     return { outcome: ended?.state === 'queued' ? 'returned' : 'over' };
   }
 
-  private async run(job: TrainingJob, taking: ConstructorParameters<typeof Run>[2], handler: JobHandler): Promise<TrainingJob | null> {
+  private async run(
+    job: TrainingJob,
+    taking: ConstructorParameters<typeof Run>[2],
+    handler: JobHandler,
+  ): Promise<TrainingJob | null> {
     const run = new Run(this.desk, job, taking);
     this.runs.set(job.id, run);
     run.start(handler);
@@ -220,7 +247,10 @@ class BullQueue implements TrainingQueue {
     else await this.line.remove(jobId);
   }
 
-  private async settleOpen(job: TrainingJob, { outcome, lost: stalled }: Extract<Place, { at: 'ended' }>): Promise<void> {
+  private async settleOpen(
+    job: TrainingJob,
+    { outcome, lost: stalled }: Extract<Place, { at: 'ended' }>,
+  ): Promise<void> {
     await this.line.remove(job.id);
     if (outcome && outcome.outcome !== 'failed') {
       await this.wait(job);

@@ -81,7 +81,14 @@ class EmbeddedQueue implements TrainingQueue {
   constructor(private readonly options: EmbeddedQueueOptions) {
     const { jobs, trainer, log, clock = Date.now } = options;
     this.watchers = createWatchers(log);
-    this.desk = { jobs, trainer, log, clock, tell: (event) => this.watchers.tell(event), isClosing: () => this.closing };
+    this.desk = {
+      jobs,
+      trainer,
+      log,
+      clock,
+      tell: (event) => this.watchers.tell(event),
+      isClosing: () => this.closing,
+    };
   }
 
   async submit(job: TrainingJob): Promise<void> {

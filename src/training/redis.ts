@@ -26,19 +26,28 @@ export function connectRedis(url: string): Redis {
 export function queueErrorOf(thrown: unknown): unknown {
   const words = thrown instanceof Error ? thrown.message : '';
   if (/^OOM |OOM command not allowed/.test(words)) {
-    return new HubError('queue_unavailable', 'The Redis of the training queue is full. Give it more memory, then train again.', {
-      cause: thrown,
-    });
+    return new HubError(
+      'queue_unavailable',
+      'The Redis of the training queue is full. Give it more memory, then train again.',
+      {
+        cause: thrown,
+      },
+    );
   }
-  if (/Connection is closed|ECONN|LOADING|READONLY|ENOTFOUND|ETIMEDOUT|EAI_AGAIN/.test(words)) return unreachable(thrown);
+  if (/Connection is closed|ECONN|LOADING|READONLY|ENOTFOUND|ETIMEDOUT|EAI_AGAIN/.test(words))
+    return unreachable(thrown);
   return thrown;
 }
 
 /** The queue cannot be reached now. */
 export function unreachable(cause?: unknown): HubError {
-  return new HubError('queue_unavailable', 'The Redis of the training queue does not answer. Look at REDIS_URL and at its server, then train again.', {
-    cause,
-  });
+  return new HubError(
+    'queue_unavailable',
+    'The Redis of the training queue does not answer. Look at REDIS_URL and at its server, then train again.',
+    {
+      cause,
+    },
+  );
 }
 
 /**

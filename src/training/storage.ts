@@ -62,7 +62,8 @@ export function openStorage(url: string): Storage {
           return;
         }
         const writer = await operator.writer(path, { chunk: BigInt(chunkBytes) });
-        for await (const chunk of createReadStream(from, { highWaterMark: chunkBytes })) await writer.write(chunk as Buffer);
+        for await (const chunk of createReadStream(from, { highWaterMark: chunkBytes }))
+          await writer.write(chunk as Buffer);
         await writer.close();
       }),
     download: (path, to) =>

@@ -48,7 +48,11 @@ export interface TrainingOptions {
 }
 const over = (job: TrainingJob): boolean => !['queued', 'running', 'evaluating'].includes(job.state);
 const newest = { limit: 1 };
-const nothingNew = { state: 'done', percent: 100, stage: 'nothing has changed since the active model was trained' } as const;
+const nothingNew = {
+  state: 'done',
+  percent: 100,
+  stage: 'nothing has changed since the active model was trained',
+} as const;
 /** What was trained: on the shelf, or nothing but the content itself. */
 interface Made {
   archive: { digest: string; bytes: number } | null;
@@ -150,7 +154,8 @@ class TrainingPath implements Training {
 
   async content(jobId: string): Promise<string> {
     const job = await this.options.store.jobs.get(jobId);
-    if (!job || over(job)) throw new HubError('stale_result', 'That job has ended; its content is not needed any more.');
+    if (!job || over(job))
+      throw new HubError('stale_result', 'That job has ended; its content is not needed any more.');
     return readFile(await this.options.shelf.fetch(job.content), 'utf8');
   }
 
@@ -211,7 +216,10 @@ class TrainingPath implements Training {
     const archive = made ? await shelf.putFile(made.archivePath) : null;
     signal.throwIfAborted();
     // From here on this trainer's model is the job's model, unless another trainer was given the job meanwhile.
-    const claimed = await store.jobs.update(job.id, { state: 'evaluating', fence: job.fence }, ['running', 'evaluating']);
+    const claimed = await store.jobs.update(job.id, { state: 'evaluating', fence: job.fence }, [
+      'running',
+      'evaluating',
+    ]);
     if (!claimed) throw new HubError('stale_result', 'The job has ended, or another trainer has it by now.');
     return this.publish(job, { archive, seconds: made?.seconds ?? 0 }, report);
   }

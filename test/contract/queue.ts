@@ -82,7 +82,13 @@ class Stage {
   /** Another start of the hub. */
   start(jobs: JobStore = this.store.jobs): TrainingQueue {
     const { log } = openLog({ level: 'debug', pretty: false, write: (line) => this.logged.push(line) });
-    const queue = this.opened.queue({ jobs, log, clock: () => this.nowMs, trainer: self, self: () => Promise.resolve(self) });
+    const queue = this.opened.queue({
+      jobs,
+      log,
+      clock: () => this.nowMs,
+      trainer: self,
+      self: () => Promise.resolve(self),
+    });
     queue.watch((event) => this.events.push(event));
     this.queues.push(queue);
     return queue;

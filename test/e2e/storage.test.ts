@@ -34,7 +34,19 @@ const storages: Storage[] = [
   },
   {
     name: 'gcs',
-    words: (program, port) => [program, '-scheme', 'http', '-host', '127.0.0.1', '-port', String(port), '-backend', 'memory', '-public-host', `127.0.0.1:${port}`],
+    words: (program, port) => [
+      program,
+      '-scheme',
+      'http',
+      '-host',
+      '127.0.0.1',
+      '-port',
+      String(port),
+      '-backend',
+      'memory',
+      '-public-host',
+      `127.0.0.1:${port}`,
+    ],
     async prepare(endpoint) {
       const headers = { 'content-type': 'application/json' };
       await fetch(`${endpoint}/storage/v1/b?project=test`, { method: 'POST', headers, body: '{"name":"models"}' });
@@ -43,7 +55,18 @@ const storages: Storage[] = [
   },
   {
     name: 'azurite',
-    words: (program, port, folder) => [process.execPath, program, '--blobHost', '127.0.0.1', '--blobPort', String(port), '--location', folder, '--silent', '--skipApiVersionCheck'],
+    words: (program, port, folder) => [
+      process.execPath,
+      program,
+      '--blobHost',
+      '127.0.0.1',
+      '--blobPort',
+      String(port),
+      '--location',
+      folder,
+      '--silent',
+      '--skipApiVersionCheck',
+    ],
     async prepare(endpoint) {
       const url = `azblob://models/deep/shelf?endpoint=${endpoint}/devstoreaccount1&account_name=devstoreaccount1&account_key=${encodeURIComponent(azureKey)}`;
       await makeContainer(endpoint);
@@ -88,7 +111,14 @@ for (const storage of storages) {
       const [command, ...args] = storage.words(program, port, folder);
       server = spawn(command, args, { stdio: 'ignore' });
       const endpoint = `http://127.0.0.1:${port}`;
-      await eventually(() => fetch(endpoint).then(() => true, () => false), 60);
+      await eventually(
+        () =>
+          fetch(endpoint).then(
+            () => true,
+            () => false,
+          ),
+        60,
+      );
       url = await storage.prepare(endpoint);
     });
     after(async () => {

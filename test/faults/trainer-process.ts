@@ -33,7 +33,13 @@ const train = standInTrainer({
     await sleep(spec.jobMs, undefined, { signal });
   },
 });
-await openTrainer({ config, logs, python: null, signal: new AbortController().signal, standIn: { train, lockMs: spec.lockMs } });
+await openTrainer({
+  config,
+  logs,
+  python: null,
+  signal: new AbortController().signal,
+  standIn: { train, lockMs: spec.lockMs },
+});
 process.on('message', ({ block }: { block: number }) => {
   const end = performance.now() + block;
   while (performance.now() < end);

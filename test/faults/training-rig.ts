@@ -72,8 +72,17 @@ export class TrainingRig {
 
   async trainer(): Promise<TrainerProcess> {
     const { lockMs, jobMs } = this.settings;
-    const spec: TrainerSpec = { redis: this.redis.url, hub: this.hub.url, token: trainerToken, dataDir: this.dataDir, lockMs, jobMs };
-    const child = spawn(process.execPath, [entry, JSON.stringify(spec)], { stdio: ['ignore', 'pipe', 'ignore', 'ipc'] });
+    const spec: TrainerSpec = {
+      redis: this.redis.url,
+      hub: this.hub.url,
+      token: trainerToken,
+      dataDir: this.dataDir,
+      lockMs,
+      jobMs,
+    };
+    const child = spawn(process.execPath, [entry, JSON.stringify(spec)], {
+      stdio: ['ignore', 'pipe', 'ignore', 'ipc'],
+    });
     const trainer = new TrainerProcess(child);
     await trainer.said();
     this.trainers.push(trainer);

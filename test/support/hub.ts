@@ -59,7 +59,13 @@ export async function newHub(options: HubOptions = {}): Promise<TestHub> {
     ...options.env,
   });
   const rasa = options.rasa ?? { reason: 'This test runs without Rasa.' };
-  const app = await openApp({ config, rasa, logs, trains: options.trains ?? true, ...(options.standIns ? { standIns: options.standIns } : {}) });
+  const app = await openApp({
+    config,
+    rasa,
+    logs,
+    trains: options.trains ?? true,
+    ...(options.standIns ? { standIns: options.standIns } : {}),
+  });
   return {
     app,
     url: app.url,

@@ -41,7 +41,9 @@ export class TestRedis {
   /** Every write is on disk before it is answered: what was there when it was killed is there when it comes back. */
   async start(args: string[] = []): Promise<void> {
     const words = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.folder, '--save', '', ...args];
-    this.server = spawn('redis-server', [...words, '--appendonly', 'yes', '--appendfsync', 'always'], { stdio: 'ignore' });
+    this.server = spawn('redis-server', [...words, '--appendonly', 'yes', '--appendfsync', 'always'], {
+      stdio: 'ignore',
+    });
     const failed = once(this.server, 'error').then(([error]) => {
       throw new Error(`redis-server does not start: ${String(error)}. Debian: apt-get install redis-server`);
     });

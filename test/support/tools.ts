@@ -78,7 +78,9 @@ export async function provideRedis(env: NodeJS.ProcessEnv, say: (line: string) =
     say('Installing redis-server with apt-get');
     const options = { env: { ...env, DEBIAN_FRONTEND: 'noninteractive' }, timeout: longMs };
     await execute('apt-get', ['update'], options).catch(() => undefined);
-    await execute('apt-get', ['install', '-y', '--no-install-recommends', 'redis-server'], options).catch(() => undefined);
+    await execute('apt-get', ['install', '-y', '--no-install-recommends', 'redis-server'], options).catch(
+      () => undefined,
+    );
   }
   if (await runs()) return;
   throw new Error('The tests need Redis: install redis-server (Debian: apt-get install redis-server).');

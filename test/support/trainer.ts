@@ -12,7 +12,9 @@ import type { Trainer } from '../../src/training/training.js';
 export const trainerToken = 'trainer-token-0123456789';
 
 /** Makes an archive of so many random bytes when `ready` resolves, instead of training. */
-export function standInTrainer(options: { bytes?: number; ready?: (appId: string, signal: AbortSignal) => Promise<void> } = {}): Trainer {
+export function standInTrainer(
+  options: { bytes?: number; ready?: (appId: string, signal: AbortSignal) => Promise<void> } = {},
+): Trainer {
   return async (content, report, signal) => {
     const folder = await mkdtemp(join(tmpdir(), 'sb-stand-in-'));
     report({ percent: 10, stage: 'training', line: `training ${content.bot.appId}` });
@@ -36,7 +38,8 @@ export function anyModelEngine(): Engine {
       const running: RunningEngine = {
         engine: 'rasa',
         pid: null,
-        reply: ({ sender }) => Promise.resolve({ messages: [{ recipient_id: sender, text: model?.id ?? '' }], parse: null }),
+        reply: ({ sender }) =>
+          Promise.resolve({ messages: [{ recipient_id: sender, text: model?.id ?? '' }], parse: null }),
         parse: (text) => Promise.resolve({ text, intent: { name: null, confidence: 1 }, entities: [] }),
         stop: () => Promise.resolve(end({ code: 0, signal: null })),
         exited,
@@ -53,7 +56,13 @@ export interface TestTrainer {
 }
 
 /** The trainer role in this process, with a stand-in for Rasa. */
-export async function newTrainer(options: { redis: string; hub: string; train?: Trainer; env?: Record<string, string>; lockMs?: number }): Promise<TestTrainer> {
+export async function newTrainer(options: {
+  redis: string;
+  hub: string;
+  train?: Trainer;
+  env?: Record<string, string>;
+  lockMs?: number;
+}): Promise<TestTrainer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'sb-trainer-'));
   const log: string[] = [];
   const logs = openLog({ level: 'info', pretty: false, write: (line) => void log.push(line) });

@@ -14,13 +14,23 @@ async function counted(rig: TrainingRig, ids: readonly string[]): Promise<Counts
   const states = await Promise.all(ids.map(async (id) => (await rig.job(id)).state));
   const twice = ids.filter((id) => (rig.published.get(id) ?? 0) > 1).length;
   const done = states.filter((state) => state === 'done').length;
-  return { ok: done, lost: ids.length - done, duplicated: twice, unexpected: rig.published.size - done, outOfOrder: 0, ...noChat };
+  return {
+    ok: done,
+    lost: ids.length - done,
+    duplicated: twice,
+    unexpected: rig.published.size - done,
+    outOfOrder: 0,
+    ...noChat,
+  };
 }
 function judged(counts: Counts, more: string[] = []): string[] {
   const bad = Object.entries(counts).filter(([name, count]) => name !== 'ok' && Number(count) > 0);
   return [...more, ...bad.map(([name, count]) => `${name} ${String(count)}`)];
 }
-async function withRig(settings: ConstructorParameters<typeof TrainingRig>[0], work: (rig: TrainingRig) => Promise<Finding>): Promise<Finding> {
+async function withRig(
+  settings: ConstructorParameters<typeof TrainingRig>[0],
+  work: (rig: TrainingRig) => Promise<Finding>,
+): Promise<Finding> {
   const rig = await new TrainingRig(settings).open();
   try {
     return await work(rig);
@@ -49,14 +59,16 @@ async function redisGone({ short }: RigOptions): Promise<Finding> {
       if (i < times - 1) for (const appId of appIds) ids.push((await rig.submit(appId))!);
       await rig.redis.kill();
       const returns = Date.now() + awayMs;
-      if ((await rig.submit(appIds[0]!, 'while it is away')) !== null) failures.push('a training was accepted without Redis');
+      if ((await rig.submit(appIds[0]!, 'while it is away')) !== null)
+        failures.push('a training was accepted without Redis');
       troubled = [...troubled, ...(await rig.chat(chatting, 100))];
       await sleep(Math.max(0, returns - Date.now()));
       await rig.redis.start();
       const started = performance.now();
       let probe: string | null = null;
       await rig.until(async () => (probe = await rig.submit(appIds[1]!, `after ${i}`)) !== null, 60);
-      if (probe === null || !(await rig.until(async () => (await rig.job(probe!)).state === 'done', 60))) failures.push(`no job in 60 s after return ${i}`);
+      if (probe === null || !(await rig.until(async () => (await rig.job(probe!)).state === 'done', 60)))
+        failures.push(`no job in 60 s after return ${i}`);
       back.push((performance.now() - started) / 1000);
       const waiting = ids.filter((id) => id !== probe);
       if (!(await rig.ended(waiting, 60))) failures.push('a job waits still');
@@ -68,39 +80,52 @@ async function redisGone({ short }: RigOptions): Promise<Finding> {
     const counts = await counted(rig, kept);
     const during = p95(troubled);
     if (during > calm * 1.1 + 25) failures.push(`chat p95 ${Math.round(during)} ms, was ${Math.round(calm)} ms`);
-    const notes = [`away ${awayMs / 1000} s each`, `processing again after ${Math.max(...back).toFixed(1)} s at most`, `chat p95 ${calm.toFixed(0)} -> ${during.toFixed(0)} ms`];
+    const notes = [
+      `away ${awayMs / 1000} s each`,
+      `processing again after ${Math.max(...back).toFixed(1)} s at most`,
+      `chat p95 ${calm.toFixed(0)} -> ${during.toFixed(0)} ms`,
+    ];
     return { faults: times, counts, notes, failures: judged(counts, failures) };
   });
 }
 
 /** F12. */
 async function redisFull(): Promise<Finding> {
-  return withRig({ lockMs, jobMs: 50, redisArgs: ['--maxmemory', '6mb', '--maxmemory-policy', 'noeviction'] }, async (rig) => {
-    const failures: string[] = [];
-    const appId = await rig.bot('full');
-    await rig.trainer();
-    const first = (await rig.submit(appId))!;
-    await rig.ended([first], 30);
-    for (let n = 0, full = false; !full; n += 1) full = rig.redis.cli('set', `fill-${n}`, 'x'.repeat(100_000)).startsWith('OOM');
-    for (let n = 0, full = false; !full; n += 1) full = rig.redis.cli('set', `small-${n}`, 'x'.repeat(500)).startsWith('OOM');
-    const refused = await rig.hub.api('POST', `/bots/${appId}/train`, [{ Q: [{ q: 'other' }], A: 'other' }]);
-    if (refused.status !== 503 || refused.body.code !== 'queue_unavailable') failures.push(`enqueue answered ${refused.status} ${String(refused.body.code)}`);
-    await rig.chat(appId, 10);
-    rig.redis.cli('flushall');
-    const again = await rig.submit(appId, 'again');
-    if (!again || !(await rig.ended([again], 30))) failures.push('no training after there was room again');
-    rig.redis.cli('config', 'set', 'maxmemory-policy', 'allkeys-lru');
-    const words = await newHub({ env: { REDIS_URL: rig.redis.url } }).then(
-      async (hub) => {
-        await hub.stop();
-        return 'it started';
-      },
-      (error: unknown) => String(error),
-    );
-    if (!/maxmemory-policy allkeys-lru.*noeviction/s.test(words)) failures.push(`a hub on allkeys-lru: ${words}`);
-    const counts = await counted(rig, [first, ...(again ? [again] : [])]);
-    return { faults: 2, counts, notes: ['503 to the admin, chat went on, boot refused'], failures: judged(counts, failures) };
-  });
+  return withRig(
+    { lockMs, jobMs: 50, redisArgs: ['--maxmemory', '6mb', '--maxmemory-policy', 'noeviction'] },
+    async (rig) => {
+      const failures: string[] = [];
+      const appId = await rig.bot('full');
+      await rig.trainer();
+      const first = (await rig.submit(appId))!;
+      await rig.ended([first], 30);
+      rig.redis.cli('eval', "for i = 1, 8000 do redis.call('set', 'fill' .. i, string.rep('x', 1000)) end", '0');
+      if (!rig.redis.cli('set', 'one', 'more').startsWith('OOM')) failures.push('Redis was not full');
+      const refused = await rig.hub.api('POST', `/bots/${appId}/train`, [{ Q: [{ q: 'other' }], A: 'other' }]);
+      if (refused.status !== 503 || refused.body.code !== 'queue_unavailable')
+        failures.push(`enqueue answered ${refused.status} ${String(refused.body.code)}`);
+      await rig.chat(appId, 10);
+      rig.redis.cli('flushall');
+      const again = await rig.submit(appId, 'again');
+      if (!again || !(await rig.ended([again], 30))) failures.push('no training after there was room again');
+      rig.redis.cli('config', 'set', 'maxmemory-policy', 'allkeys-lru');
+      const words = await newHub({ env: { REDIS_URL: rig.redis.url } }).then(
+        async (hub) => {
+          await hub.stop();
+          return 'it started';
+        },
+        (error: unknown) => String(error),
+      );
+      if (!/maxmemory-policy allkeys-lru.*noeviction/s.test(words)) failures.push(`a hub on allkeys-lru: ${words}`);
+      const counts = await counted(rig, [first, ...(again ? [again] : [])]);
+      return {
+        faults: 2,
+        counts,
+        notes: ['503 to the admin, chat went on, boot refused'],
+        failures: judged(counts, failures),
+      };
+    },
+  );
 }
 
 /** F13. */
@@ -130,9 +155,15 @@ async function trainerKilled({ short, seed }: RigOptions): Promise<Finding> {
     }
     await rig.ended([doomed], 30);
     const { state, error } = await rig.job(doomed);
-    if (state !== 'failed' || error?.code !== 'trainer_lost') failures.push(`killed three times: ${state} ${error?.code ?? ''}`);
+    if (state !== 'failed' || error?.code !== 'trainer_lost')
+      failures.push(`killed three times: ${state} ${error?.code ?? ''}`);
     if (Number(rig.redis.cli('llen', 'switchboard:line:any:active')) > 0) failures.push('a job is left active');
-    return { faults: times + 3, counts, notes: [`lock ${lockMs / 1000} s`, `killed three times: ${error?.message ?? ''}`], failures: judged(counts, failures) };
+    return {
+      faults: times + 3,
+      counts,
+      notes: [`lock ${lockMs / 1000} s`, `killed three times: ${error?.message ?? ''}`],
+      failures: judged(counts, failures),
+    };
   });
 }
 
@@ -157,7 +188,12 @@ async function trainerBlocked({ short }: RigOptions): Promise<Finding> {
     await sleep(lockMs * 3);
     if (second === 0) failures.push('the fault did not hit: no job was taken twice');
     const counts = await counted(rig, ids);
-    return { faults: times, counts, notes: [`lock ${lockMs / 1000} s, blocked ${(lockMs * 3) / 1000} s`, `taken a second time: ${second}`], failures: judged(counts, failures) };
+    return {
+      faults: times,
+      counts,
+      notes: [`lock ${lockMs / 1000} s, blocked ${(lockMs * 3) / 1000} s`, `taken a second time: ${second}`],
+      failures: judged(counts, failures),
+    };
   });
 }
 
@@ -184,7 +220,8 @@ async function manyJobs({ short, seed }: RigOptions): Promise<Finding> {
     await sleep(2000);
     const single = await rig.bot('single');
     const asked = performance.now();
-    const count = (command: string, list: string): number => Number(rig.redis.cli(command, `switchboard:line:any:${list}`));
+    const count = (command: string, list: string): number =>
+      Number(rig.redis.cli(command, `switchboard:line:any:${list}`));
     const waited = count('llen', 'wait') + count('zcard', 'delayed');
     const lone = (await rig.submit(single))!;
     ids.push(lone);
@@ -195,7 +232,9 @@ async function manyJobs({ short, seed }: RigOptions): Promise<Finding> {
       if (!ok) failures.push('not all ended');
       return true;
     });
-    const watched = rig.until(() => [...trainers, ...rig.trainers].some(({ jobs }) => jobs.includes(single)), 120).then(() => (tookMs = performance.now() - asked));
+    const watched = rig
+      .until(() => [...trainers, ...rig.trainers].some(({ jobs }) => jobs.includes(single)), 120)
+      .then(() => (tookMs = performance.now() - asked));
     while (!(await Promise.race([done, sleep(800 + random() * 1200).then(() => false)]))) {
       const at = Math.floor(random() * trainers.length);
       await trainers[at]!.kill();
@@ -208,7 +247,10 @@ async function manyJobs({ short, seed }: RigOptions): Promise<Finding> {
     return {
       faults: kills,
       counts,
-      notes: [`${ids.length} jobs, ${greedyFirst} of one bot`, `a single job behind ${waited} waiting ones was taken after ${((tookMs ?? 0) / 1000).toFixed(1)} s (a job: ${jobMs / 1000} s)`],
+      notes: [
+        `${ids.length} jobs, ${greedyFirst} of one bot`,
+        `a single job behind ${waited} waiting ones was taken after ${((tookMs ?? 0) / 1000).toFixed(1)} s (a job: ${jobMs / 1000} s)`,
+      ],
       failures: judged(counts, failures),
     };
   });
