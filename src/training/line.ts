@@ -84,6 +84,9 @@ class Later extends Error {
   }
 }
 const commandMs = 5000;
+/** How long a job of a busy bot is put off. */
+const putOffMs = 250;
+const longestPutOffMs = 5000;
 const closeMs = 4000;
 /** Lost with its trainer so often, a job is given up. */
 const maxStalls = 2;
@@ -293,7 +296,10 @@ export class Line {
     // One that lost its lock may still be at it in this very process.
     if (this.closing || this.running.has(entry.id)) throw new Later(300);
     if (this.running.size >= work.parallel || (await work.holding?.())) throw new Later(300);
-    if (!(await this.keys.takeBot(entry.appId, entry.id, this.lockMs))) throw new Later(250);
+    if (!(await this.keys.takeBot(entry.appId, entry.id, this.lockMs))) {
+      // The further back among its bot's jobs, the later: a hundred of them must not keep trainers from everybody else.
+      throw new Later(Math.min(longestPutOffMs, putOffMs * Math.max(1, (job.opts.priority ?? 1) - 1)));
+    }
     this.running.set(entry.id, entry.appId);
     const holding = setInterval(() => {
       void this.keys.takeBot(entry.appId, entry.id, this.lockMs).catch(() => undefined);
