@@ -115,6 +115,7 @@ export class Line {
   private readonly prefix: string;
   private work: Work | null = null;
   private events: LineEvents | null = null;
+  private readonly connections: Redis[] = [];
   private closing = false;
   private closed: Promise<void> | null = null;
 
@@ -122,7 +123,6 @@ export class Line {
     this.prefix = options.prefix ?? 'switchboard';
     this.lockMs = options.lockMs ?? 30_000;
     this.connection = this.connect('client');
-    this.connection.on('error', (error: Error) => options.log?.debug({ err: error }, 'Redis'));
     this.keys = new TrainingKeys(this.connection, this.prefix);
     this.lanes = labels.map((label) => this.lane(label));
   }
@@ -174,16 +174,20 @@ export class Line {
   }
 
   /** Ids of all jobs in the line, by where they stand. */
-  async all(): Promise<{ waiting: { id: string; label: Label }[]; ended: string[] }> {
+  async all(): Promise<{ waiting: { id: string; label: Label }[]; active: string[]; ended: string[] }> {
+    // Null for a job that went while the list was read, whatever Bull's types say.
+    const idsOf = (jobs: (Bull.Job<Entry> | null)[]): string[] => jobs.flatMap((job) => (job ? [String(job.id)] : []));
     return this.asked(async () => {
       const waiting: { id: string; label: Label }[] = [];
+      const active: string[] = [];
       const ended: string[] = [];
       for (const { label, queue } of this.lanes) {
-        for (const job of await queue.getJobs(['waiting', 'delayed', 'paused']))
-          waiting.push({ id: String(job.id), label });
-        for (const job of await queue.getJobs(['completed', 'failed'])) ended.push(String(job.id));
+        const ids = idsOf(await queue.getJobs(['waiting', 'delayed', 'paused']));
+        waiting.push(...ids.map((id) => ({ id, label })));
+        active.push(...idsOf(await queue.getActive()));
+        ended.push(...idsOf(await queue.getJobs(['completed', 'failed'])));
       }
-      return { waiting, ended };
+      return { waiting, active, ended };
     });
   }
 
@@ -229,12 +233,14 @@ export class Line {
     await Promise.all(this.lanes.map(({ queue }) => within(queue.pause(true), closeMs)));
     await within(this.putBack(), closeMs).catch(() => null);
     await Promise.all(this.lanes.map(({ queue }) => within(queue.close(true), closeMs)));
-    for (const lane of this.lanes) lane.clients.forEach((client) => client.disconnect());
-    this.connection.disconnect();
+    this.connections.forEach((connection) => connection.disconnect());
   }
 
   private connect(kind: 'client' | 'subscriber' | 'bclient'): Redis {
-    return this.options.connect?.(kind) ?? connectRedis(this.options.url);
+    const connection = this.options.connect?.(kind) ?? connectRedis(this.options.url);
+    connection.on('error', (error: Error) => this.options.log?.debug({ err: error }, 'Redis'));
+    this.connections.push(connection);
+    return connection;
   }
 
   private lane(label: Label): Lane {
@@ -357,8 +363,13 @@ export class Line {
       this.lanes[at] = fresh;
       this.hear(fresh);
       this.process(fresh);
-      void within(lane.queue.close(true), closeMs).then(() => lane.clients.forEach((client) => client.disconnect()));
+      void this.abandon(lane);
     }
+  }
+
+  private async abandon({ queue, clients }: Lane): Promise<void> {
+    await within(queue.close(true), closeMs).catch(() => null);
+    clients.forEach((client) => client.disconnect());
   }
 
   /** Asks Redis, and doesn't wait for one that is not there: what is asked of it now would be done when nobody expects it any more. */

@@ -55,6 +55,7 @@ class BullQueue implements TrainingQueue {
   private readonly line: Line;
   private readonly jobs: JobStore;
   private sweeping: Promise<void> | null = null;
+  private swept = false;
   private parallel = 0;
   private closing = false;
 
@@ -171,7 +172,7 @@ class BullQueue implements TrainingQueue {
 
   /** What an earlier hub left goes in before anything new does. */
   private firstSweep(): Promise<void> {
-    return this.sweeping ?? this.sweep();
+    return this.swept ? Promise.resolve() : (this.sweeping ?? this.sweep());
   }
 
   /** `waiting`: how many jobs of its bot wait, this one among them. */
@@ -273,21 +274,20 @@ class BullQueue implements TrainingQueue {
 
   /** Compares the store with Redis, and puts right what one of them missed while it was away. */
   private sweep(): Promise<void> {
-    this.sweeping = this.compare().catch((error: unknown) => {
-      this.sweeping = null;
-      throw error;
-    });
+    this.sweeping ??= this.compare().finally(() => (this.sweeping = null));
     return this.sweeping;
   }
 
   private async compare(): Promise<void> {
     if (this.closing) return;
     await this.line.check();
-    const { waiting, ended } = await this.line.all();
+    const { waiting, active, ended } = await this.line.all();
+    const known = new Set([...waiting.map(({ id }) => id), ...active, ...ended]);
     for (const id of ended) await this.settle(id);
     for (const job of await this.jobs.unfinished()) {
       if (this.runs.has(job.id) || this.submitting.has(job.id)) continue;
-      if (await this.line.place(job.id)) continue;
+      // Once more for those that moved while the list was read.
+      if (known.has(job.id) || (await this.line.place(job.id))) continue;
       const now = await this.jobs.get(job.id);
       if (now && unfinished.includes(now.state) && !this.runs.has(job.id)) await this.wait(now);
     }
@@ -295,6 +295,7 @@ class BullQueue implements TrainingQueue {
       const job = await this.jobs.get(id);
       if (!job || !unfinished.includes(job.state)) await this.line.remove(id);
     }
+    this.swept = true;
   }
 
   private async show(): Promise<void> {
