@@ -220,7 +220,7 @@ export class Line {
   async pause(): Promise<void> {
     this.closing = true;
     this.timers.forEach((timer) => clearInterval(timer));
-    await within(Promise.all(this.lanes.map(({ queue }) => queue.pause(true, true))), closeMs);
+    await within(Promise.all(this.lanes.map(({ queue }) => queue.pause(true, true))), closeMs).catch(() => null);
   }
 
   /** Waits for the jobs under way, puts back those that were returned, and closes the connections. */
@@ -230,10 +230,14 @@ export class Line {
 
   private async finish(): Promise<void> {
     await this.pause();
-    await Promise.all(this.lanes.map(({ queue }) => within(queue.pause(true), closeMs)));
+    await within(Promise.all(this.lanes.map(({ queue }) => queue.pause(true))), closeMs).catch(() => null);
     await within(this.putBack(), closeMs).catch(() => null);
-    await Promise.all(this.lanes.map(({ queue }) => within(queue.close(true), closeMs)));
-    this.connections.forEach((connection) => connection.disconnect());
+    await within(Promise.all(this.lanes.map(({ queue }) => queue.close(true))), closeMs).catch(() => null);
+    for (const connection of this.connections) {
+      connection.disconnect();
+      // Bull connects anew when it was told to pause, sometimes after it was closed.
+      connection.connect = () => Promise.resolve();
+    }
   }
 
   private connect(kind: 'client' | 'subscriber' | 'bclient'): Redis {

@@ -231,7 +231,9 @@ function cancelTests(stage: () => Stage): void {
   it('cancels a waiting job at once', async () => {
     const queue = stage().start();
     await queue.work(stage().handler, 1);
-    for (const id of ['a1', 'b1']) await stage().submit(queue, id);
+    await stage().submit(queue, 'a1');
+    await stage().taken('a1');
+    await stage().submit(queue, 'b1');
     assert.equal(await queue.cancel('b1'), true);
     const cancelled = (await stage().store.jobs.get('b1'))!;
     assert.deepEqual([cancelled.state, cancelled.endedAt !== null], ['cancelled', true]);

@@ -225,16 +225,16 @@ async function manyJobs({ short, seed }: RigOptions): Promise<Finding> {
     const waited = count('llen', 'wait') + count('zcard', 'delayed');
     const lone = (await rig.submit(single))!;
     ids.push(lone);
-    for (const appId of other) ids.push((await rig.submit(appId))!);
     let tookMs: number | null = null;
+    const watched = rig
+      .until(() => [...trainers, ...rig.trainers].some(({ jobs }) => jobs.includes(single)), 120)
+      .then(() => (tookMs = performance.now() - asked));
+    for (const appId of other) ids.push((await rig.submit(appId))!);
     let kills = 0;
     const done = rig.ended(ids, short ? 120 : 400).then((ok) => {
       if (!ok) failures.push('not all ended');
       return true;
     });
-    const watched = rig
-      .until(() => [...trainers, ...rig.trainers].some(({ jobs }) => jobs.includes(single)), 120)
-      .then(() => (tookMs = performance.now() - asked));
     while (!(await Promise.race([done, sleep(800 + random() * 1200).then(() => false)]))) {
       const at = Math.floor(random() * trainers.length);
       await trainers[at]!.kill();
