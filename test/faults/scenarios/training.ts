@@ -65,9 +65,13 @@ async function redisGone({ short }: RigOptions): Promise<Finding> {
       await sleep(Math.max(0, returns - Date.now()));
       await rig.redis.start();
       const started = performance.now();
-      let probe: string | null = null;
-      await rig.until(async () => (probe = await rig.submit(appIds[1]!, `after ${i}`)) !== null, 60);
-      if (probe === null || !(await rig.until(async () => (await rig.job(probe!)).state === 'done', 60)))
+      const taken: string[] = [];
+      await rig.until(
+        async () => taken.push(...[await rig.submit(appIds[1]!, `after ${i}`)].filter((id) => id !== null)) > 0,
+        60,
+      );
+      const [probe] = taken;
+      if (!probe || !(await rig.until(async () => (await rig.job(probe)).state === 'done', 60)))
         failures.push(`no job in 60 s after return ${i}`);
       back.push((performance.now() - started) / 1000);
       const waiting = ids.filter((id) => id !== probe);
@@ -225,10 +229,10 @@ async function manyJobs({ short, seed }: RigOptions): Promise<Finding> {
     const waited = count('llen', 'wait') + count('zcard', 'delayed');
     const lone = (await rig.submit(single))!;
     ids.push(lone);
-    let tookMs: number | null = null;
+    const took: { ms: number | null } = { ms: null };
     const watched = rig
       .until(() => [...trainers, ...rig.trainers].some(({ jobs }) => jobs.includes(single)), 120)
-      .then(() => (tookMs = performance.now() - asked));
+      .then(() => (took.ms = performance.now() - asked));
     for (const appId of other) ids.push((await rig.submit(appId))!);
     let kills = 0;
     const done = rig.ended(ids, short ? 120 : 400).then((ok) => {
@@ -249,7 +253,7 @@ async function manyJobs({ short, seed }: RigOptions): Promise<Finding> {
       counts,
       notes: [
         `${ids.length} jobs, ${greedyFirst} of one bot`,
-        `a single job behind ${waited} waiting ones was taken after ${((tookMs ?? 0) / 1000).toFixed(1)} s (a job: ${jobMs / 1000} s)`,
+        `a single job behind ${waited} waiting ones was taken after ${((took.ms ?? 0) / 1000).toFixed(1)} s (a job: ${jobMs / 1000} s)`,
       ],
       failures: judged(counts, failures),
     };
