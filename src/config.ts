@@ -13,7 +13,6 @@ export interface Config {
   readonly redisUrl: string | null;
   readonly modelStorage: string;
   readonly modelsKept: number;
-  readonly egressAllow: readonly string[];
   readonly hubUrls: readonly string[] | null;
   readonly trainerToken: string | null;
   readonly publicUrl: string | null;
@@ -157,13 +156,6 @@ const settings = {
     example: '10',
     expected: 'a whole number from 0 to 10000',
     read: number(0, 10_000),
-  },
-  egressAllow: {
-    name: 'EGRESS_ALLOW',
-    doc: 'Private hosts, separated by commas, that URLs given by users may name; everything private is refused otherwise.',
-    example: '',
-    expected: 'host names or addresses, each with a port or without',
-    read: (text) => (/^[\w.:[\]-]+(\s*,\s*[\w.:[\]-]+)*$/.test(text) ? listOf(text) : undefined),
   },
   hubUrls: {
     name: 'HUB_URL',
@@ -321,7 +313,6 @@ export function configOf(env: Record<string, string | undefined>): Config {
     rasaRuntimes: Object.freeze((values['rasaRuntimes'] as Config['rasaRuntimes'] | null) ?? {}),
     databaseUrl,
     modelStorage: config.modelStorage || `file:${join(config.dataDir, 'models')}`,
-    egressAllow: (values['egressAllow'] as string[] | null) ?? [],
     childEnv: childEnvOf(env),
     cacheDir: config.cacheDir || cacheDirOf(env),
   });
