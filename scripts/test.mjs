@@ -23,6 +23,7 @@ async function provide(quick, signal) {
   const { configOf } = await built('src/config.js');
   const { findChromium } = await built('test/support/chromium.js');
   const { provideRedis } = await built('test/support/tools.js');
+  const { provideMongo } = await built('test/support/mongo.js');
   const progress = (words, percent) => say(percent === undefined ? words : `${String(percent).padStart(3)} % ${words}`);
   const { env } = process;
   const { python } = await provisionRasa({
@@ -33,6 +34,7 @@ async function provide(quick, signal) {
     signal,
   });
   await provideRedis(env, say);
+  await provideMongo(say);
   const chromium = await findChromium({ env, say, install: !quick });
   return { SWITCHBOARD_TEST_PYTHON: python, ...(chromium && { SWITCHBOARD_TEST_CHROMIUM: chromium }) };
 }
@@ -41,7 +43,7 @@ async function provide(quick, signal) {
 async function suitesFor(quick, args, signal) {
   await prepare(root);
   const ticks = { ticks: false };
-  const env = await step('Providing Rasa and Chromium', () => provide(quick, signal), ticks);
+  const env = await step('Providing Rasa, the MongoDB test server and Chromium', () => provide(quick, signal), ticks);
   const typescript = () => step('mocha', () => mocha(root, { quick, args, env }), ticks);
   if (quick || args.length > 0) return [typescript];
   return [

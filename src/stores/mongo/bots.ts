@@ -103,11 +103,14 @@ export class MongoBots implements BotStore {
   }
 
   list(page: Page): Promise<Listed<Bot>> {
-    return this.mongo.run(async () => {
-      const { key, fetch } = this.pager.where(page);
-      const found = await this.table.find('byAge', { deleting: false }, { after: key, limit: fetch });
-      return this.pager.page(page, found, botOf);
-    });
+    return this.mongo.run(
+      async () => {
+        const { key, fetch } = this.pager.where(page);
+        const found = await this.table.find('byAge', { deleting: false }, { after: key, limit: fetch });
+        return this.pager.page(page, found, botOf);
+      },
+      { unhurried: true },
+    );
   }
 
   update(appId: string, change: Partial<Omit<Bot, 'appId' | 'createdAt'>>): Promise<Bot | null> {

@@ -134,11 +134,14 @@ export class MongoConversations implements ConversationStore {
   }
 
   unsettled(page: Page): Promise<Listed<StoredMessage>> {
-    return this.mongo.run(async () => {
-      const { key, fetch } = this.unsettledPager.where(page);
-      const found = await this.table.find('unsettled', {}, { after: key, limit: fetch });
-      return this.unsettledPager.page(page, found, messageOf);
-    });
+    return this.mongo.run(
+      async () => {
+        const { key, fetch } = this.unsettledPager.where(page);
+        const found = await this.table.find('unsettled', {}, { after: key, limit: fetch });
+        return this.unsettledPager.page(page, found, messageOf);
+      },
+      { unhurried: true },
+    );
   }
 
   list(appId: string, page: Page): Promise<Listed<Conversation>> {

@@ -28,12 +28,15 @@ export class MongoOutbox implements OutboxStore {
   }
 
   pending(page: Page): Promise<Listed<OutboxEntry>> {
-    return this.mongo.run(async () => {
-      const { key, fetch } = this.pager.where(page);
-      const found = await this.table.unwound('pending', {}, { after: key, limit: fetch });
-      const { items, next } = this.pager.page(page, found, (message) => message);
-      return { items: items.flatMap((message) => message.outbox.map((entry) => entryOf(message, entry))), next };
-    });
+    return this.mongo.run(
+      async () => {
+        const { key, fetch } = this.pager.where(page);
+        const found = await this.table.unwound('pending', {}, { after: key, limit: fetch });
+        const { items, next } = this.pager.page(page, found, (message) => message);
+        return { items: items.flatMap((message) => message.outbox.map((entry) => entryOf(message, entry))), next };
+      },
+      { unhurried: true },
+    );
   }
 
   sent(entry: OutboxEntry): Promise<void> {
