@@ -68,7 +68,8 @@ export function machineRoutes(options: OperationsOptions): Route[] {
     route({
       method: 'GET',
       path: '/machine',
-      summary: 'Cores, load, memory, disk and GPUs of this machine, what its bots use, sizes in bytes; and the store in use.',
+      summary:
+        'Cores, load, memory, disk and GPUs of this machine, what its bots use, sizes in bytes; and the store in use.',
       access: 'admin',
       answers: { 200: { description: 'The machine.', schema: z.looseObject({ pool: PoolView }) } },
       handle: async () => ({ body: { ...(await options.machine()), pool: options.pool() } }),

@@ -117,7 +117,8 @@ export class MongoJobs implements JobStore {
       this.lanes.run(id, async () => {
         const changed = await this.table.change(id, (document) => {
           const job = jobOf(document);
-          if (from && !from.includes(job.state)) return { answer: null };
+          const late = (change.fence ?? job.fence) < job.fence;
+          if (late || (from && !from.includes(job.state))) return { answer: null };
           const { appId, content, createdAt } = job;
           const after = { ...job, ...change, id, appId, content, createdAt };
           return { set: fieldsOf(after), answer: after };
