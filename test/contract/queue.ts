@@ -119,9 +119,12 @@ class Stage {
     await until(() => this.running.has(id), `${id} to be taken`);
     return this.running.get(id)!;
   }
-  /** Waits until the store says so. */
+  /** Waits until the store says so, and of an end also until it was told: a store may show a change a little before the write is answered. */
   async reaches(id: string, state: TrainingJob['state']): Promise<TrainingJob> {
     await until(async () => (await this.store.jobs.get(id))?.state === state, `${id} to be ${state}`);
+    if (['done', 'failed', 'cancelled'].includes(state)) {
+      await until(() => this.events.some((event) => event.job.id === id && event.job.state === state), `word of ${id}`);
+    }
     return (await this.store.jobs.get(id))!;
   }
   now(): string[] {
