@@ -1,5 +1,5 @@
 /** Trainers for tests: in this process with a stand-in for Rasa, or the real role in a process of its own. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,12 +16,11 @@ export function standInTrainer(
   options: { bytes?: number; ready?: (appId: string, signal: AbortSignal) => Promise<void> } = {},
 ): Trainer {
   return async (content, report, signal) => {
-    const folder = await mkdtemp(join(tmpdir(), 'sb-stand-in-'));
     report({ percent: 10, stage: 'training', line: `training ${content.bot.appId}` });
     await options.ready?.(content.bot.appId, signal);
     signal.throwIfAborted();
     report({ percent: 90, line: 'trained' });
-    const archivePath = join(folder, 'model.tar.gz');
+    const archivePath = join(tmpdir(), `sb-stand-in-${randomUUID()}.tar.gz`);
     await writeFile(archivePath, randomBytes(options.bytes ?? 1000));
     return { archivePath, seconds: 1 };
   };
