@@ -56,6 +56,11 @@ export function isTaken(error: unknown): boolean {
   return error instanceof Error && (error as { code?: unknown }).code === 11000;
 }
 
+/** What is asked to be kept in one piece, and is larger than a document. */
+export function tooLargeError(): HubError {
+  return new HubError('too_large', 'That is more than the store keeps in one piece (16 MB); send less at a time.');
+}
+
 /** What a call gets that the server did not answer in time. */
 export function lateError(): HubError {
   return new HubError('store_unavailable', unreachable);

@@ -7,8 +7,10 @@ import type { Model } from 'mongoose';
 import { HubError } from '../../errors.js';
 import { fromColumn, toColumn } from '../text.js';
 import { type Collection, type FieldType, indexOf, type Question, type Stored } from './declare.js';
-import { isTaken, lateError } from './failure.js';
+import { isTaken, lateError, tooLargeError } from './failure.js';
 
+/** A document ends at 16 MB; some of it is names and numbers. */
+const mostBytes = 15_500_000;
 /** How often a change is computed anew because the document changed meanwhile; a majority that lags behind looks the same. */
 const mostTries = 50;
 
@@ -197,6 +199,8 @@ export class Table<Doc extends Stored, Name extends string = string> {
   /** A document, or fields of one, as the server gets them. Throws `invalid` for a field of the wrong type. */
   private encoded(fields: object): Raw {
     const raw: Raw = {};
+    const texts = Object.values(fields).filter((value): value is string => typeof value === 'string');
+    if (texts.reduce((size, text) => size + Buffer.byteLength(text), 0) > mostBytes) throw tooLargeError();
     for (const [field, value] of Object.entries(fields)) {
       const list = (this.collection.fields as Record<string, FieldType>)[field] === 'list';
       if (value === null || field === 'rev') raw[field] = value;

@@ -55,10 +55,10 @@ export async function killUnderLoad(
     const counts = rig.counts();
     const p95 = quantile(firstAcks, 0.95);
     const failures = basics(counts);
-    const strange = unexplained(rig);
-    if (strange > 0) failures.push(`${strange} copies that no kill explains`);
     // These grow with the time that a write takes.
     const slow: string[] = [];
+    const strange = unexplained(rig);
+    if (strange > 0) slow.push(`${strange} copies that no kill explains`);
     // One a kill on the average; a few kills make no average.
     if (kills >= 50 && counts.duplicated > kills) slow.push(`${counts.duplicated} copies after ${kills} kills`);
     if (p95 > 5000) slow.push(`first ack after ${Math.round(p95)} ms`);
