@@ -11,6 +11,7 @@ import { createWebConnection, type Client, type WebConnection } from './web/conn
 import { originFits } from './web/origin.js';
 import type { Ack } from './web/protocol.js';
 import { createSessions } from './web/session.js';
+import { webSettings } from './web/settings.js';
 
 export interface WebOptions {
   /** Does this bot exist now? Asked at every connection, besides the bot's channel being open here. */
@@ -35,6 +36,7 @@ const namespaceName = /^\/bots\/([\w.~-]{1,128})$/;
 
 class WebConnector implements Connector {
   readonly name = 'web';
+  readonly settings = webSettings;
   private readonly bots = new Map<string, WebConnection>();
   /** Which bot's path a request came by. */
   private readonly botOf = new WeakMap<Request, string>();
@@ -139,14 +141,17 @@ class WebConnector implements Connector {
 
   private connected(socket: Socket): void {
     const appId = this.botOf.get(socket.request) ?? namespaceName.exec(socket.nsp.name)?.[1];
-    const visit = appId === undefined ? undefined : this.bots.get(appId)?.visit(clientOf(socket));
-    if (!visit) {
+    const connection = appId === undefined ? undefined : this.bots.get(appId);
+    const visit = connection?.visit(clientOf(socket));
+    if (!connection || !visit) {
       // Its bot went away between its admission and now; an old client in the default namespace stays, with nobody to talk to.
       if (appId !== undefined) socket.conn.close();
       return;
     }
     socket.on('session_request', (...args: unknown[]) => void visit.session(args[0]).then(ackOf(args)));
-    socket.on('user_uttered', (...args: unknown[]) => void visit.utter(args[0]).then(ackOf(args)));
+    for (const event of new Set(['user_uttered', connection.userMessageEvent])) {
+      socket.on(event, (...args: unknown[]) => void visit.utter(args[0]).then(ackOf(args)));
+    }
     socket.on('disconnect', () => visit.end());
     socket.on('error', (error) => this.options.log?.warn({ appId, err: error }, 'a web socket failed'));
   }
@@ -162,6 +167,7 @@ function refusalBy(connection: WebConnection | null, request: Request, options: 
 const clientOf = (socket: Socket): Client => ({
   id: socket.id,
   emit: (event, data) => void socket.emit(event, data),
+  emitAs: (event, data) => void socket.emit(event, data),
   // The transport, not the socket: a client that is told to disconnect does not come back by itself.
   close() {
     socket.conn.close();

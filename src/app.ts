@@ -1,4 +1,5 @@
 /** The composition root: builds every part from the config, in order, and is the only place where folders meet. */
+import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { hostname, tmpdir } from 'node:os';
@@ -17,6 +18,7 @@ import type {
   Model,
   ModelShelf,
   Store,
+  StoredMessage,
   Training,
   TrainingQueue,
 } from './contracts.js';
@@ -29,6 +31,7 @@ import { createRemoteEngine } from './engines/remote.js';
 import { createHttpApp } from './http/app.js';
 import { createAuth, keptSecret } from './http/auth.js';
 import { botPresenter, botRoutes, newBot } from './http/bots.js';
+import { channelRoutes } from './http/channels.js';
 import { deadLetterRoutes } from './http/dead-letters.js';
 import { faqRoutes } from './http/faq.js';
 import { openApiOf } from './http/openapi.js';
@@ -40,6 +43,8 @@ import { talkRoutes } from './http/talk.js';
 import { trainerRoutes } from './http/trainers.js';
 import { trainingRoutes } from './http/training.js';
 import { webhookRoutes } from './http/webhooks.js';
+import { createChannelNotes } from './hub/channel-notes.js';
+import { type Channels, createChannels } from './hub/channels.js';
 import { type Connections, createConnections } from './hub/connections.js';
 import { createHub } from './hub/hub.js';
 import { createOutbox } from './hub/outbox.js';
@@ -48,6 +53,7 @@ import type { Log, Logs } from './log.js';
 import { freeDisk, freeMemory, readMachine, shareOfMemory } from './machine.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import { openScratch } from './scratch.js';
+import { openSeal, type Seal } from './seal.js';
 import { openStore, storeKindOf } from './stores/index.js';
 import { openShelf } from './training/shelf.js';
 import { openLine } from './training/line.js';
@@ -134,12 +140,24 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   const { queue, training } = await openTraining(parts, { engines, tokens });
   const sessionKey = await keptSecret(config.dataDir, 'session-key');
   logs.hide(sessionKey);
-  const { hub, connections, connectors } = openMessagePath(parts, { engines, training, metrics, sessionKey });
+  const seal = await openSealOf(parts);
+  const path = openMessagePath(parts, { engines, training, metrics, sessionKey, seal });
+  const { hub, connections, connectors, channels } = path;
 
   let url = '';
   const publicUrl = (): string => config.publicUrl ?? url;
   const server = createServer({ requestTimeout: 15 * 60_000, headersTimeout: 10_000 });
-  const routes = buildRoutes(parts, { engines, tokens, training, queue, hub, connections, metrics, publicUrl });
+  const routes = buildRoutes(parts, {
+    engines,
+    tokens,
+    training,
+    queue,
+    hub,
+    connections,
+    channels,
+    metrics,
+    publicUrl,
+  });
   const http = createHttpApp({
     ...routes,
     auth: createAuth(adminToken, config.trainerToken),
@@ -151,7 +169,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   server.on('request', (request, response) => void handle(request, response));
   for (const connector of connectors) connector.attach?.(server);
 
-  await openAllBots(store, { connections, engines });
+  await openAllBots(store, { channels, engines });
   // Before anything new comes in: a conversation goes on where it stood.
   const recovered = await hub.recover();
   if (recovered > 0) parts.log.info({ items: recovered }, 'took up what an earlier run had stored');
@@ -164,7 +182,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   // Stopped first: what platforms still send is stored and acknowledged until the listener has closed.
   life.onStop('message path', () => hub.stop());
   if (options.trains !== false) await training.start(config.maxParallelTrainings ?? 1);
-  const demo = await demoBot(parts, { training, connections, engines });
+  const demo = await demoBot(parts, { training, channels, engines });
   return { url, adminToken, chatUrl: demo ? `${publicUrl()}/bots/${demo}/chat` : null, stop: () => life.stop() };
 }
 
@@ -337,27 +355,64 @@ interface PathParts {
   training: Training;
   metrics: Metrics;
   sessionKey: string;
+  seal: Seal;
 }
 
-function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey }: PathParts) {
+/** The key of the channels' secrets: SECRET_KEY, or one that is made once and kept in the data folder. */
+function openSealOf({ options: { config, logs }, store }: Parts): Promise<Seal> {
+  const hidden = (key: string): string => {
+    logs.hide(key);
+    return key;
+  };
+  return openSeal({
+    given: config.secretKey === null ? null : hidden(config.secretKey),
+    kept: async () =>
+      existsSync(join(config.dataDir, 'secret-key')) ? hidden(await keptSecret(config.dataDir, 'secret-key')) : null,
+    make: async () => hidden(await keptSecret(config.dataDir, 'secret-key')),
+    settings: store.settings,
+  });
+}
+
+function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey, seal }: PathParts) {
   const { store, log, life } = parts;
+  const history = (appId: string, conversation: string): Promise<StoredMessage[]> =>
+    store.conversations.latest(appId, conversation, 100);
   const own = createConnectors({
     web: {
       exists: async (appId) => (await store.bots.get(appId)) !== null,
-      history: (appId, conversation) => store.conversations.latest(appId, conversation, 100),
+      history,
       sessionKey,
       publicUrl: parts.options.config.publicUrl ?? undefined,
       log,
     },
   });
-  const connectors = [...own, ...(parts.options.standIns?.connectors ?? [])];
+  const standIns = parts.options.standIns?.connectors ?? [];
+  const connectors = [...own.filter(({ name }) => !standIns.some((one) => one.name === name)), ...standIns];
+  const notes = createChannelNotes(store.channels, log);
+  life.onStop('channel notes', () => notes.stop());
   const connections: Connections = createConnections({
     connectors,
     receive: (message) => hub.receive(message),
     progress: (appId) => progressOf(parts, { engines, training }, appId),
+    history,
+    publicUrl: parts.options.config.publicUrl,
+    news: {
+      event: ({ appId, channel }) => notes.note(appId, channel, { lastEventAt: new Date().toISOString() }),
+      failure: ({ appId, channel }, lastError) =>
+        notes.note(appId, channel, { lastError, lastErrorAt: new Date().toISOString() }),
+    },
     log,
   });
   life.onStop('channels', () => connections.stop());
+  const channels = createChannels({
+    store,
+    connectors,
+    connections,
+    notes,
+    seal,
+    hide: (secret) => parts.options.logs.hide(secret),
+    log,
+  });
   const outbox = createOutbox({ store: store.outbox, connections, log, onBuried: (entry) => metrics.buried(entry) });
   metrics.watchOutbox(() => outbox.size);
   const hub = createHub({
@@ -371,7 +426,7 @@ function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey 
     onSettled: (message) => metrics.message(message),
   });
   life.onStop('hub', () => hub.stop());
-  return { hub, connections, connectors };
+  return { hub, connections, connectors, channels };
 }
 
 /** What a waiting person is told about the bot. */
@@ -402,13 +457,14 @@ interface RouteParts {
   queue: TrainingQueue;
   hub: Hub;
   connections: Connections;
+  channels: Channels;
   metrics: Metrics;
   publicUrl: () => string;
 }
 
 function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Route[] } {
   const { store, shelf, templates, options } = parts;
-  const { engines, tokens, training, queue, hub, connections, metrics, publicUrl } = made;
+  const { engines, tokens, training, queue, hub, connections, channels, metrics, publicUrl } = made;
   const operations = {
     store,
     machine: async () => ({
@@ -430,7 +486,7 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
     defaultEngine: operations.engine().engine,
     runtimes: Object.keys(options.config.rasaRuntimes),
     publicUrl,
-    onCreated: (bot) => welcome(parts, { connections, engines }, bot),
+    onCreated: (bot) => welcome(parts, { channels, engines }, bot),
     onDeleted: async (appId) => {
       await connections.close(appId);
       await engines.forget(appId);
@@ -449,11 +505,19 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
     }),
     ...talkRoutes({ store, hub }),
     ...deadLetterRoutes({ store, hub }),
+    ...channelRoutes({ store, channels, publicUrl }),
     ...machineRoutes(operations),
   ];
   const health = healthRoutes(operations);
-  const pages = pageRoutes({ store, widgetDir, openApi: () => document });
-  const root = [...health, ...webhookRoutes({ find: (address) => connections.find(address) }), ...pages];
+  const appearance = async (appId: string): Promise<unknown> =>
+    (await channels.get(appId, 'web')).settings['appearance'];
+  const pages = pageRoutes({ store, widgetDir, appearance, openApi: () => document });
+  const webhooks = webhookRoutes({
+    store,
+    find: (address) => connections.find(address),
+    knows: (channel) => connections.knows(channel),
+  });
+  const root = [...health, ...webhooks, ...pages];
   const document = openApiOf([...api.map((row) => ({ ...row, path: `/api/v1${row.path}` })), ...root]);
   return { api, root };
 }
@@ -465,24 +529,24 @@ function plainReason(warm: WarmRasa | null): string | null {
 }
 
 interface BotParts {
-  connections: Connections;
+  channels: Channels;
   engines: Engines;
 }
 
 /** A new bot gets its template's pairs, open channels and its place in the pool. */
-async function welcome({ store, templates }: Parts, { connections, engines }: BotParts, bot: Bot): Promise<void> {
+async function welcome({ store, templates }: Parts, { channels, engines }: BotParts, bot: Bot): Promise<void> {
   const pairs = templates.find((template) => template.name === bot.template)?.pairs ?? [];
   if (pairs.length > 0) await store.faq.put(bot.appId, pairs);
-  connections.open(bot);
+  await channels.open(bot);
   engines.register(bot.appId, bot.instances);
 }
 
-async function openAllBots(store: Store, { connections, engines }: BotParts): Promise<void> {
+async function openAllBots(store: Store, { channels, engines }: BotParts): Promise<void> {
   let cursor: string | undefined;
   do {
     const page = await store.bots.list({ limit: 500, cursor });
     for (const bot of page.items) {
-      connections.open(bot);
+      await channels.open(bot);
       engines.register(bot.appId, bot.instances);
     }
     cursor = page.next ?? undefined;

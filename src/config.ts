@@ -17,6 +17,9 @@ export interface Config {
   readonly trainerToken: string | null;
   readonly publicUrl: string | null;
   readonly adminToken: string | null;
+  readonly secretKey: string | null;
+  /** Lower-case host names, or `host:port`. */
+  readonly egressAllow: readonly string[];
   readonly rasaPython: string | null;
   /** Pythons with Rasa, by the name under which a bot asks for one. */
   readonly rasaRuntimes: Readonly<Record<string, string>>;
@@ -104,6 +107,11 @@ function urlOf(text: string): string | undefined {
   }
 }
 
+function hostsOf(text: string): string[] | undefined {
+  const hosts = text.split(',').map((host) => host.trim().toLowerCase());
+  return hosts.every((host) => /^(?:[\w.-]+|\[[\da-f:]+\])(?::\d{1,5})?$/.test(host)) ? hosts : undefined;
+}
+
 const settings = {
   port: {
     name: 'PORT',
@@ -189,6 +197,21 @@ const settings = {
     expected: 'at least 16 characters without blanks',
     secret: true,
     read: (text) => (/^[\x21-\x7e]{16,}$/.test(text) ? text : undefined),
+  },
+  secretKey: {
+    name: 'SECRET_KEY',
+    doc: "Encrypts the channels' secrets in the database, at least 16 characters; empty: one is made and kept in DATA_DIR/secret-key. Without it they are lost, so back it up.",
+    example: '',
+    expected: 'at least 16 characters without blanks',
+    secret: true,
+    read: (text) => (/^[\x21-\x7e]{16,}$/.test(text) ? text : undefined),
+  },
+  egressAllow: {
+    name: 'EGRESS_ALLOW',
+    doc: "Private hosts that bots' settings may name (platform emulators, action servers), separated by commas; everything private is refused otherwise.",
+    example: '',
+    expected: 'host names or addresses, each with or without :PORT',
+    read: hostsOf,
   },
   rasaPython: {
     name: 'RASA_PYTHON',
@@ -313,6 +336,7 @@ export function configOf(env: Record<string, string | undefined>): Config {
     rasaRuntimes: Object.freeze((values['rasaRuntimes'] as Config['rasaRuntimes'] | null) ?? {}),
     databaseUrl,
     modelStorage: config.modelStorage || `file:${join(config.dataDir, 'models')}`,
+    egressAllow: Object.freeze((values['egressAllow'] as string[] | null) ?? []),
     childEnv: childEnvOf(env),
     cacheDir: config.cacheDir || cacheDirOf(env),
   });

@@ -348,16 +348,42 @@ export interface Connector {
   readonly name: string;
   /** What the platform takes at most; the hub paces its sendings by it. Absent: no limit. */
   readonly limits?: SendLimits;
+  /** What a bot's author sets; absent: nothing, and the channel of every bot is open. */
+  readonly settings?: ChannelSettings;
   /** Called once by app.ts before the hub listens, for platforms that need the HTTP server itself (socket.io). */
   attach?(server: import('node:http').Server): void;
-  /** Opens a bot's channel. Must not wait for the platform. */
+  /** Opens a bot's channel, with settings that `settings` has checked and does not call off. Must not wait for the platform. */
   open(context: ConnectionContext): Connection;
   close(): Promise<void>;
 }
+/** What the author of a bot sets for one channel, and when that is enough to open it. */
+export interface ChannelSettings {
+  /** Checks what was given; unknown keys are faults. Secrets are optional in it: without one the channel is off, the request is not wrong. */
+  readonly schema: import('zod').ZodType<Json>;
+  /** Keys that are kept encrypted and never shown. */
+  readonly secrets: readonly string[];
+  /** Keys that say where the secrets are sent: who changes one gives the secrets anew, so that nobody leads stored ones elsewhere. */
+  readonly destinations: readonly string[];
+  /** What holds while nobody set anything; null: the channel is off. */
+  readonly initial: Json | null;
+  /** Why a channel with these settings stays off, and what to do; null when it may open. */
+  off(settings: Json): string | null;
+}
+/** What the platform says of a bot's channel: in one sentence what is right or wrong, and what to do. */
+export interface ChannelCheck {
+  ok: boolean;
+  detail: string;
+}
 export interface ConnectionContext {
   bot: Pick<Bot, 'appId' | 'name' | 'language'>;
-  /** The bot's settings of this channel, as its author gave them; empty where there are none. */
+  /** The bot's settings of this channel, as `ChannelSettings.schema` answered them; empty where there are none. */
   settings: Json;
+  /** Where platforms reach the hub (PUBLIC_URL); null when nobody said. */
+  publicUrl: string | null;
+  /** The newest messages of a conversation, oldest first. */
+  history(conversation: string): Promise<StoredMessage[]>;
+  /** Notes trouble with the platform, in words for the bot's author: the health page shows the newest. Never a secret. */
+  failed(reason: string): void;
   /** Resolves when the message is stored (answer the platform 2xx then, not before); rejects when refused. */
   receive(message: Omit<IncomingMessage, 'appId' | 'channel'>): Promise<void>;
   /** What a person who waits is told: the bot's state and its training, if one runs. */
@@ -422,6 +448,8 @@ export interface Connection {
    * with is answered as that error (`store_unavailable` as 503), so that the platform sends it again.
    */
   webhook?(request: WebhookRequest): Promise<WebhookResponse>;
+  /** Asks the platform whether the channel works. Rejects only when the platform did not answer. */
+  check?(): Promise<ChannelCheck>;
   /** Shows that the bot is working on an answer, or that it has none to send, where the platform can. Never throws. */
   typing?(to: string, working: boolean): void;
   close(): Promise<void>;
@@ -554,6 +582,7 @@ export interface Store {
   outbox: OutboxStore;
   deadLetters: DeadLetterStore;
   trackers: TrackerStore;
+  channels: ChannelStore;
   /** Small facts about the hub itself: `get` answers null for an unknown name. */
   settings: {
     get(name: string): Promise<string | null>;
@@ -580,7 +609,7 @@ export interface BotStore {
   list(page: Page): Promise<Listed<Bot>>;
   /** Answers the changed bot; null when there is none. */
   update(appId: string, change: Partial<Omit<Bot, 'appId' | 'createdAt'>>): Promise<Bot | null>;
-  /** Removes the bot and all that is its own: FAQ, files, jobs, models, conversations, trackers. */
+  /** Removes the bot and all that is its own: FAQ, files, jobs, models, conversations, trackers, channel settings. */
   delete(appId: string): Promise<boolean>;
 }
 export interface FaqStore {
@@ -674,4 +703,32 @@ export interface TrackerStore {
   append(appId: string, sender: string, from: number, events: Json[]): Promise<boolean>;
   replace(appId: string, sender: string, events: Json[]): Promise<void>;
   senders(appId: string): Promise<string[]>;
+}
+/** What the author of a bot set for one channel. Whoever has the hub's key reads `secrets`; the store does not. */
+export interface ChannelRecord {
+  readonly appId: string;
+  readonly channel: string;
+  settings: Json;
+  /** Sealed; null: none. */
+  secrets: string | null;
+  updatedAt: string;
+}
+/** What was last seen of a channel. */
+export interface ChannelHealth {
+  lastEventAt: string | null;
+  lastErrorAt: string | null;
+  lastError: string | null;
+}
+export interface ChannelStore {
+  get(appId: string, channel: string): Promise<ChannelRecord | null>;
+  /** Those of one bot, by channel name. */
+  list(appId: string): Promise<ChannelRecord[]>;
+  /** Rejects with `not_found` when there is no such bot. */
+  put(record: ChannelRecord): Promise<void>;
+  /** Removes the settings; false when there were none. */
+  remove(appId: string, channel: string): Promise<boolean>;
+  /** By channel name; none for a channel of which nothing was noted. */
+  health(appId: string): Promise<Map<string, ChannelHealth>>;
+  /** Notes what is given and leaves the rest; nothing happens when there is no such bot. */
+  note(appId: string, channel: string, change: Partial<ChannelHealth>): Promise<void>;
 }

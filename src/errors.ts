@@ -37,6 +37,7 @@ const table = {
   stopping: { status: 503, title: 'The hub is shutting down', retry: true },
   store_unavailable: { status: 503, title: 'The store cannot be written', retry: true },
   queue_unavailable: { status: 503, title: 'The training queue cannot be used', retry: true },
+  channel_off: { status: 503, title: 'The channel is off', retry: false },
   disk_full: { status: 507, title: 'Too little disk space is left', retry: true },
   internal: { status: 500, title: 'Something went wrong in the hub', retry: true },
 } as const satisfies Record<string, Row>;

@@ -101,6 +101,7 @@ describe('the admin API', () => {
         messages: { sender: 's', message: 'm' },
         '{appId}': { name: 'x' },
         '{pairId}': shopFaq[0],
+        '{name}': {},
       };
       let routes = 0;
       for (const [path, verbs] of Object.entries(document.paths)) {

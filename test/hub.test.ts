@@ -40,9 +40,12 @@ describe('the message path', () => {
       connectors: [{ name: 'test', open: () => connection, close: () => Promise.resolve() }],
       receive: () => Promise.resolve(),
       progress: () => Promise.reject(new Error('not asked here')),
+      history: () => Promise.reject(new Error('not asked here')),
+      publicUrl: null,
+      news: { event: () => undefined, failure: () => undefined },
       log,
     });
-    connections.open(someBot());
+    connections.open(someBot(), 'test', {});
     const outbox = createOutbox({ store: store.outbox, connections, log, backoffMs: () => 20 });
     return createHub({ store, engines, connections, outbox, trained: () => trained, slowAnswerMs, log });
   };

@@ -11,14 +11,26 @@ interface BotMeta {
   appId: string;
   name: string;
   language: string;
+  /** How its author wants the page to look. */
+  appearance?: { title?: string; color?: string };
 }
 
 /** What the hub wrote into the page. Throws when it wrote nothing readable. */
 function botOf(page: Document): BotMeta {
   const content = page.querySelector('meta[name="switchboard-bot"]')?.getAttribute('content') ?? '';
-  const { appId, name, language } = JSON.parse(content) as Partial<BotMeta>;
+  const { appId, name, language, appearance = {} } = JSON.parse(content) as Partial<BotMeta>;
   if (!appId) throw new Error('The page does not say which bot it is for.');
-  return { appId, name: name || appId, language: language ?? 'en' };
+  return { appId, name: appearance.title ?? (name || appId), language: language ?? 'en', appearance };
+}
+
+/** Sets the page's accent, and black or white on it, whichever is easier to read. */
+function paint(color: string): void {
+  const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16) / 255);
+  const linear = (part: number): number => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+  const light = 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
+  const { style } = document.documentElement;
+  for (const name of ['--accent', '--accent-deep']) style.setProperty(name, color);
+  style.setProperty('--on-accent', light > 0.179 ? '#000' : '#fff');
 }
 
 /** How long the dots stay when no answer and no other word comes. */
@@ -41,6 +53,7 @@ class Chat {
     document.documentElement.lang = this.words.lang;
     document.documentElement.classList.toggle('embedded', embedded);
     document.title = this.words.chatWith(bot.name);
+    if (bot.appearance?.color !== undefined) paint(bot.appearance.color);
     this.memory = openMemory(location.origin, bot.appId);
     this.view = createView({
       words: this.words,

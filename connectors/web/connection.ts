@@ -1,8 +1,6 @@
 /** One bot's web channel: who is connected in which session, what they said, and what they are told. Knows no socket library. */
 import { randomUUID } from 'node:crypto';
 
-import { z } from 'zod';
-
 import type { Connection, ConnectionContext, Delivery, SendResult, StoredMessage } from '../../src/contracts.js';
 import { HubError, hubErrorOf } from '../../src/errors.js';
 import { framesOf, historyOf, offeredTitle } from './frames.js';
@@ -11,11 +9,14 @@ import { sessionRequestOf, userUtteredOf, type Uttered } from './payloads.js';
 import { createProgressWatch } from './progress.js';
 import type { Ack, ServerEvents } from './protocol.js';
 import type { Session, Sessions } from './session.js';
+import { webSettingsOf } from './settings.js';
 
 /** One connected browser tab, or any other client. */
 export interface Client {
   readonly id: string;
   emit<E extends keyof ServerEvents>(event: E, data: ServerEvents[E]): void;
+  /** As `emit`, under a name that the bot's settings chose. */
+  emitAs(event: string, data: unknown): void;
   /** Cuts the line in a way that a client answers by coming back. */
   close(): void;
 }
@@ -28,6 +29,8 @@ export interface Visit {
 export interface WebConnection extends Connection {
   /** Origins that the bot's settings name; null: any. */
   readonly origins: readonly string[] | null;
+  /** What clients call the event of a person's message. */
+  readonly userMessageEvent: string;
   readonly size: number;
   visit(client: Client): Visit;
 }
@@ -48,10 +51,6 @@ const messagesPerSession = 20;
 /** More than messages: a client that comes back asks for its session before it sends what waited. */
 const eventsPerClient = 40;
 
-const Settings = z.object({
-  allowedOrigins: z.array(z.string().transform((origin) => origin.replace(/\/+$/, '').toLowerCase())).min(1),
-});
-
 /** `to` names the message an answer belongs to, so that its frames have the same ids live and in the history. */
 const addressOf = (session: Session, id: string): string => `${session.name}:${id}`;
 const sessionIn = (address: string): string => address.slice(0, address.indexOf(':'));
@@ -60,6 +59,8 @@ const conversationOf = (session: Session): string => `web:${session.name}`;
 
 class Channel implements WebConnection {
   readonly origins: readonly string[] | null;
+  readonly userMessageEvent: string;
+  private readonly settings;
   private readonly rooms = new Map<string, Set<Client>>();
   private readonly places = new Map<Client, Session | null>();
   private readonly mayAct;
@@ -67,8 +68,9 @@ class Channel implements WebConnection {
   private readonly progress;
 
   constructor(private readonly options: WebConnectionOptions) {
-    const settings = Settings.safeParse(options.context.settings);
-    this.origins = settings.success ? settings.data.allowedOrigins : null;
+    this.settings = webSettingsOf(options.context.settings);
+    this.origins = this.settings.allowedOrigins ?? null;
+    this.userMessageEvent = this.settings.userMessageEvent;
     this.mayAct = createRateLimit(eventsPerClient, windowMs, options.now);
     this.maySpeak = createRateLimit(messagesPerSession, windowMs, options.now);
     this.progress = createProgressWatch({
@@ -108,10 +110,17 @@ class Channel implements WebConnection {
   send(to: string, { reply, part }: Delivery): Promise<SendResult> {
     const room = this.rooms.get(sessionIn(to)) ?? new Set<Client>();
     for (const client of room) {
-      for (const frame of framesOf(messageIn(to), reply, part)) client.emit('bot_uttered', frame.body);
+      for (const frame of framesOf(messageIn(to), reply, part)) this.tell(client, frame.body);
     }
     this.typing(to, false);
     return Promise.resolve({ outcome: 'sent' });
+  }
+
+  /** Our own pages know the usual name of the event only. */
+  private tell(client: Client, body: unknown): void {
+    const { botMessageEvent } = this.settings;
+    client.emit('bot_uttered', body);
+    if (botMessageEvent !== 'bot_uttered') client.emitAs(botMessageEvent, body);
   }
 
   typing(to: string, working: boolean): void {
@@ -137,7 +146,7 @@ class Channel implements WebConnection {
 
   private async session(client: Client, payload: unknown): Promise<void> {
     const { session_id, last } = sessionRequestOf(payload);
-    const known = this.options.sessions.recognise(this.appId, session_id ?? undefined);
+    const known = this.recognised(session_id) ?? (this.settings.sessionPersistence ? null : this.places.get(client));
     const session = known ?? this.options.sessions.issue(this.appId);
     this.enter(client, session);
     client.emit('session_confirm', session.token);
@@ -170,10 +179,14 @@ class Channel implements WebConnection {
     );
   }
 
+  /** The session of an id; none where each connection is a session of its own. */
+  private recognised(id: string | null | undefined): Session | null {
+    return this.settings.sessionPersistence ? this.options.sessions.recognise(this.appId, id ?? undefined) : null;
+  }
+
   /** The session a message belongs to: the one its id proves, else the client's own, else a new one, which the client is told. */
   private sessionOf(client: Client, said: Uttered): Session {
-    const proven = this.options.sessions.recognise(this.appId, said.session_id ?? undefined);
-    const present = proven ?? this.places.get(client);
+    const present = this.recognised(said.session_id) ?? this.places.get(client);
     const session = present ?? this.options.sessions.issue(this.appId);
     this.enter(client, session);
     if (!present) client.emit('session_confirm', session.token);
@@ -220,5 +233,5 @@ class Channel implements WebConnection {
 const tooFast = (): HubError => new HubError('mailbox_full', 'Too many messages at once: wait ten seconds.');
 const refusal = (error: HubError): Ack => ({ ok: false, code: error.code, error: error.message, retry: error.retry });
 
-/** The channel of `context.bot`. Wrong settings count as none: they are checked where they are written. */
+/** The channel of `context.bot`. Throws for settings that `webSettings` refuses. */
 export const createWebConnection = (options: WebConnectionOptions): WebConnection => new Channel(options);

@@ -9,6 +9,8 @@ export interface PagesOptions {
   store: Pick<Store, 'bots'>;
   /** The built widget: chat.html, chat.js, chat.css, widget.js. */
   widgetDir: string;
+  /** How the bot's web channel shall look, as its author set it. */
+  appearance: (appId: string) => Promise<unknown>;
   openApi: () => object;
 }
 
@@ -83,7 +85,9 @@ export function pageRoutes(options: PagesOptions): Route[] {
       handle: async (asked) => {
         const bot = await store.bots.get(param(asked, 'appId'));
         if (!bot) throw new HubError('not_found', 'There is no such bot; check the link.');
-        const facts = escapeHtml(JSON.stringify({ appId: bot.appId, name: bot.name, language: bot.language }));
+        const { appId, name, language } = bot;
+        const appearance = await options.appearance(appId);
+        const facts = escapeHtml(JSON.stringify({ appId, name, language, ...(appearance ? { appearance } : {}) }));
         const page = await readFile(join(widgetDir, 'chat.html'), 'utf8');
         return { headers: html, text: page.replaceAll('{{bot}}', () => facts) };
       },

@@ -1,20 +1,28 @@
 /** Where chat platforms call: the bytes go to the bot's connection, which verifies them and answers only once the message is stored. */
 import { z } from 'zod';
-import type { Connection } from '../contracts.js';
+import type { Connection, Store } from '../contracts.js';
 import { within } from '../deadline.js';
 import { HubError } from '../errors.js';
 import { param, type Route, route } from './route.js';
 
 export interface WebhookOptions {
+  store: Pick<Store, 'bots'>;
   /** The bot's open channel of this name, if it has one. */
   find: (address: { appId: string; channel: string }) => Connection | undefined;
+  /** Is there such a channel at all? */
+  knows: (channel: string) => boolean;
 }
 
 /** Slack gives up after 3 s. A 503 in time makes a platform send the message again; the copy is recognised if this one was stored after all. */
 const ackLimitMs = 1800;
 const Query = z.record(z.string(), z.union([z.string(), z.array(z.string())]).optional());
 
-export function webhookRoutes({ find }: WebhookOptions): Route[] {
+export function webhookRoutes({ store, find, knows }: WebhookOptions): Route[] {
+  const absence = async (appId: string, channel: string): Promise<HubError> => {
+    const off = knows(channel) && !find({ appId, channel }) && (await store.bots.get(appId)) !== null;
+    if (!off) return new HubError('not_found', 'No such channel of such a bot takes webhooks here.');
+    return new HubError('channel_off', "This channel is off; the bot's channel page says why.");
+  };
   return [
     route({
       method: 'POST',
@@ -25,8 +33,9 @@ export function webhookRoutes({ find }: WebhookOptions): Route[] {
       body: { schema: z.instanceof(Buffer), raw: true },
       answers: { 200: { description: 'Stored. The body is what the platform expects.' } },
       handle: async (asked) => {
-        const connection = find({ appId: param(asked, 'appId'), channel: param(asked, 'channel') });
-        if (!connection?.webhook) throw new HubError('not_found', 'No such channel of such a bot takes webhooks here.');
+        const [appId, channel] = [param(asked, 'appId'), param(asked, 'channel')];
+        const connection = find({ appId, channel });
+        if (!connection?.webhook) throw await absence(appId, channel);
         const { query, headers, body } = asked;
         const response = await within(connection.webhook({ query, headers, body }), ackLimitMs);
         if (!response)

@@ -1,4 +1,4 @@
-/** The open channels of all bots: one Connection per (bot, connector). */
+/** The open channels of all bots: at most one Connection per (bot, connector). */
 import type {
   Bot,
   BotProgress,
@@ -6,15 +6,19 @@ import type {
   Connector,
   Delivery,
   IncomingMessage,
+  Json,
   SendLimits,
   SendResult,
+  StoredMessage,
 } from '../contracts.js';
+import { hubErrorOf } from '../errors.js';
 import type { Log } from '../log.js';
 
 export interface Connections {
-  /** Opens the bot's channels; called for every bot at start, and for a new one. Open ones stay as they are. */
-  open(bot: Bot): void;
-  close(appId: string): Promise<void>;
+  /** Opens a channel of a bot; one that was open is closed and replaced at once. */
+  open(bot: Bot, channel: string, settings: Json): void;
+  /** Closes one channel of the bot, or all. */
+  close(appId: string, channel?: string): Promise<void>;
   /** The bot's open channel of this name, if it has one. */
   find(address: Pick<Address, 'appId' | 'channel'>): Connection | undefined;
   /** Is there such a channel at all? There is none for callers who hold the line (REST). */
@@ -28,52 +32,114 @@ export interface Connections {
   stop(): Promise<void>;
 }
 export type Address = Pick<IncomingMessage, 'appId' | 'channel' | 'to'>;
+type Place = Pick<Address, 'appId' | 'channel'>;
+/** What connections tell of themselves, for the health page. */
+export interface ConnectionNews {
+  /** A message came in and is stored. */
+  event(place: Place): void;
+  /** Something with the platform went wrong. */
+  failure(place: Place, reason: string): void;
+}
 export interface ConnectionsOptions {
   connectors: Connector[];
   receive: (message: IncomingMessage) => Promise<unknown>;
   progress: (appId: string) => Promise<BotProgress>;
+  history: (appId: string, conversation: string) => Promise<StoredMessage[]>;
+  publicUrl: string | null;
+  news: ConnectionNews;
   log: Log;
 }
 
-/** Opens nothing yet. */
-export function createConnections(options: ConnectionsOptions): Connections {
-  const { connectors, receive, progress, log } = options;
-  const bots = new Map<string, Map<string, Connection>>();
-  const byName = new Map(connectors.map((connector) => [connector.name, connector]));
+class OpenConnections implements Connections {
+  private readonly bots = new Map<string, Map<string, Connection>>();
+  private readonly byName;
 
-  const connect = (bot: Bot, connector: Connector): Connection =>
-    connector.open({
-      bot: { appId: bot.appId, name: bot.name, language: bot.language },
-      settings: {},
-      receive: async (message) => void (await receive({ ...message, appId: bot.appId, channel: connector.name })),
-      progress: () => progress(bot.appId),
+  constructor(private readonly options: ConnectionsOptions) {
+    this.byName = new Map(options.connectors.map((connector) => [connector.name, connector]));
+  }
+
+  open(bot: Bot, channel: string, settings: Json): void {
+    const connector = this.byName.get(channel);
+    if (!connector) throw new Error(`there is no channel ${channel}`);
+    const channels = this.bots.get(bot.appId) ?? new Map<string, Connection>();
+    this.bots.set(bot.appId, channels);
+    const former = channels.get(channel);
+    if (former) void this.end(former);
+    channels.set(channel, this.connect(bot, connector, settings));
+    this.options.log.debug({ appId: bot.appId, channel }, 'channel open');
+  }
+
+  async close(appId: string, channel?: string): Promise<void> {
+    const channels = this.bots.get(appId);
+    if (!channels) return;
+    const names = channel === undefined ? [...channels.keys()] : [channel];
+    const open = names.map((name) => channels.get(name)).filter((connection) => connection !== undefined);
+    for (const name of names) channels.delete(name);
+    if (channels.size === 0) this.bots.delete(appId);
+    await Promise.all(open.map((connection) => this.end(connection)));
+  }
+
+  find({ appId, channel }: Place): Connection | undefined {
+    return this.bots.get(appId)?.get(channel);
+  }
+
+  knows(channel: string): boolean {
+    return this.byName.has(channel);
+  }
+
+  limits(channel: string): SendLimits | undefined {
+    return this.byName.get(channel)?.limits;
+  }
+
+  async send(address: Address, delivery: Delivery): Promise<SendResult> {
+    const connection = this.find(address);
+    if (!connection) {
+      return { outcome: 'refused', reason: 'the bot is not connected to this channel; connect it and replay' };
+    }
+    try {
+      const result = await connection.send(address.to, delivery);
+      if (result.outcome !== 'sent') this.options.news.failure(address, result.reason);
+      return result;
+    } catch (error) {
+      this.options.news.failure(address, hubErrorOf(error).message);
+      throw error;
+    }
+  }
+
+  typing(address: Address, working: boolean): void {
+    this.find(address)?.typing?.(address.to, working);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.bots.keys()].map((appId) => this.close(appId)));
+    await Promise.all(this.options.connectors.map((connector) => connector.close()));
+  }
+
+  private connect(bot: Bot, connector: Connector, settings: Json): Connection {
+    const { receive, progress, history, publicUrl, news } = this.options;
+    const { appId, name, language } = bot;
+    const place = { appId, channel: connector.name };
+    return connector.open({
+      bot: { appId, name, language },
+      settings,
+      publicUrl,
+      async receive(message) {
+        await receive({ ...message, ...place });
+        news.event(place);
+      },
+      progress: () => progress(appId),
+      history: (conversation) => history(appId, conversation),
+      failed: (reason) => news.failure(place, reason),
     });
-  const find: Connections['find'] = ({ appId, channel }) => bots.get(appId)?.get(channel);
-  const close = async (appId: string): Promise<void> => {
-    const open = [...(bots.get(appId)?.values() ?? [])];
-    bots.delete(appId);
-    await Promise.all(open.map((connection) => connection.close()));
-  };
-  return {
-    open(bot) {
-      if (bots.has(bot.appId)) return;
-      bots.set(bot.appId, new Map(connectors.map((connector) => [connector.name, connect(bot, connector)])));
-      log.debug({ appId: bot.appId }, 'channels open');
-    },
-    close,
-    find,
-    knows: (channel) => byName.has(channel),
-    limits: (channel) => byName.get(channel)?.limits,
-    send: (address, delivery) =>
-      find(address)?.send(address.to, delivery) ??
-      Promise.resolve({
-        outcome: 'refused',
-        reason: 'the bot is not connected to this channel; connect it and replay',
-      }),
-    typing: (address, working) => find(address)?.typing?.(address.to, working),
-    async stop() {
-      await Promise.all([...bots.keys()].map(close));
-      await Promise.all(connectors.map((connector) => connector.close()));
-    },
-  };
+  }
+
+  /** A connection that does not close cleanly is gone for us all the same. */
+  private async end(connection: Connection): Promise<void> {
+    await connection.close().catch((error: unknown) => {
+      this.options.log.warn({ err: error }, 'a channel did not close cleanly');
+    });
+  }
 }
+
+/** Opens nothing yet. */
+export const createConnections = (options: ConnectionsOptions): Connections => new OpenConnections(options);

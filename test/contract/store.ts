@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type {
   Bot,
   BotMessage,
+  ChannelRecord,
   IncomingMessage,
   Json,
   Listed,
@@ -49,6 +50,7 @@ export function storeContract(name: string, open: () => Promise<OpenStore>): voi
     describe('and its outbox', () => outboxTests(() => store, reopen));
     conversationTests(() => store);
     trackerTests(() => store, reopen);
+    describe('and its channels', () => channelTests(() => store, reopen));
 
     it('keeps settings and answers null for one it does not know', async () => {
       assert.equal(await store.settings.get('key'), null);
@@ -754,6 +756,57 @@ function trackerTests(store: () => Store, reopen: () => Promise<void>): void {
 }
 
 /** Asserts that `promise` rejects with this code. */
+function channelTests(store: () => Store, reopen: () => Promise<void>): void {
+  const record = (channel: string, more: Partial<ChannelRecord> = {}): ChannelRecord => ({
+    appId: 'a',
+    channel,
+    settings: { apiUrl: 'https://x.example', nasty, list: [1, { deep: null }] },
+    secrets: 'v1.sealed',
+    updatedAt: day(1),
+    ...more,
+  });
+  beforeEach(async () => {
+    for (const appId of ['a', 'b']) await store().bots.create(bot(appId));
+  });
+
+  it('keeps the settings of each bot and channel, the newest whole', async () => {
+    await store().channels.put(record('slack', { settings: { old: true } }));
+    await store().channels.put(record('slack'));
+    await store().channels.put(record('web', { secrets: null }));
+    await store().channels.put(record('slack', { appId: 'b', secrets: null }));
+    await reopen();
+    assert.deepEqual(await store().channels.get('a', 'slack'), record('slack'));
+    assert.deepEqual(await store().channels.list('a'), [record('slack'), record('web', { secrets: null })]);
+    assert.deepEqual([await store().channels.get('b', 'web'), await store().channels.list('nobody')], [null, []]);
+  });
+  it('removes them once, and with their bot', async () => {
+    await store().channels.put(record('slack'));
+    assert.deepEqual(
+      [await store().channels.remove('a', 'slack'), await store().channels.remove('a', 'slack')],
+      [true, false],
+    );
+    await store().channels.put(record('slack'));
+    await store().channels.note('a', 'slack', { lastEventAt: day(1) });
+    await store().bots.delete('a');
+    await store().bots.create(bot('a'));
+    assert.deepEqual([await store().channels.list('a'), (await store().channels.health('a')).size], [[], 0]);
+  });
+  it('keeps no settings and no notes of a bot that is not there', async () => {
+    await rejects(store().channels.put(record('slack', { appId: 'nobody' })), 'not_found');
+    await store().channels.note('nobody', 'slack', { lastEventAt: day(1) });
+    assert.equal((await store().channels.health('nobody')).size, 0);
+  });
+  it('notes what is given and leaves the rest', async () => {
+    await store().channels.note('a', 'slack', { lastEventAt: day(1) });
+    await store().channels.note('a', 'slack', { lastError: nasty, lastErrorAt: day(2) });
+    await store().channels.note('a', 'slack', { lastEventAt: day(3) });
+    await store().channels.note('b', 'web', { lastEventAt: day(4) });
+    await reopen();
+    const health = { lastEventAt: day(3), lastErrorAt: day(2), lastError: nasty };
+    assert.deepEqual([...(await store().channels.health('a'))], [['slack', health]]);
+  });
+}
+
 export async function rejects(promise: Promise<unknown>, code: ErrorCode): Promise<void> {
   await assert.rejects(promise, { name: 'HubError', code });
 }

@@ -68,6 +68,9 @@ export async function openStandIn(options: StandInOptions = {}): Promise<StandIn
   const contextOf = (appId: string, settings: Json): ConnectionContext => ({
     bot: { appId, name: appId, language: 'en' },
     settings,
+    publicUrl: null,
+    history: () => Promise.resolve([]),
+    failed: () => undefined,
     async receive(incoming) {
       await sleep(5);
       if (await options.refuse?.()) throw new HubError('invalid', 'refused by the stand-in');

@@ -3,6 +3,7 @@ import { mkdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Restorable, Store } from '../../contracts.js';
 import { SqliteBots } from './bots.js';
+import { SqliteChannels } from './channels.js';
 import { SqliteConversations } from './conversations.js';
 import { SqliteDeadLetters } from './dead-letters.js';
 import { Sqlite, openFile } from './database.js';
@@ -92,6 +93,7 @@ export class SqliteStore implements Store {
   readonly outbox;
   readonly deadLetters;
   readonly trackers;
+  readonly channels;
   readonly settings;
   private readonly beat;
 
@@ -110,6 +112,7 @@ export class SqliteStore implements Store {
     this.outbox = new SqliteOutbox(sqlite, this.deadLetters);
     this.conversations = new SqliteConversations(sqlite, { outbox: this.outbox, deadLetters: this.deadLetters }, now);
     this.trackers = new SqliteTrackers(sqlite);
+    this.channels = new SqliteChannels(sqlite);
     this.settings = settingsOf(sqlite);
     this.beat = sqlite.query(
       'INSERT INTO pulse (id, at) VALUES (1, @at) ON CONFLICT (id) DO UPDATE SET at = excluded.at',

@@ -106,6 +106,14 @@ ALTER TABLE jobs ADD COLUMN fence INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN trainer TEXT;
 ALTER TABLE jobs ADD COLUMN device TEXT;
 `;
+const channels = `
+CREATE TABLE channels (
+  app_id TEXT NOT NULL REFERENCES bots (app_id) ON DELETE CASCADE, channel TEXT NOT NULL, settings TEXT NOT NULL, secrets TEXT,
+  updated_at TEXT NOT NULL, PRIMARY KEY (app_id, channel)) STRICT, WITHOUT ROWID;
+CREATE TABLE channel_health (
+  app_id TEXT NOT NULL REFERENCES bots (app_id) ON DELETE CASCADE, channel TEXT NOT NULL, last_event_at TEXT, last_error_at TEXT,
+  last_error TEXT, PRIMARY KEY (app_id, channel)) STRICT, WITHOUT ROWID;
+`;
 
 /** All steps, oldest first; the version of a database is how many of them it has seen. */
 export const migrations: readonly Migration[] = [
@@ -114,6 +122,7 @@ export const migrations: readonly Migration[] = [
   { name: 'named Rasa installations', sql: runtimes },
   { name: 'instances of a bot', sql: instances },
   { name: 'who trains a job', sql: trainers },
+  { name: 'channel settings', sql: channels },
 ];
 
 /**
