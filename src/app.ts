@@ -22,6 +22,7 @@ import type {
   Training,
   TrainingQueue,
 } from './contracts.js';
+import { createEgress } from './egress.js';
 import { createLiteEngine } from './engines/lite.js';
 import { type MemoryOptions, openPool } from './engines/pool/index.js';
 import { openTrackerChannel } from './engines/rasa/channel.js';
@@ -377,6 +378,7 @@ function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey,
   const { store, log, life } = parts;
   const history = (appId: string, conversation: string): Promise<StoredMessage[]> =>
     store.conversations.latest(appId, conversation, 100);
+  const egress = createEgress(parts.options.config.egressAllow);
   const own = createConnectors({
     web: {
       exists: async (appId) => (await store.bots.get(appId)) !== null,
@@ -385,6 +387,7 @@ function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey,
       publicUrl: parts.options.config.publicUrl ?? undefined,
       log,
     },
+    slack: { egress, log },
   });
   const standIns = parts.options.standIns?.connectors ?? [];
   const connectors = [...own.filter(({ name }) => !standIns.some((one) => one.name === name)), ...standIns];

@@ -157,3 +157,15 @@ function customPost(custom: Record<string, unknown>): SlackPost {
   const fields = Object.fromEntries(Object.entries(custom).filter(([name]) => nativeFields.includes(name)));
   return { text: '', ...fields };
 }
+
+/** The same post with links where its images were; null when there are none. */
+export function withoutImages(post: SlackPost): SlackPost | null {
+  const blocks = (Array.isArray(post['blocks']) ? post['blocks'] : []) as Block[];
+  if (!blocks.some(({ type }) => type === 'image')) return null;
+  const linked = blocks.map((block) =>
+    block['type'] === 'image'
+      ? richText([{ text: String(block['alt_text']), url: String(block['image_url']) }])
+      : block,
+  );
+  return { ...post, blocks: linked };
+}

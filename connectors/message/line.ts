@@ -1,0 +1,72 @@
+/** A line to a platform that we open ourselves, kept open: opened again whenever it breaks, with growing pauses, until it is closed. */
+
+export interface LineOptions {
+  /** Resolves when the line is open; `broken` is called once when it breaks. Rejects when it cannot be opened. Answers the way to close it. */
+  open(broken: () => void): Promise<() => Promise<void>>;
+  /** Told in words each time it cannot be opened. */
+  failed(error: unknown): void;
+  /** Pause before the n-th attempt in a row, the first is 1. */
+  pauseMs?: (attempt: number) => number;
+}
+export interface Line {
+  readonly isOpen: boolean;
+  close(): Promise<void>;
+}
+
+const growing = (attempt: number): number => Math.min(1000 * 2 ** (attempt - 1), 60_000) * (0.8 + Math.random() * 0.4);
+/** A line that held so long was a good one: the pauses begin anew. */
+const goodMs = 30_000;
+
+class KeptLine implements Line {
+  private shut: (() => Promise<void>) | null = null;
+  private timer: NodeJS.Timeout | undefined;
+  private attempts = 0;
+  private ended = false;
+  private opening: Promise<void>;
+
+  constructor(private readonly options: LineOptions) {
+    this.opening = this.open();
+  }
+
+  get isOpen(): boolean {
+    return this.shut !== null;
+  }
+
+  async close(): Promise<void> {
+    this.ended = true;
+    clearTimeout(this.timer);
+    await this.opening;
+    const { shut } = this;
+    this.shut = null;
+    await shut?.();
+  }
+
+  private async open(): Promise<void> {
+    const opened = performance.now();
+    const state = { broken: false };
+    try {
+      const shut = await this.options.open(() => {
+        if (state.broken) return;
+        state.broken = true;
+        this.shut = null;
+        if (performance.now() - opened > goodMs) this.attempts = 0;
+        this.again();
+      });
+      if (!state.broken) this.shut = shut;
+    } catch (error) {
+      if (this.ended) return;
+      this.options.failed(error);
+      if (!state.broken) this.again();
+      state.broken = true;
+    }
+  }
+
+  private again(): void {
+    if (this.ended) return;
+    this.attempts += 1;
+    this.timer = setTimeout(() => void (this.opening = this.open()), (this.options.pauseMs ?? growing)(this.attempts));
+  }
+}
+
+/** Begins to open the line at once. */
+export const keepOpen = (options: LineOptions): Line => new KeptLine(options);
