@@ -1,15 +1,21 @@
 /** The one list of chat channels. A new one is a file here and a line below; see README.md. */
 import type { Connector } from '../src/contracts.js';
 import { createSlackConnector, type SlackOptions } from './slack.js';
+import { createTelegramConnector, type TelegramOptions } from './telegram.js';
 import { createWebConnector, type WebOptions } from './web.js';
 
 /** What the connectors need from the app, each by its name. */
 export interface ConnectorOptions {
   web: WebOptions;
   slack: SlackOptions;
+  telegram: TelegramOptions;
 }
 
 /** One connector per platform. The REST channel is not among them: its caller holds the line, so it is a route of the hub (src/http). */
 export function createConnectors(options: ConnectorOptions): Connector[] {
-  return [createWebConnector(options.web), createSlackConnector(options.slack)];
+  return [
+    createWebConnector(options.web),
+    createSlackConnector(options.slack),
+    createTelegramConnector(options.telegram),
+  ];
 }

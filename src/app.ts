@@ -388,6 +388,7 @@ function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey,
       log,
     },
     slack: { egress, log },
+    telegram: { egress, log },
   });
   const standIns = parts.options.standIns?.connectors ?? [];
   const connectors = [...own.filter(({ name }) => !standIns.some((one) => one.name === name)), ...standIns];

@@ -4,14 +4,19 @@ import { createEgress } from '../src/egress.js';
 import { connectorContract } from './contract/connector.js';
 import type { FakePlatform } from './support/platforms/platform.js';
 import { FakeSlack } from './support/platforms/slack.js';
+import { FakeTelegram } from './support/platforms/telegram.js';
 
 /** A fake platform for each connector; the web channel is its own platform and has suites of its own (web.test.ts, web-guards.test.ts). */
-const platforms: Record<string, () => FakePlatform> = { slack: () => new FakeSlack() };
+const platforms: Record<string, () => FakePlatform> = {
+  slack: () => new FakeSlack(),
+  telegram: () => new FakeTelegram(),
+};
 
 const egress = createEgress([]);
 const all = createConnectors({
   web: { exists: () => Promise.resolve(false), history: () => Promise.resolve([]), sessionKey: 'x' },
   slack: { egress },
+  telegram: { egress },
 });
 
 describe('the list of connectors', () => {

@@ -22,10 +22,9 @@ class KeptLine implements Line {
   private timer: NodeJS.Timeout | undefined;
   private attempts = 0;
   private ended = false;
-  private opening: Promise<void>;
 
   constructor(private readonly options: LineOptions) {
-    this.opening = this.open();
+    void this.open();
   }
 
   get isOpen(): boolean {
@@ -35,7 +34,6 @@ class KeptLine implements Line {
   async close(): Promise<void> {
     this.ended = true;
     clearTimeout(this.timer);
-    await this.opening;
     const { shut } = this;
     this.shut = null;
     await shut?.();
@@ -52,7 +50,9 @@ class KeptLine implements Line {
         if (performance.now() - opened > goodMs) this.attempts = 0;
         this.again();
       });
-      if (!state.broken) this.shut = shut;
+      // Closed meanwhile: nobody waits for a platform that takes its time.
+      if (this.ended) await shut();
+      else if (!state.broken) this.shut = shut;
     } catch (error) {
       if (this.ended) return;
       this.options.failed(error);
@@ -64,7 +64,7 @@ class KeptLine implements Line {
   private again(): void {
     if (this.ended) return;
     this.attempts += 1;
-    this.timer = setTimeout(() => void (this.opening = this.open()), (this.options.pauseMs ?? growing)(this.attempts));
+    this.timer = setTimeout(() => void this.open(), (this.options.pauseMs ?? growing)(this.attempts));
   }
 }
 

@@ -111,8 +111,21 @@ const nativeMethod = (custom: Record<string, unknown>): string | undefined =>
   custom['method'] === undefined
     ? nativeMethods.find(([field]) => custom[field] !== undefined)?.[1]
     : nativeMethods.find(([, method]) => method === custom['method'])?.[1];
+/**
+ * Telegraf reads a file of the hub's own disk for `{source}`, and fetches `{url}` by itself: neither is an author's to ask for. Files are named
+ * by a URL that Telegram fetches, or by an id.
+ */
+function reaches(value: unknown, key = ''): boolean {
+  if (typeof value === 'string') return /^file:/i.test(value.trim());
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value)) return value.some((inside) => reaches(inside, key));
+  const shape = value as Record<string, unknown>;
+  const upload = 'source' in shape || ('url' in shape && key !== 'link_preview_options' && key !== 'inline_keyboard');
+  return upload || Object.entries(shape).some(([name, inside]) => reaches(inside, name));
+}
 /** Is this JSON something that Telegram can show? */
-export const isTelegramJson = (custom: Record<string, unknown>): boolean => nativeMethod(custom) !== undefined;
+export const isTelegramJson = (custom: Record<string, unknown>): boolean =>
+  nativeMethod(custom) !== undefined && !reaches(custom);
 
 function customPost(custom: Record<string, unknown>): TelegramPost[] {
   const method = nativeMethod(custom);
@@ -128,4 +141,15 @@ export function telegramPosts(said: Said): TelegramPost[] {
     ...said.cards.flatMap(cardPosts),
     ...(said.custom ? customPost(said.custom) : []),
   ];
+}
+
+/** The same as words, with a link, for a file that Telegram could not fetch; null when there is no such file. */
+export function insteadOfFile({ args }: TelegramPost): TelegramPost | null {
+  const fields = Object.values(fileMethods).map(([, field]) => field);
+  const url = fields.map((field) => args[field]).find((value) => typeof value === 'string');
+  if (url === undefined) return null;
+  const caption = typeof args['caption'] === 'string' ? `${args['caption']}\n` : '';
+  const { reply_markup } = args;
+  const text = `${caption}<a href="${escapeHtml(url)}">${escapeHtml(url)}</a>`;
+  return { method: 'sendMessage', args: { text, parse_mode: 'HTML', ...(reply_markup ? { reply_markup } : {}) } };
 }

@@ -57,7 +57,7 @@ export function connectorContract(name: string, make: () => FakePlatform): void 
     let next = 1;
 
     const start = async (): Promise<void> => {
-      hub = await newHub({ dataDir, env: { EGRESS_ALLOW: '127.0.0.1', PUBLIC_URL: 'http://hub.example' } });
+      hub = await newHub({ dataDir, env: { EGRESS_ALLOW: '127.0.0.1', PUBLIC_URL: 'https://hub.example' } });
     };
     const newBot = async (): Promise<string> => {
       const { body } = await hub.api('POST', '/bots', { name: 'A', engine: 'remote', remoteUrl: botUrl });
@@ -133,7 +133,7 @@ export function connectorContract(name: string, make: () => FakePlatform): void 
       await quiet();
       assert.deepEqual([bot.turns, await stored()], [[], []]);
       const { lastError } = (await hub.api('GET', `/bots/${appId}/channels/${name}`)).body;
-      assert.match(lastError as string, /does not fit|secret/i);
+      assert.match(lastError as string, /does not fit/);
     });
 
     it('takes one turn for one event, however often and at once it comes, and for a replay later', async () => {
@@ -203,8 +203,10 @@ export function connectorContract(name: string, make: () => FakePlatform): void 
     it('makes a dead letter of what the platform refuses', async () => {
       platform.verdict = () => ({ kind: 'refuse' });
       await say('refused');
-      const letter = await eventually(async () => (await hub.api('GET', `/dead-letters?appId=${appId}`)).body.items[0]);
-      assert.match(letter.error as string, /^refused: \w/);
+      const letters = async (): Promise<{ error: string }[]> =>
+        ((await hub.api('GET', `/dead-letters?appId=${appId}`)).body as { items: { error: string }[] }).items;
+      const letter = await eventually(async () => (await letters())[0]);
+      assert.match(letter.error, /^refused: \w/);
       assert.equal(platform.attempts.length, 1);
     });
 
