@@ -1,6 +1,7 @@
 /** The one list of chat channels. A new one is a file here and a line below; see README.md. */
 import type { Connector } from '../src/contracts.js';
 import { createSlackConnector, type SlackOptions } from './slack.js';
+import { createTeamsConnector, type TeamsOptions } from './teams.js';
 import { createTelegramConnector, type TelegramOptions } from './telegram.js';
 import { createWebConnector, type WebOptions } from './web.js';
 
@@ -9,6 +10,7 @@ export interface ConnectorOptions {
   web: WebOptions;
   slack: SlackOptions;
   telegram: TelegramOptions;
+  teams: TeamsOptions;
 }
 
 /** One connector per platform. The REST channel is not among them: its caller holds the line, so it is a route of the hub (src/http). */
@@ -17,5 +19,6 @@ export function createConnectors(options: ConnectorOptions): Connector[] {
     createWebConnector(options.web),
     createSlackConnector(options.slack),
     createTelegramConnector(options.telegram),
+    createTeamsConnector(options.teams),
   ];
 }

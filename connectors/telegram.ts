@@ -20,6 +20,7 @@ import { HubError } from '../src/errors.js';
 import { keepOpen, type Line } from './message/line.js';
 import { saidOf } from './message/message.js';
 import { createProgress } from './message/progress.js';
+import { createTyping } from './message/typing.js';
 import { type Agents, createAgents, type Guard } from './telegram/agents.js';
 import { placeOf, pressedIn, pressIdIn, type Said, saidIn, type Self } from './telegram/events.js';
 import { createGroupPace } from './telegram/pace.js';
@@ -37,8 +38,6 @@ export interface TelegramOptions {
 }
 
 const betweenPostsMs = 1000;
-/** Answers that come sooner need no sign that the bot is at it. */
-const typingAfterMs = 1000;
 const setUpLimitMs = 10_000;
 const allowedUpdates = ['message', 'callback_query'];
 const stored: WebhookResponse = { status: 200, body: '' };
@@ -51,7 +50,9 @@ class TelegramConnection implements Connection {
   private readonly progress = createProgress();
   private readonly pace = createGroupPace();
   private readonly closing = new AbortController();
-  private readonly typists = new Map<string, NodeJS.Timeout>();
+  private readonly typist = createTyping((to) => {
+    this.call('sendChatAction', { ...placeOf(to), action: 'typing' }).catch(() => undefined);
+  });
   /** What an update turned out to hold, put in by the handlers. */
   private readonly findings = new WeakMap<object, () => Promise<Said | null>>();
 
@@ -95,14 +96,7 @@ class TelegramConnection implements Connection {
   }
 
   typing(to: string, working: boolean): void {
-    clearTimeout(this.typists.get(to));
-    this.typists.delete(to);
-    if (!working) return;
-    const timer = setTimeout(() => {
-      this.typists.delete(to);
-      this.call('sendChatAction', { ...placeOf(to), action: 'typing' }).catch(() => undefined);
-    }, typingAfterMs);
-    this.typists.set(to, timer);
+    this.typist.set(to, working);
   }
 
   async check(): Promise<ChannelCheck> {
@@ -136,7 +130,7 @@ class TelegramConnection implements Connection {
 
   async close(): Promise<void> {
     this.closing.abort();
-    for (const timer of this.typists.values()) clearTimeout(timer);
+    this.typist.close();
     await this.line.close();
   }
 

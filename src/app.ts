@@ -389,6 +389,7 @@ function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey,
     },
     slack: { egress, log },
     telegram: { egress, log },
+    teams: { egress, log },
   });
   const standIns = parts.options.standIns?.connectors ?? [];
   const connectors = [...own.filter(({ name }) => !standIns.some((one) => one.name === name)), ...standIns];

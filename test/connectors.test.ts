@@ -4,12 +4,14 @@ import { createEgress } from '../src/egress.js';
 import { connectorContract } from './contract/connector.js';
 import type { FakePlatform } from './support/platforms/platform.js';
 import { FakeSlack } from './support/platforms/slack.js';
+import { FakeTeams } from './support/platforms/teams.js';
 import { FakeTelegram } from './support/platforms/telegram.js';
 
 /** A fake platform for each connector; the web channel is its own platform and has suites of its own (web.test.ts, web-guards.test.ts). */
 const platforms: Record<string, () => FakePlatform> = {
   slack: () => new FakeSlack(),
   telegram: () => new FakeTelegram(),
+  teams: () => new FakeTeams(),
 };
 
 const egress = createEgress([]);
@@ -17,6 +19,7 @@ const all = createConnectors({
   web: { exists: () => Promise.resolve(false), history: () => Promise.resolve([]), sessionKey: 'x' },
   slack: { egress },
   telegram: { egress },
+  teams: { egress },
 });
 
 describe('the list of connectors', () => {

@@ -4,6 +4,7 @@ import { clean, runsOf, safeUrl } from '../connectors/message/markdown.js';
 import { clip, piecesOf } from '../connectors/message/cut.js';
 import { choiceOf, saidOf } from '../connectors/message/message.js';
 import { isSlackJson, slackPosts, type SlackPost } from '../connectors/slack/render.js';
+import { isTeamsJson, teamsPosts, type TeamsPost } from '../connectors/teams/render.js';
 import { isTelegramJson, telegramPosts, type TelegramPost } from '../connectors/telegram/render.js';
 import type { BotMessage, StoredMessage } from '../src/contracts.js';
 import { hostileTexts } from './support/hostile.js';
@@ -14,6 +15,9 @@ const slack = (said: BotMessage): SlackPost[] =>
   slackPosts(saidOf(said, place, { channel: 'slack', native: isSlackJson }));
 const telegram = (said: BotMessage): TelegramPost[] =>
   telegramPosts(saidOf(said, place, { channel: 'telegram', native: isTelegramJson }));
+
+const teams = (said: BotMessage): TeamsPost[] =>
+  teamsPosts(saidOf(said, place, { channel: 'teams', native: isTeamsJson }));
 
 /** Every object in a value, itself included. */
 function objectsIn(value: unknown): Record<string, unknown>[] {
@@ -257,6 +261,14 @@ describe('the message model', () => {
       }
       for (const shown of [...stringsIn(inSlack), ...stringsIn(telegram(said))])
         assert.ok(shown.isWellFormed() && !shown.includes('\0'));
+      for (const { text: words = '', attachments = [] } of teams(said)) {
+        const { links } = readHtml((words as string).replaceAll('<br/>', ' '));
+        assert.ok(!links.some(foreign), text);
+        for (const card of attachments as { content: Record<string, string> }[]) {
+          for (const part of [card.content['title'] ?? '', card.content['text'] ?? ''])
+            assert.doesNotMatch(part, /[<>]/);
+        }
+      }
       // Without markup all of the text arrives.
       const literal = text.replace(/[\\`*_[\](){}#+.!~>-]/g, '').replace(/https?:/g, 'x');
       const arrived = squeezed(slackText(slack(reply({ text: literal }))));
@@ -272,6 +284,10 @@ describe('the message model', () => {
         .map(({ args }) => readHtml(args['text'] as string).text)
         .join('');
       assert.equal(squeezed(inTelegram), arrived);
+      const inTeams = teams(reply({ text: literal }))
+        .map(({ text: words }) => readHtml((words as string).replaceAll('<br/>', ' ')).text)
+        .join('');
+      assert.equal(squeezed(inTeams), arrived);
     }
   });
 
@@ -291,7 +307,7 @@ describe('the message model', () => {
       { url: 'https://x.example/f.pdf' },
     ];
     for (const value of odd) {
-      for (const render of [slack, telegram]) {
+      for (const render of [slack, telegram, teams]) {
         assert.ok(
           Array.isArray(
             render({
@@ -365,7 +381,7 @@ describe('the rendering gallery', () => {
     const parts = gallery.map(([title, said]) => {
       const { recipient_id: _, ...shown } = said;
       const calls = telegram(said).map(({ method, args }) => ({ [method]: args }));
-      return `## ${title}\n\nThe bot says\n${json(shown)}\n\nSlack, \`chat.postMessage\`\n${json(slack(said))}\n\nTelegram\n${json(calls)}\n`;
+      return `## ${title}\n\nThe bot says\n${json(shown)}\n\nSlack, \`chat.postMessage\`\n${json(slack(said))}\n\nTelegram\n${json(calls)}\n\nTeams\n${json(teams(said))}\n`;
     });
     const page = `# What each platform shows\n\nMade by \`test/rendering.test.ts\`: \`UPDATE_SNAPSHOTS=1 npx mocha dist/test/rendering.test.js\` writes it anew.\nText is escaped so that nothing in it becomes a mention or a link to a foreign scheme; an invisible U+2060 breaks what Telegram would link by itself.\nA press comes back as the payload that the bot offered.\n\n${parts.join('\n')}`;
     if (process.env['UPDATE_SNAPSHOTS'] === '1') writeFileSync('docs/rendering.md', page);

@@ -119,7 +119,7 @@ export function connectorContract(name: string, make: () => FakePlatform): void 
       assert.deepEqual([body.ok, /Connected/.test(body.detail)], [true, true], body.detail);
       const channel = (await hub.api('GET', `/bots/${appId}/channels/${name}`)).body;
       assert.ok(channel.lastEventAt);
-      assert.doesNotMatch(JSON.stringify(channel), /fake-slack|fake-telegram|0123456789abcdef/);
+      assert.doesNotMatch(JSON.stringify(channel), /fake-slack|fake-telegram|fake-teams|0123456789abcdef/);
     });
 
     it('accepts none of thirty forgeries', async () => {
