@@ -37,7 +37,6 @@ export interface SlackOptions {
   reconnectMs?: ((attempt: number) => number) | undefined;
 }
 
-/** Below the hub's own limit for a sending: a post that has not left by then never does. */
 const callLimitMs = 8000;
 const betweenPostsMs = 1000;
 
@@ -199,9 +198,11 @@ class SlackConnection implements Connection {
       allowAbsoluteUrls: false,
       retryConfig: { retries: 0 },
       rejectRateLimitedCalls: true,
-      timeout: callLimitMs,
       maxRequestConcurrency: 10_000,
-      fetch: (url, init) => fetch(url, { ...init, dispatcher } as Parameters<typeof fetch>[1]),
+      fetch: (url, init) => {
+        const over = AbortSignal.timeout(this.progress.leftMs(callLimitMs));
+        return fetch(url, { ...init, signal: over, dispatcher } as Parameters<typeof fetch>[1]);
+      },
     };
   }
 

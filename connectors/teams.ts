@@ -44,6 +44,7 @@ interface Parts extends TeamsOptions {
 }
 
 const betweenPostsMs = 300;
+const callLimitMs = 8000;
 const earlyMs = 5 * 60_000;
 const Token = z.looseObject({ access_token: z.string().min(1), expires_in: z.coerce.number().default(3600) });
 const taken: WebhookResponse = { status: 200, body: '' };
@@ -169,6 +170,7 @@ class TeamsConnection implements Connection {
     const { text } = await call(this.parts.dispatcher, {
       url: tokenEndpointOf(this.settings),
       method: 'POST',
+      limitMs: this.progress.leftMs(callLimitMs),
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: new URLSearchParams({
         grant_type: 'client_credentials',
@@ -208,6 +210,7 @@ class TeamsConnection implements Connection {
           url,
           method: method as 'POST',
           headers: headers.toJson(),
+          limitMs: this.progress.leftMs(callLimitMs),
           body,
         });
         // All that the SDK reads of an answer's headers is that it is JSON, which the request says, too.
@@ -243,7 +246,8 @@ export function createTeamsConnector(options: TeamsOptions): Connector {
     const reason = options.egress.refusal(url);
     if (reason) throw new Error(reason);
     return JSON.parse(
-      (await call(dispatcher, { url, method: 'GET', headers: { accept: 'application/json' } })).text,
+      (await call(dispatcher, { url, method: 'GET', limitMs: callLimitMs, headers: { accept: 'application/json' } }))
+        .text,
     ) as unknown;
   };
   const keysOf = (metadataUrl: string): Keys => {

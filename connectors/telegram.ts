@@ -90,7 +90,7 @@ class TelegramConnection implements Connection {
     this.typing(to, false);
     const said = saidOf(delivery.reply, delivery, { channel: 'telegram', native: isTelegramJson });
     return this.progress.send(delivery, telegramPosts(said), {
-      post: (post) => this.post(placeOf(to), post, delivery.signal),
+      post: (post) => this.post(placeOf(to), post),
       pauseMs: betweenPostsMs,
     });
   }
@@ -144,24 +144,20 @@ class TelegramConnection implements Connection {
     if (press !== null) void this.call('answerCallbackQuery', { callback_query_id: press }).catch(() => undefined);
   }
 
-  private async post(
-    place: ReturnType<typeof placeOf>,
-    { method, args }: TelegramPost,
-    signal: AbortSignal,
-  ): Promise<SendResult> {
+  private async post(place: ReturnType<typeof placeOf>, { method, args }: TelegramPost): Promise<SendResult> {
     const wait = this.pace.waitMs(place.chat_id);
     if (wait > 0)
       return { outcome: 'later', reason: 'a group takes 20 posts a minute', afterMs: wait, scope: 'conversation' };
     try {
-      await this.call(method, { ...args, ...place }, signal);
+      await this.call(method, { ...args, ...place }, AbortSignal.timeout(this.progress.leftMs(setUpLimitMs)));
       this.pace.posted(place.chat_id);
       return { outcome: 'sent' };
     } catch (error) {
       const fault = faultOf(error);
       const instead = fault && isUnfetched(fault) ? insteadOfFile({ method, args }) : null;
-      if (instead) return this.post(place, instead, signal);
+      if (instead) return this.post(place, instead);
       if (fault?.movedTo !== undefined && fault.movedTo !== place.chat_id) {
-        return this.post({ chat_id: fault.movedTo }, { method, args }, signal);
+        return this.post({ chat_id: fault.movedTo }, { method, args });
       }
       return resultOf(error);
     }

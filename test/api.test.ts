@@ -179,11 +179,10 @@ describe('the admin API', () => {
         422,
         'invalid',
       );
-      problem(
-        await hub.api('POST', `/bots/${appId}/messages`, { sender: 'web:someone', message: 'm' }),
-        422,
-        'invalid',
-      );
+      for (const channel of ['web', 'slack', 'telegram', 'teams']) {
+        const body = { sender: `${channel}:someone`, message: 'm' };
+        problem(await hub.api('POST', `/bots/${appId}/messages`, body), 422, 'invalid');
+      }
       problem(await hub.api('POST', `/bots/${appId}/parse`, { text: { $ne: null } }), 422, 'invalid');
       assert.equal(({} as { polluted?: unknown }).polluted, undefined);
     });

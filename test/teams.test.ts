@@ -39,6 +39,7 @@ describe('Teams', () => {
     connection.send(to, {
       messageId: '1',
       part: 0,
+      limitMs: 10_000,
       reply: { recipient_id: 'x', ...reply },
       signal: new AbortController().signal,
     });

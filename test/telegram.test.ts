@@ -63,6 +63,7 @@ describe('Telegram', () => {
     connection.send(to, {
       messageId: '5',
       part: 0,
+      limitMs: 10_000,
       reply: { recipient_id: 'x', ...reply },
       signal: new AbortController().signal,
     });

@@ -1,48 +1,58 @@
-/** One reply may be several posts. When one of them fails, the next attempt goes on from there, so that nothing is shown twice. */
+/**
+ * One reply may be several posts. When one of them fails, the next attempt goes on from there, so that nothing is shown twice; and all that an
+ * attempt does ends within the time that the hub waits for it, so that two attempts never overlap.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+
 import type { Delivery, SendResult } from '../../src/contracts.js';
 
 export interface Posting<P> {
-  /** Posts one; anything but `sent` ends the attempt. */
+  /** Posts one, within `Progress.leftMs`; anything but `sent` ends the attempt. */
   post(post: P): Promise<SendResult>;
   /** The pause between two posts of one reply. */
   pauseMs: number;
 }
 export interface Progress {
-  send<P>(delivery: Delivery, posts: P[], posting: Posting<P>): Promise<SendResult>;
+  send<P extends object>(delivery: Delivery, posts: P[], posting: Posting<P>): Promise<SendResult>;
+  /** Milliseconds that the running attempt still has, wherever in its calls it is asked for; `otherwise` when there is none, or more are left. */
+  leftMs(otherwise: number): number;
 }
 
 /** Replies that are half out at the same time; the oldest is forgotten beyond that, and would begin anew. */
 const most = 1000;
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-  });
-}
+/** An attempt ends so much before the hub gives it up. */
+const marginMs = 200;
 
 /** Remembers, in memory, how far each reply of a connection is. */
 export function createProgress(): Progress {
   const done = new Map<string, number>();
-  return {
-    async send(delivery, posts, { post, pauseMs }) {
-      const { messageId, part, signal } = delivery;
-      const key = `${messageId}.${part}`;
-      for (let at = done.get(key) ?? 0; at < posts.length; at += 1) {
-        if (signal.aborted) return { outcome: 'later', reason: 'the time for one sending was over; the rest follows' };
-        const result = await post(posts[at] as NonNullable<(typeof posts)[number]>);
-        if (result.outcome !== 'sent') return result;
-        done.set(key, at + 1);
-        if (done.size > most) done.delete(done.keys().next().value ?? '');
-        if (at + 1 < posts.length) await pause(pauseMs, signal);
+  const ends = new AsyncLocalStorage<number>();
+  const leftMs = (otherwise: number): number =>
+    Math.max(1, Math.floor(Math.min(otherwise, (ends.getStore() ?? Infinity) - performance.now())));
+
+  async function attempt<P extends object>(
+    key: string,
+    posts: P[],
+    { post, pauseMs }: Posting<P>,
+  ): Promise<SendResult> {
+    const rest = posts.slice(done.get(key) ?? 0);
+    for (const [at, one] of rest.entries()) {
+      if (at > 0) await new Promise((resolve) => setTimeout(resolve, leftMs(pauseMs)));
+      if (leftMs(pauseMs) < pauseMs) {
+        return { outcome: 'later', reason: 'a long answer goes out in several steps', afterMs: pauseMs };
       }
-      done.delete(key);
-      return { outcome: 'sent' };
+      const result = await post(one);
+      if (result.outcome !== 'sent') return result;
+      done.set(key, (done.get(key) ?? 0) + 1);
+      if (done.size > most) done.delete(done.keys().next().value ?? '');
+    }
+    done.delete(key);
+    return { outcome: 'sent' };
+  }
+  return {
+    leftMs,
+    send({ messageId, part, limitMs }, posts, posting) {
+      return ends.run(performance.now() + limitMs - marginMs, () => attempt(`${messageId}.${part}`, posts, posting));
     },
   };
 }

@@ -26,7 +26,6 @@ export class Unanswered extends Error {
 }
 
 const unsentCodes = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EMFILE', 'UND_ERR_CONNECT_TIMEOUT'];
-const callLimitMs = 8000;
 const mostBytes = 1_000_000;
 
 export interface Call {
@@ -34,15 +33,16 @@ export interface Call {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH';
   headers: Record<string, string>;
   body?: string | undefined;
+  limitMs: number;
 }
 
 /** Answers the text of a 2xx. Rejects with `Refused` or `Unanswered`. */
 export async function call(
   dispatcher: Dispatcher,
-  { url, method, headers, body }: Call,
+  { url, method, headers, body, limitMs }: Call,
 ): Promise<{ status: number; text: string }> {
   try {
-    const signal = AbortSignal.timeout(callLimitMs);
+    const signal = AbortSignal.timeout(limitMs);
     const response = await request(url, { method, headers, body: body ?? null, dispatcher, signal });
     const length = Number(response.headers['content-length'] ?? 0);
     if (length > mostBytes) throw new Unanswered('the answer is too long', false);

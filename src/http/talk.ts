@@ -19,7 +19,7 @@ function requireAnswer(message: StoredMessage): void {
 }
 
 /** Ids of other channels begin with the channel's name; a REST sender must not pass for one of them. */
-const foreign = /^web:/;
+const foreign = /^(?:web|slack|telegram|teams):/;
 
 export function talkRoutes({ store, hub }: { store: Store; hub: Hub }): Route[] {
   return [

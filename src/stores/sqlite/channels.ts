@@ -73,7 +73,7 @@ export class SqliteChannels implements ChannelStore {
 
   note(appId: string, channel: string, change: Partial<ChannelHealth>): Promise<void> {
     const { lastEventAt: eventAt = null, lastErrorAt: errorAt = null, lastError: error = null } = change;
-    return this.sqlite.write(() => void this.mark.run({ appId, channel, eventAt, errorAt, error }));
+    return this.sqlite.write(() => void this.mark.run({ appId, channel, eventAt, errorAt, error }), 'committed');
   }
 }
 
