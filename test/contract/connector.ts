@@ -1,6 +1,6 @@
 /**
  * What every connector of a chat platform must do, by a whole hub in front of a fake of that platform. A new connector is done when this is
- * green: add its fake to test/connectors.test.ts.
+ * green: add its fake to test/e2e/connectors.test.ts.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -18,7 +18,7 @@ import type { Delivery, FakePlatform } from '../support/platforms/platform.js';
 
 type Reply = Partial<BotMessage>;
 /** A bot that outlives the hub: it repeats what was said, unless `answer` says otherwise. */
-class Bot {
+export class EchoBot {
   answer: (text: string) => Reply[] = (text) => [{ text: `echo ${text}` }];
   /** Texts of the turns it took. */
   readonly turns: string[] = [];
@@ -48,7 +48,7 @@ class Bot {
 export function connectorContract(name: string, make: () => FakePlatform): void {
   describe(`The ${name} connector`, function () {
     this.timeout(120_000);
-    const bot = new Bot();
+    const bot = new EchoBot();
     let platform: FakePlatform;
     let dataDir: string;
     let botUrl: string;

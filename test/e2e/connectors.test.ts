@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { createConnectors } from '../connectors/index.js';
-import { createEgress } from '../src/egress.js';
-import { connectorContract } from './contract/connector.js';
-import type { FakePlatform } from './support/platforms/platform.js';
-import { FakeSlack } from './support/platforms/slack.js';
-import { FakeTeams } from './support/platforms/teams.js';
-import { FakeTelegram } from './support/platforms/telegram.js';
+import { createConnectors } from '../../connectors/index.js';
+import { createEgress } from '../../src/egress.js';
+import { connectorContract } from '../contract/connector.js';
+import type { FakePlatform } from '../support/platforms/platform.js';
+import { FakeSlack } from '../support/platforms/slack.js';
+import { FakeTeams } from '../support/platforms/teams.js';
+import { FakeTelegram } from '../support/platforms/telegram.js';
 
 /** A fake platform for each connector; the web channel is its own platform and has suites of its own (web.test.ts, web-guards.test.ts). */
 const platforms: Record<string, () => FakePlatform> = {
