@@ -72,6 +72,19 @@ describe('a reply of several posts', () => {
     assert.ok(left[0]! > 4000 && left[0]! <= 4800 && left[1]! > 0 && left[1]! <= 700, String(left));
     assert.equal(progress.leftMs(123), 123);
   });
+
+  it('lets no call begin when the time is over: it would overtake the next attempt', async () => {
+    const progress = createProgress();
+    let called = false;
+    const post = async (): Promise<SendResult> => {
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      progress.leftMs(60_000);
+      called = true;
+      return sent;
+    };
+    await assert.rejects(progress.send(delivery(300), [{}], { pauseMs: 1, post }), { code: 'TOO_LATE' });
+    assert.equal(called, false);
+  });
 });
 
 describe('a line that we open', () => {

@@ -220,6 +220,7 @@ describe('Slack', () => {
       [network('ENOTFOUND'), 'later'],
       [network('ECONNRESET'), 'unsure'],
       [network('UND_ERR_SOCKET'), 'unsure'],
+      [{ code: 'TOO_LATE' }, 'later'],
       [null, 'unsure'],
       ['x', 'unsure'],
     ];

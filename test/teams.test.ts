@@ -184,9 +184,10 @@ describe('Teams', () => {
       [new Refused(404, undefined, ''), 'refused'],
       [new Unanswered('ECONNREFUSED', true), 'later'],
       [new Unanswered('ECONNRESET', false), 'unsure'],
+      [{ code: 'TOO_LATE' }, 'later'],
       [new Error('x'), 'unsure'],
     ];
-    for (const [thrown, outcome] of cases) assert.equal(resultOf(thrown).outcome, outcome, String(thrown));
+    for (const [thrown, outcome] of cases) assert.equal(resultOf(thrown).outcome, outcome, JSON.stringify(thrown));
     const wait = resultOf(new Refused(429, 2000, ''));
     assert.ok(wait.outcome === 'later' && wait.afterMs === 2000 && wait.scope === 'conversation');
   });

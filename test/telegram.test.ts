@@ -337,6 +337,7 @@ describe('Telegram', () => {
       [{ name: 'FetchError', code: 'ECONNREFUSED' }, 'later'],
       [{ name: 'FetchError', code: 'ECONNRESET' }, 'unsure'],
       [{ name: 'AbortError' }, 'unsure'],
+      [{ code: 'TOO_LATE' }, 'later'],
       [null, 'unsure'],
     ];
     for (const [thrown, outcome] of cases) assert.equal(resultOf(thrown).outcome, outcome, JSON.stringify(thrown));

@@ -14,7 +14,10 @@ export interface Posting<P> {
 }
 export interface Progress {
   send<P extends object>(delivery: Delivery, posts: P[], posting: Posting<P>): Promise<SendResult>;
-  /** Milliseconds that the running attempt still has, wherever in its calls it is asked for; `otherwise` when there is none, or more are left. */
+  /**
+   * Milliseconds that the running attempt still has, wherever in its calls it is asked for; `otherwise` when there is none, or more are left.
+   * Throws an error with the code `TOO_LATE` when its time is over: a call that began now would overtake what the hub does meanwhile.
+   */
   leftMs(otherwise: number): number;
 }
 
@@ -27,18 +30,22 @@ const marginMs = 200;
 export function createProgress(): Progress {
   const done = new Map<string, number>();
   const ends = new AsyncLocalStorage<number>();
-  const leftMs = (otherwise: number): number =>
-    Math.max(1, Math.floor(Math.min(otherwise, (ends.getStore() ?? Infinity) - performance.now())));
+  const rest = (): number => (ends.getStore() ?? Infinity) - performance.now();
+  const leftMs = (otherwise: number): number => {
+    const left = Math.floor(Math.min(otherwise, rest()));
+    if (left < 1) throw Object.assign(new Error('the time for this attempt is over'), { code: 'TOO_LATE' });
+    return left;
+  };
 
   async function attempt<P extends object>(
     key: string,
     posts: P[],
     { post, pauseMs }: Posting<P>,
   ): Promise<SendResult> {
-    const rest = posts.slice(done.get(key) ?? 0);
-    for (const [at, one] of rest.entries()) {
-      if (at > 0) await new Promise((resolve) => setTimeout(resolve, leftMs(pauseMs)));
-      if (leftMs(pauseMs) < pauseMs) {
+    const waiting = posts.slice(done.get(key) ?? 0);
+    for (const [at, one] of waiting.entries()) {
+      if (at > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(pauseMs, Math.max(0, rest()))));
+      if (rest() < pauseMs) {
         return { outcome: 'later', reason: 'a long answer goes out in several steps', afterMs: pauseMs };
       }
       const result = await post(one);

@@ -15,7 +15,7 @@ const Thrown = z.looseObject({
 });
 
 /** Nothing had left when a call failed with one of these. */
-const unsent = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EMFILE', 'UND_ERR_CONNECT_TIMEOUT'];
+const unsent = ['TOO_LATE', 'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EMFILE', 'UND_ERR_CONNECT_TIMEOUT'];
 /** Slack says of these that part of the work may have been done. */
 const unknown = ['fatal_error', 'internal_error', 'request_timeout'];
 const passing = ['ratelimited', 'rate_limited', 'service_unavailable', 'accesslimited'];

@@ -66,6 +66,8 @@ export function resultOf(thrown: unknown): SendResult {
     const reason = `Teams did not answer (${thrown.reason})`;
     return thrown.unsent ? { outcome: 'later', reason } : { outcome: 'unsure', reason };
   }
+  if ((thrown as { code?: unknown } | null)?.code === 'TOO_LATE')
+    return { outcome: 'later', reason: 'the time was over' };
   if (!(thrown instanceof Refused)) return { outcome: 'unsure', reason: 'the post failed in the SDK' };
   const { status, retryAfterMs } = thrown;
   if (passing.includes(status)) {

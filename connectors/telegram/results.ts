@@ -48,7 +48,7 @@ export function remedyOf({ code, description }: TelegramFault): string {
 }
 
 /** Nothing had left when a call failed with one of these. */
-const unsent = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EMFILE'];
+const unsent = ['TOO_LATE', 'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EMFILE'];
 
 /** Never throws. */
 export function resultOf(thrown: unknown): SendResult {
