@@ -1,6 +1,7 @@
 /** The store for production: one MongoDB database, owned by one hub. */
 import type { Restorable, Store } from '../../contracts.js';
 import { MongoBots } from './bots.js';
+import { MongoChannels } from './channels.js';
 import { MongoConversations } from './conversations.js';
 import { connect, type Mongo } from './database.js';
 import { MongoDeadLetters } from './dead-letters.js';
@@ -70,6 +71,7 @@ export class MongoStore implements Store {
   readonly outbox;
   readonly deadLetters;
   readonly trackers;
+  readonly channels;
   readonly settings;
   private readonly facts: Table<FactDoc>;
 
@@ -91,6 +93,7 @@ export class MongoStore implements Store {
     this.outbox = new MongoOutbox(mongo, numbers, now);
     this.deadLetters = new MongoDeadLetters(mongo, numbers);
     this.trackers = new MongoTrackers(mongo, bots, numbers);
+    this.channels = new MongoChannels(mongo, bots);
     this.settings = settingsOf(mongo);
     this.facts = mongo.table(facts);
   }

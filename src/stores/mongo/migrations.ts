@@ -5,6 +5,7 @@
  */
 import { HubError } from '../../errors.js';
 import { bots } from './bots.js';
+import { channelHealth, channels } from './channels.js';
 import type { Mongo } from './database.js';
 import { facts } from './facts.js';
 import { faqs } from './faq.js';
@@ -44,6 +45,8 @@ export const collections: readonly Collection<never>[] = [
   messages,
   trackers,
   trackerEvents,
+  channels,
+  channelHealth,
 ];
 
 /** All steps, oldest first; the version of a database is how many of them it has seen. */
