@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,6 +8,8 @@ import { refuseHalfRestored } from '../src/backup/lines.js';
 import { restore } from '../src/backup/restore.js';
 import { backUp } from '../src/backup/write.js';
 import type { BotMessage, Listed, ModelShelf, Page, Store } from '../src/contracts.js';
+import { keptSecret } from '../src/http/auth.js';
+import { openSeal, type Seal } from '../src/seal.js';
 import { openStore } from '../src/stores/index.js';
 import { collections } from '../src/stores/mongo/migrations.js';
 import { openSqliteStore } from '../src/stores/sqlite/index.js';
@@ -16,6 +18,7 @@ import { bot, job, message } from './contract/store.js';
 import { MongoServer } from './support/mongo.js';
 
 const nasty = 'NUL \0, DLE \x10, lone \ud83d, line \u2028 \n "\\';
+const place = '["a","slack"]';
 const say = (...texts: string[]): BotMessage[] => texts.map((text) => ({ recipient_id: 'r', text }));
 
 describe('A backup', function () {
@@ -48,6 +51,15 @@ describe('A backup', function () {
     stores.push(store);
     return { store, shelf: await openModelShelf(join(dataDir, 'models')), dataDir };
   }
+  /** The seal as the hub opens it without SECRET_KEY; `make` when it has no key yet. */
+  function sealOf({ store, dataDir }: Hub, make: () => Promise<string>): Promise<Seal> {
+    const kept = (): Promise<string | null> =>
+      readFile(join(dataDir, 'secret-key'), 'utf8').then(
+        (key) => key.trim(),
+        () => null,
+      );
+    return openSeal({ given: null, kept, make, settings: store.settings });
+  }
   async function all<T>(list: (page: Page) => Promise<Listed<T>>): Promise<T[]> {
     const { items, next } = await list({ limit: 500 });
     assert.equal(next, null);
@@ -55,7 +67,8 @@ describe('A backup', function () {
   }
 
   /** Something of everything. */
-  async function fill({ store, shelf, dataDir }: Hub): Promise<void> {
+  async function fill(source: Hub): Promise<void> {
+    const { store, shelf, dataDir } = source;
     await writeFile(join(dataDir, 'session-key'), 'the key\n');
     await store.settings.set(nasty, nasty);
     const content = (await shelf.putText(nasty)).digest;
@@ -63,6 +76,13 @@ describe('A backup', function () {
     await writeFile(model, Buffer.alloc(1_500_000, 'model'));
     const archive = (await shelf.putFile(model)).digest;
     for (const appId of ['a', 'b', 'empty']) await store.bots.create(bot(appId, { name: nasty }));
+    const seal = await sealOf(source, () => keptSecret(dataDir, 'secret-key'));
+    const set = { appId: 'a', settings: { nasty, list: [1, { deep: null }] }, updatedAt: '2026' };
+    await store.channels.put({ ...set, channel: 'slack', secrets: seal.seal(JSON.stringify(nasty), place) });
+    await store.channels.put({ ...set, channel: 'web', secrets: null });
+    await store.channels.put({ ...set, appId: 'b', channel: 'web', secrets: null });
+    await store.channels.note('a', 'slack', { lastEventAt: '2026', lastErrorAt: '2027', lastError: nasty });
+    await store.channels.note('empty', 'telegram', { lastEventAt: '2028' });
     await store.faq.put('a', []);
     await store.faq.put('a', [{ id: '1', questions: [nasty], answer: nasty }]);
     await store.files.write('a', [{ path: 'x', content: nasty }]);
@@ -104,6 +124,8 @@ describe('A backup', function () {
       bots.map(async ({ appId }) => {
         const talks = await all((page) => store.conversations.list(appId, page));
         return {
+          channels: await store.channels.list(appId),
+          health: await store.channels.health(appId),
           faq: await store.faq.get(appId),
           files: await store.files.read(appId),
           jobs: await all((page) => store.jobs.list(appId, page)),
@@ -132,7 +154,7 @@ describe('A backup', function () {
       letters: await all((page) => store.deadLetters.list(page)),
       unsettled: await all((page) => store.conversations.unsettled(page)),
       setting: await store.settings.get(nasty),
-      key: await readFile(join(dataDir, 'session-key'), 'utf8'),
+      keys: await Promise.all(['session-key', 'secret-key'].map((name) => readFile(join(dataDir, name), 'utf8'))),
     };
   }
 
@@ -152,6 +174,8 @@ describe('A backup', function () {
       assert.deepEqual(written, { bots: 3, messages: 31, files: 2, missing: [] });
       assert.deepEqual(await contents(target), await contents(source));
       const { store } = target;
+      const seal = await sealOf(target, () => Promise.reject(new Error('a new key would open nothing')));
+      assert.equal(seal.open((await store.channels.get('a', 'slack'))?.secrets ?? '', place), JSON.stringify(nasty));
       assert.equal((await store.conversations.receive(message('a', 'e1'))).duplicate, true);
       const { message: next } = await store.conversations.receive(message('a', 'next', { conversation: 'c1' }));
       const [last] = await store.conversations.latest('a', 'c1', 1);
@@ -172,10 +196,10 @@ describe('A backup', function () {
     );
     // A new one is no part of a backup by itself: write it and put it back in src/backup, then add it here and above.
     const tables =
-      'bots conversations dead_letters faq files job_log jobs messages models outbox pulse schema_version settings';
+      'bots channel_health channels conversations dead_letters faq files job_log jobs messages models outbox pulse schema_version settings';
     assert.deepEqual((names.pluck().all() as string[]).sort(), `${tables} tracker_events trackers`.split(' '));
     const expected =
-      'bots conversations faqs files hub job_lines jobs messages models settings texts tracker_events trackers';
+      'bots channel_health channels conversations faqs files hub job_lines jobs messages models settings texts tracker_events trackers';
     assert.deepEqual(collections.map(({ name }) => name).sort(), expected.split(' '));
     await close();
   });
@@ -212,6 +236,15 @@ describe('A backup', function () {
     await restore(target, file);
     await refuseHalfRestored(target.store);
     assert.deepEqual(await contents(target), await contents(source));
+  });
+  it('is not made without a kept secret that cannot be read', async () => {
+    const source = await hub('sqlite');
+    await fill(source);
+    await rm(join(source.dataDir, 'secret-key'));
+    await mkdir(join(source.dataDir, 'secret-key'));
+    const file = join(folder, 'hub.backup');
+    await assert.rejects(backUp(source, file), { code: 'EISDIR' });
+    await assert.rejects(access(file), { code: 'ENOENT' });
   });
   it('is made without the model files that are gone, and says so', async () => {
     const source = await hub('sqlite');

@@ -1,7 +1,18 @@
 /** The file of a backup: gzip over one JSON value a line, the same for every kind of store. */
 import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
-import type { Bot, Json, Model, ModelShelf, ProjectFile, Restorable, Store, TrainingJob } from '../contracts.js';
+import type {
+  Bot,
+  ChannelHealth,
+  ChannelRecord,
+  Json,
+  Model,
+  ModelShelf,
+  ProjectFile,
+  Restorable,
+  Store,
+  TrainingJob,
+} from '../contracts.js';
 import { HubError } from '../errors.js';
 
 export interface BackupParts {
@@ -21,6 +32,9 @@ export type Line =
   | { kind: 'secret'; name: string; value: string }
   | { kind: 'setting'; name: string; value: string }
   | { kind: 'bot'; bot: Bot }
+  /** Its secrets as the store has them: sealed. */
+  | { kind: 'channel'; record: ChannelRecord }
+  | { kind: 'health'; appId: string; channel: string; health: ChannelHealth }
   | { kind: 'project'; appId: string; file: ProjectFile }
   | { kind: 'job'; job: TrainingJob }
   | { kind: 'log'; jobId: string; lines: string[] }
@@ -31,7 +45,8 @@ export type Line =
   | Restorable
   | { kind: 'end'; lines: number };
 
-export const format = 1;
+/** Counted up with every new kind of line, which an older release could not put back. */
+export const format = 2;
 /** The setting that says how far a restore came; the hub does not start on half of one. */
 export const marker = 'restore';
 export const unfinished = 'unfinished';

@@ -66,6 +66,10 @@ async function putBack(
     case 'bot':
       summary.bots += 1;
       return store.bots.create(line.bot);
+    case 'channel':
+      return store.channels.put(line.record);
+    case 'health':
+      return store.channels.note(line.appId, line.channel, line.health);
     case 'project':
       return store.files.write(line.appId, [line.file]);
     case 'job':

@@ -9,7 +9,7 @@ import type { Listed, ModelShelf, Page, Store } from '../contracts.js';
 import { HubError } from '../errors.js';
 import { type BackupParts, type BackupSummary, format, type Line, marker, refuseHalfRestored } from './lines.js';
 
-const secrets = ['admin-token', 'session-key'];
+const secrets = ['admin-token', 'session-key', 'secret-key'];
 const pageSize = 200;
 const eventsPerLine = 1000;
 const pieceBytes = 1 << 19;
@@ -51,7 +51,7 @@ async function* everything(parts: BackupParts, summary: BackupSummary): AsyncGen
   await refuseHalfRestored(store);
   yield { kind: 'switchboard', version: format, at: new Date().toISOString() };
   for (const name of secrets) {
-    const value = await readFile(join(dataDir, name), 'utf8').catch(() => null);
+    const value = await readFile(join(dataDir, name), 'utf8').catch(nullIfAbsent);
     if (value !== null) yield { kind: 'secret', name, value };
   }
   for (const setting of await store.settings.list()) {
@@ -61,12 +61,18 @@ async function* everything(parts: BackupParts, summary: BackupSummary): AsyncGen
   for await (const bot of all((page) => store.bots.list(page))) {
     summary.bots += 1;
     yield { kind: 'bot', bot };
+    yield* channelsOf(store, bot.appId);
     yield* contentOf(store, bot.appId, digests);
     yield* talksOf(store, bot.appId, summary);
   }
   for await (const entry of all((page) => store.outbox.pending(page))) yield { kind: 'entry', entry };
   for await (const letter of all((page) => store.deadLetters.list(page))) yield { kind: 'letter', letter };
   for (const digest of digests) yield* shelfFile(parts.shelf, digest, summary);
+}
+
+async function* channelsOf(store: Store, appId: string): AsyncGenerator<Line> {
+  for (const record of await store.channels.list(appId)) yield { kind: 'channel', record };
+  for (const [channel, health] of await store.channels.health(appId)) yield { kind: 'health', appId, channel, health };
 }
 
 /** What a bot was made from and trained to; notes the model files in `digests`. */
@@ -115,6 +121,12 @@ async function* shelfFile(shelf: ModelShelf, digest: string, summary: BackupSumm
     yield { kind: 'shelf', digest, piece: piece.toString('base64'), last: false };
   }
   yield { kind: 'shelf', digest, piece: '', last: true };
+}
+
+/** A secret that is there and cannot be read must not be left out: without it the restored hub could not open what it sealed. */
+function nullIfAbsent(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT') return null;
+  throw error;
 }
 
 async function* all<T>(list: (page: Page) => Promise<Listed<T>>): AsyncGenerator<T> {
