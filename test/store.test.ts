@@ -100,6 +100,8 @@ describe('The SQLite store', function () {
     });
     it('answers every statement by an index', async () => {
       const { sqlite } = await opened();
+      // The one that is asked for a whole table, which holds a handful of facts, in the order of its key.
+      const listing = 'SELECT name, value FROM settings ORDER BY name';
       const statements = sqlite.statements().filter((sql) => !/^\s*INSERT/.test(sql));
       assert.equal(statements.length > 25, true);
       for (const sql of statements) {
@@ -109,7 +111,9 @@ describe('The SQLite store', function () {
         }[];
         for (const { detail } of plan) {
           const whole =
-            detail.startsWith('SCAN') && !/CONSTANT ROW|USING INDEX (messages_unsettled|jobs_unfinished)/.test(detail);
+            detail.startsWith('SCAN') &&
+            sql !== listing &&
+            !/CONSTANT ROW|USING INDEX (messages_unsettled|jobs_unfinished)/.test(detail);
           assert.equal(whole || detail.includes('TEMP B-TREE'), false, `${detail}: ${sql}`);
         }
       }
