@@ -4,10 +4,11 @@ import { access, mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { z } from 'zod';
 import { refuseHalfRestored } from '../src/backup/lines.js';
 import { restore } from '../src/backup/restore.js';
 import { backUp } from '../src/backup/write.js';
-import type { BotMessage, Listed, ModelShelf, Page, Store } from '../src/contracts.js';
+import type { BotMessage, Connector, Json, Listed, ModelShelf, Page, Store } from '../src/contracts.js';
 import { keptSecret } from '../src/http/auth.js';
 import { openSeal, type Seal } from '../src/seal.js';
 import { openStore } from '../src/stores/index.js';
@@ -15,6 +16,7 @@ import { collections } from '../src/stores/mongo/migrations.js';
 import { openSqliteStore } from '../src/stores/sqlite/index.js';
 import { openModelShelf } from '../src/training/models.js';
 import { bot, job, message } from './contract/store.js';
+import { newHub, type TestHub } from './support/hub.js';
 import { MongoServer } from './support/mongo.js';
 
 const nasty = 'NUL \0, DLE \x10, lone \ud83d, line \u2028 \n "\\';
@@ -27,10 +29,12 @@ describe('A backup', function () {
   let folder = '';
   let number = 0;
   const stores: Store[] = [];
+  const hubs: TestHub[] = [];
   before(() => server.start());
   after(() => server.dispose());
   beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'switchboard-backup-'))));
   afterEach(async () => {
+    for (const running of hubs.splice(0)) await running.stop();
     for (const store of stores.splice(0)) await store.close();
     await rm(folder, { recursive: true });
   });
@@ -186,6 +190,47 @@ describe('A backup', function () {
     });
   }
 
+  it('opens the channels of a running hub where it is restored', async () => {
+    const seen: Json[] = [];
+    const platform: Connector = {
+      name: 'test',
+      settings: {
+        schema: z.strictObject({ token: z.string(), note: z.string() }),
+        secrets: ['token'],
+        destinations: [],
+        initial: null,
+        off: () => null,
+      },
+      open: ({ settings }) => {
+        seen.push(settings);
+        const send = () => Promise.reject(new Error('nothing is sent here'));
+        return { send, close: () => Promise.resolve() };
+      },
+      close: () => Promise.resolve(),
+    };
+    const standIns = { connectors: [platform] };
+    const started = (dataDir: string, url: string) => newHub({ dataDir, standIns, env: { DATABASE_URL: url } });
+    const source = await hub('sqlite');
+    const from = urls.sqlite();
+    await source.store.close();
+    const first = await started(source.dataDir, from);
+    hubs.push(first);
+    const { appId } = (await first.api('POST', '/bots', { name: 'Shop' })).body as { appId: string };
+    const set = { token: 'canary-token', note: nasty.replaceAll('\ud83d', '') };
+    assert.equal((await first.api('PUT', `/bots/${appId}/channels/test`, set)).status, 200);
+    await first.stop();
+
+    const reopened = { ...source, store: await openStore(from) };
+    stores.push(reopened.store);
+    const file = join(folder, 'hub.backup');
+    await backUp(reopened, file);
+    const target = await hub('mongodb');
+    await restore(target, file);
+    await target.store.close();
+    seen.length = 0;
+    hubs.push(await started(target.dataDir, urls.mongodb()));
+    assert.deepEqual(seen, [set]);
+  });
   it('covers every table and every collection', async () => {
     const { sqlite, close } = await openSqliteStore(join(folder, 'x.db')).then((store) => ({
       sqlite: store.sqlite,
