@@ -9,11 +9,14 @@ import { prepare } from './lib/prepare.mjs';
 import { run } from './lib/run.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+/** A message leaves hundreds of short-lived objects behind: with room for them the collector runs a quarter as often (bench:path). */
+const flags = ['--max-semi-space-size=64'];
 
 async function start() {
   await prepare(root);
   const { code } = await run([
     process.execPath,
+    ...flags,
     join(root, 'dist', 'src', 'main.js'),
     'start',
     ...process.argv.slice(2),

@@ -58,6 +58,9 @@ export function createMetrics(): Metrics {
     registers,
   });
   const pool = poolMetrics(registers);
+  const settled = kept((channel, state) => messages.labels(channel, state));
+  const turnsOf = kept((channel) => turns.labels(channel));
+  const requestsOf = kept((method, route, status) => requests.labels(method, route, status));
   return {
     ...pool,
     buried: ({ channel }) => buried.inc({ channel }),
@@ -71,12 +74,23 @@ export function createMetrics(): Metrics {
         },
       }),
     message({ channel, state, replies, ms }) {
-      messages.inc({ channel, state });
+      settled(channel, state).inc();
       if (state === 'answered' && replies.length === 0) empty.inc({ channel });
-      if (ms !== null) turns.observe({ channel }, ms / 1000);
+      if (ms !== null) turnsOf(channel).observe(ms / 1000);
     },
-    response: ({ method, route, status, ms }) => requests.observe({ method, route, status }, ms / 1000),
+    response: ({ method, route, status, ms }) => requestsOf(method, route, String(status)).observe(ms / 1000),
     text: async () => ({ type: registry.contentType, text: await registry.metrics() }),
+  };
+}
+
+/** Keeps what `find` answers, by its labels: prom-client hashes them anew at each call, twice per message. Labels here have few values. */
+function kept<Child>(find: (...labels: string[]) => Child): (...labels: string[]) => Child {
+  const children = new Map<string, Child>();
+  return (...labels) => {
+    const key = labels.join('\n');
+    const child = children.get(key) ?? find(...labels);
+    children.set(key, child);
+    return child;
   };
 }
 

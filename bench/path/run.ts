@@ -51,7 +51,9 @@ class Target {
     this.sink = await openSink(() => (this.replies += 1));
     const { kind, dataDir } = this;
     const spec: ServerSpec = { kind, dataDir, apiRoot: `http://127.0.0.1:${this.sink.port}`, secret, appId };
-    this.child = spawn(process.execPath, ['--expose-gc', entry, JSON.stringify(spec)], {
+    // As `npm start` runs it (scripts/start.mjs).
+    const flags = kind === 'ours' ? ['--max-semi-space-size=64'] : [];
+    this.child = spawn(process.execPath, [...flags, '--expose-gc', entry, JSON.stringify(spec)], {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     });
     const lines = createInterface({ input: this.child.stdout! });

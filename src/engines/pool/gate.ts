@@ -59,6 +59,7 @@ export class Gate {
 
   /** Something has changed: looks whether the first in line may begin. */
   look(): void {
+    if (this.queue.length === 0) return;
     this.again = true;
     if (this.looking || this.closed) return;
     this.looking = true;
