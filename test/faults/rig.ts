@@ -238,7 +238,8 @@ export class Rig {
       const chat = Math.floor(this.random() * chats);
       const name = platformNames[chat % platformNames.length]!;
       const appId = this.bots[chat % this.bots.length]!;
-      running.push(this.platforms[name].say(appId, { id: `E${this.nextId()}`, chat: `C${chat}`, text: `m${i}` }));
+      const id = this.nextId();
+      running.push(this.platforms[name].say(appId, { id: `E${id}`, chat: `C${chat}`, text: `m${id}` }));
     }
     await Promise.all(running);
   }

@@ -39,18 +39,20 @@ export async function killUnderLoad(
   return withRig({ options, settings }, async (rig) => {
     rig.bot.behave = () => ({ ms: 2 + Math.floor(rig.random() * 30) });
     const perSecond = 50;
-    const load = rig.load(messages, perSecond);
+    const load: Promise<void>[] = [];
     const firstAcks: number[] = [];
-    const spread = (messages / perSecond / kills) * 1000;
+    // Each kill gets its share of the load, so that there is one however long a restart takes.
+    const share = messages / kills;
     for (let i = 0; i < kills; i += 1) {
-      await sleep(50 + rig.random() * Math.min(spread, 900));
+      load.push(rig.load(share, perSecond));
+      await sleep(50 + rig.random() * Math.min((share / perSecond) * 1000, 900));
       await rig.kill();
       const started = performance.now();
       await rig.start();
       await rig.until('a first acknowledgement', 30, () => rig.events.some((event) => (event.ackedAt ?? 0) > started));
       firstAcks.push(Math.min(...rig.events.map((event) => event.ackedAt ?? 0).filter((at) => at > started)) - started);
     }
-    await load;
+    await Promise.all(load);
     await rig.settled();
     const counts = rig.counts();
     const p95 = quantile(firstAcks, 0.95);
