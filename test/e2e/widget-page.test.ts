@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { gzipSync } from 'node:zlib';
 
 import type { Page } from 'playwright-core';
@@ -286,7 +287,14 @@ describe('the page of the chat', function () {
       assert.equal(await page.locator('[data-switchboard]').count(), 1);
       await open(page);
       await frame(page).getByPlaceholder('Write a message').waitFor();
-      assert.deepEqual(await page.locator('iframe').boundingBox(), { x: 0, y: 0, width: 360, height: 640 });
+      const whole = { x: 0, y: 0, width: 360, height: 640 };
+      let box = await page.locator('iframe').boundingBox();
+      // Opening is animated.
+      for (let wait = 0; wait < 50 && !isDeepStrictEqual(box, whole); wait += 1) {
+        await sleep(20);
+        box = await page.locator('iframe').boundingBox();
+      }
+      assert.deepEqual(box, whole);
     });
   });
 

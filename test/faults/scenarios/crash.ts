@@ -45,7 +45,8 @@ export async function killUnderLoad(
     const share = messages / kills;
     for (let i = 0; i < kills; i += 1) {
       load.push(rig.load(share, perSecond));
-      await sleep(50 + rig.random() * Math.min((share / perSecond) * 1000, 900));
+      // Before its end, or nothing would be left to be acknowledged after the restart.
+      await sleep(rig.random() * Math.min((share / perSecond) * 800, 900));
       await rig.kill();
       const started = performance.now();
       await rig.start();
