@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { prepare } from './lib/prepare.mjs';
 import { say, step } from './lib/run.mjs';
-import { lint, mocha, pytest } from './lib/suites.mjs';
+import { lint, mocha, printedAtTheEnd, pytest } from './lib/suites.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -39,18 +39,33 @@ async function provide(quick, signal) {
   return { SWITCHBOARD_TEST_PYTHON: python, ...(chromium && { SWITCHBOARD_TEST_CHROMIUM: chromium }) };
 }
 
-/** Prepares everything and answers the suites, to be run one after the other: side by side they are no faster on two cores. */
-async function suitesFor(quick, args, signal) {
+const still = { ticks: false };
+
+/** The end-to-end tests; beside them, as those mostly wait, all the rest: their processors are idle half of the time. */
+async function everything(env, signal) {
+  const python = env.SWITCHBOARD_TEST_PYTHON;
+  const rest = async (out) => {
+    const parts = [
+      () => step('lint', () => lint(root, out), still),
+      () => step('pytest', () => pytest(root, { python, out }), still),
+      () => step('mocha, units', () => mocha(root, { part: 'units', env, out }), still),
+    ];
+    const counts = [];
+    for (const part of parts) if (!signal.aborted) counts.push(await part());
+    return counts;
+  };
+  const ends = step('mocha, end to end', () => mocha(root, { part: 'ends', env }), still);
+  const [one, others] = await Promise.all([ends, printedAtTheEnd(rest)]);
+  return [one, ...others];
+}
+
+/** Prepares and runs what is asked for; answers the counts of each part. */
+async function results(quick, args, signal) {
   await prepare(root);
-  const ticks = { ticks: false };
-  const env = await step('Providing Rasa, the MongoDB test server and Chromium', () => provide(quick, signal), ticks);
-  const typescript = () => step('mocha', () => mocha(root, { quick, args, env }), ticks);
-  if (quick || args.length > 0) return [typescript];
-  return [
-    () => step('lint', () => lint(root)),
-    () => step('pytest', () => pytest(root, env.SWITCHBOARD_TEST_PYTHON), ticks),
-    typescript,
-  ];
+  const env = await step('Providing Rasa, the MongoDB test server and Chromium', () => provide(quick, signal), still);
+  if (!quick && args.length === 0) return everything(env, signal);
+  const part = quick ? 'units' : 'all';
+  return [await step('mocha', () => mocha(root, { part, args, env }), still)];
 }
 
 /** Adds up what the parts answer. What keeps one from running is one failure, in words, and ends the run. */
@@ -61,11 +76,10 @@ async function main(words) {
     process.on(signal, () => stop.abort(new Error(`Stopped by ${signal}.`)));
   const args = words.filter((word) => word !== '--quick');
   try {
-    for (const part of await suitesFor(words.includes('--quick'), args, stop.signal)) {
-      const counts = await part();
+    for (const counts of await results(words.includes('--quick'), args, stop.signal)) {
       for (const key of Object.keys(tally)) tally[key] += counts[key];
-      stop.signal.throwIfAborted();
     }
+    stop.signal.throwIfAborted();
   } catch (error) {
     say(error.stack && error.name === 'TypeError' ? error.stack : error.message);
     tally.failed += 1;

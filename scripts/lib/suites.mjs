@@ -1,23 +1,36 @@
 /** The parts of `npm test`. Each answers { passed, failed, skipped } and never rejects for a test that fails. */
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { npm, run, say } from './run.mjs';
 
-const quickMs = 5 * 60_000;
-const fullMs = 25 * 60_000;
+const timeoutMs = 25 * 60_000;
 const pythonMs = 10 * 60_000;
-/** Nobody is asked anything: a test run has no terminal. */
-const stdio = ['ignore', 'inherit', 'inherit'];
+/** Nobody is asked anything: a test run has no terminal. `out` is a file descriptor, or `inherit`. */
+const stdioTo = (out) => ['ignore', out, out];
+
+/** Gives `work` a file to print to, and prints what is in it once that has ended: for parts that run beside one that prints at once. */
+export async function printedAtTheEnd(work) {
+  const folder = mkdtempSync(join(tmpdir(), 'switchboard-output-'));
+  const path = join(folder, 'output');
+  const out = openSync(path, 'a');
+  try {
+    return await work(out);
+  } finally {
+    closeSync(out);
+    process.stdout.write(readFileSync(path));
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
 
 /** Linter and formatter, one check. */
-export async function lint(root) {
-  const { code } = await run(npm('run', '--silent', 'lint'), { cwd: root, stdio });
+export async function lint(root, out) {
+  const { code } = await run(npm('run', '--silent', 'lint'), { cwd: root, stdio: stdioTo(out) });
   return code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
 }
 
 /** The tests of our Python package, with the interpreter that runs it. */
-export async function pytest(root, python) {
+export async function pytest(root, { python, out }) {
   const folder = mkdtempSync(join(tmpdir(), 'switchboard-pytest-'));
   const report = join(folder, 'report.xml');
   try {
@@ -34,7 +47,7 @@ export async function pytest(root, python) {
       `--junitxml=${report}`,
       'test/python',
     ];
-    const { code } = await run(words, { cwd: root, env, stdio, group: true, timeoutMs: pythonMs });
+    const { code } = await run(words, { cwd: root, env, stdio: stdioTo(out), group: true, timeoutMs: pythonMs });
     return verdict('pytest', code, junitCounts(textOf(report) ?? ''));
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -54,10 +67,10 @@ export function junitCounts(xml) {
 }
 
 /**
- * The TypeScript tests in one process. `quick` leaves out the end-to-end ones; `args` are mocha's, a test file among them (as source or
- * compiled) replaces the whole list. `env` is added to the environment.
+ * TypeScript tests, in one process. `part`: `ends` for those in test/e2e/, `units` for the others, `all`. `args` are mocha's, a test file among
+ * them (as source or compiled) replaces the whole list. `env` is added to the environment.
  */
-export async function mocha(root, { quick, args, env }) {
+export async function mocha(root, { part, args = [], env, out = 'inherit' }) {
   const folder = mkdtempSync(join(tmpdir(), 'switchboard-mocha-'));
   const note = join(folder, 'note.json');
   try {
@@ -65,14 +78,14 @@ export async function mocha(root, { quick, args, env }) {
       process.execPath,
       '--enable-source-maps',
       'node_modules/mocha/bin/mocha.js',
-      ...mochaArgs(root, quick, args),
+      ...mochaArgs(root, part, args),
     ];
     const options = {
       cwd: root,
       env: { ...process.env, ...env, SWITCHBOARD_TEST_NOTE: note },
-      stdio,
+      stdio: stdioTo(out),
       group: true,
-      timeoutMs: quick ? quickMs : fullMs,
+      timeoutMs,
     };
     const watch = watching(note);
     const { code } = await run(words, { ...options, started: watch.begin }).finally(watch.stop);
@@ -84,18 +97,18 @@ export async function mocha(root, { quick, args, env }) {
   }
 }
 
-function mochaArgs(root, quick, args) {
+function mochaArgs(root, part, args) {
   const isFile = (word) => /\.test\.[jt]s$/.test(word);
   const named = args.filter(isFile).map((word) => word.replace(/^(?:\.\/)?(?!dist\/)/, 'dist/').replace(/ts$/, 'js'));
   const strict = process.env.CI ? ['--forbid-only', '--forbid-pending'] : [];
-  const files = named.length > 0 ? named : testFiles(root, quick);
+  const files = named.length > 0 ? named : testFiles(root, part);
   return ['--reporter', './scripts/lib/reporter.mjs', ...strict, ...args.filter((word) => !isFile(word)), ...files];
 }
 
-function testFiles(root, quick) {
+function testFiles(root, part) {
   const names = readdirSync(join(root, 'dist', 'test'), { recursive: true }).map((name) => name.replaceAll('\\', '/'));
   return names
-    .filter((name) => name.endsWith('.test.js') && !(quick && name.startsWith('e2e/')))
+    .filter((name) => name.endsWith('.test.js') && (part === 'all' || (part === 'ends') === name.startsWith('e2e/')))
     .map((name) => `dist/test/${name}`)
     .sort();
 }

@@ -25,11 +25,11 @@ const longMs = 15 * 60_000;
 
 const tools = {
   azurite: {
-    name: 'azurite-3.37.0',
+    name: 'azurite-3.35.0',
     program: 'node_modules/azurite/dist/src/blob/main.js',
     async install(folder, { env }) {
       await writeFile(join(folder, 'package.json'), '{"private":true}');
-      const words = ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--save-exact', 'azurite@3.37.0'];
+      const words = ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--save-exact', 'azurite@3.35.0'];
       await execute('npm', words, { cwd: folder, env, timeout: longMs });
     },
   },
