@@ -49,6 +49,7 @@ import { type Channels, createChannels } from './hub/channels.js';
 import { type Connections, createConnections } from './hub/connections.js';
 import { createHub } from './hub/hub.js';
 import { createOutbox } from './hub/outbox.js';
+import { createRetention } from './hub/retention.js';
 import { createLifecycle, type Lifecycle } from './lifecycle.js';
 import type { Log, Logs } from './log.js';
 import { freeDisk, freeMemory, readMachine, shareOfMemory } from './machine.js';
@@ -183,6 +184,10 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   // Stopped first: what platforms still send is stored and acknowledged until the listener has closed.
   life.onStop('message path', () => hub.stop());
   if (options.trains !== false) await training.start(config.maxParallelTrainings ?? 1);
+  if (config.conversationDays !== null) {
+    const retention = createRetention({ store: store.conversations, days: config.conversationDays, log: parts.log });
+    life.onStop('retention', () => retention.stop());
+  }
   const demo = await demoBot(parts, { training, channels, engines });
   return { url, adminToken, chatUrl: demo ? `${publicUrl()}/bots/${demo}/chat` : null, stop: () => life.stop() };
 }

@@ -33,6 +33,8 @@ export interface Config {
   readonly slowAnswerSeconds: number;
   /** Null: one on a hub, one per core on a trainer. */
   readonly maxParallelTrainings: number | null;
+  /** Null: for ever. */
+  readonly conversationDays: number | null;
   readonly minFreeDisk: number;
   readonly logLevel: LogLevel;
   /** The few harmless names that every child process inherits; secrets never are among them (Rasa expands `${NAME}` in bots' files). */
@@ -281,6 +283,13 @@ const settings = {
     doc: 'Trainings wait while less than this is free in DATA_DIR (bytes, or with k, m, g); bots wait with waking below a quarter of it.',
     example: '1g',
     expected: 'a size like 500m or 2g',
+  conversationDays: {
+    name: 'CONVERSATION_DAYS',
+    doc: 'Messages, their replies and their dead letters are deleted after so many days, and what a bot remembers of a conversation with its last message; empty: they are kept for ever. What still has to be answered or sent stays.',
+    example: '',
+    expected: 'a whole number of days from 2 to 36500',
+    read: number(2, 36_500),
+  },
     read: bytesOf,
   },
   cacheDir: {

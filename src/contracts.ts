@@ -670,6 +670,12 @@ export type MessageChange = Partial<
   Pick<StoredMessage, 'state' | 'error' | 'replies' | 'intent' | 'confidence' | 'delivered' | 'ms'>
 >;
 export interface Aftermath {
+  /**
+   * Removes messages that were received before `before` (ISO) and have their outcome, their replies having left or been given up; a
+   * conversation goes with its last message, and its tracker and dead letters with it. Looks at a page of them, oldest first; answers how
+   * many it removed, and where to go on.
+   */
+  expire(before: string, page: Page): Promise<{ removed: number; next: string | null }>;
   /** The last ones of `change.replies`: they go into the outbox. */
   send?: BotMessage[];
   /** Keeps a failed message as a dead letter, with how often it was tried. */

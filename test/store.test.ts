@@ -43,12 +43,15 @@ describe('The stores', () => {
 async function openMember(urlIn: (directory: string) => string): Promise<OpenStore> {
   const directory = await folderMade();
   const url = urlIn(directory);
-  let store = await openStore(url);
+  let now: Date | null = null;
+  const options = { now: () => now ?? new Date() };
+  let store = await openStore(url, options);
   return {
     store,
+    setNow: (to) => (now = to),
     async reopen() {
       await store.close();
-      store = await openStore(url);
+      store = await openStore(url, options);
       return store;
     },
     async dispose() {

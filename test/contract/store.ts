@@ -1,6 +1,7 @@
 /** What every store of src/stores/index.ts must do. */
 import assert from 'node:assert/strict';
 import type {
+  Aftermath,
   Bot,
   BotMessage,
   ChannelRecord,
@@ -20,6 +21,8 @@ import type { ErrorCode } from '../../src/errors.js';
 /** An empty store, and what the suite does to it. */
 export interface OpenStore {
   store: Store;
+  /** What the clock of the store shows from now on. */
+  setNow(now: Date): unknown;
   /** Closes the store and opens the same data again. */
   reopen(): Promise<Store>;
   /** Closes what is open and removes the data. */
@@ -49,6 +52,11 @@ export function storeContract(name: string, open: () => Promise<OpenStore>): voi
     describe('and its messages', () => messageTests(() => store, reopen));
     describe('and its outbox', () => outboxTests(() => store, reopen));
     conversationTests(() => store);
+    describe('and messages that were kept long enough', () =>
+      expiryTests(
+        () => store,
+        (n) => opened.setNow(new Date(day(n))),
+      ));
     trackerTests(() => store, reopen);
     describe('and its channels', () => channelTests(() => store, reopen));
 
@@ -485,6 +493,81 @@ function messageTests(store: () => Store, reopen: () => Promise<void>): void {
     const [after] = (await store().conversations.messages('a', 'c', { limit: 1 })).items;
     const { state, error, intent, confidence, ms, delivered } = after!;
     assert.deepEqual([state, error, intent, confidence, ms, delivered], ['failed', null, 'x', 0.5, 3, true]);
+  });
+}
+
+/** `setDay`: moves the store's clock. */
+function expiryTests(store: () => Store, setDay: (n: number) => void): void {
+  const answer = async (event: string, more: Partial<IncomingMessage> = {}, then: Aftermath = {}) => {
+    const { message: one } = await store().conversations.receive(message('a', event, more));
+    const replies = then.send ?? [];
+    return store().conversations.settle(one.id, { state: 'answered', replies, delivered: !then.send }, then);
+  };
+  const left = async (conversation: string): Promise<string[]> =>
+    (await store().conversations.messages('a', conversation, { limit: 99 })).items.map(({ eventId }) => eventId);
+  /** Removes all that is older than that day, two at a time. */
+  const expire = async (n: number): Promise<number> => {
+    let removed = 0;
+    let cursor: string | undefined;
+    do {
+      const step = await store().conversations.expire(day(n), { limit: 2, cursor });
+      removed += step.removed;
+      cursor = step.next ?? undefined;
+    } while (cursor !== undefined);
+    return removed;
+  };
+  beforeEach(async () => {
+    await store().bots.create(bot('a'));
+    setDay(1);
+  });
+
+  it('are removed, oldest first, and the conversation shows what is left', async () => {
+    for (const n of [1, 2, 3, 4]) {
+      setDay(n);
+      await answer(`e${n}`);
+    }
+    assert.equal(await expire(1), 0);
+    assert.equal(await expire(3), 2);
+    assert.deepEqual(await left('c'), ['e3', 'e4']);
+    const [{ messages, firstAt, lastAt } = { messages: 0, firstAt: '', lastAt: '' }] = (
+      await store().conversations.list('a', { limit: 9 })
+    ).items;
+    assert.deepEqual([messages, firstAt, lastAt], [2, day(3), day(4)]);
+    setDay(5);
+    await answer('e5');
+    assert.deepEqual(await left('c'), ['e3', 'e4', 'e5']);
+    assert.equal((await store().conversations.list('a', { limit: 9 })).items[0]!.messages, 3);
+  });
+  it('take their conversation and what the bot remembers of it with them, and no other', async () => {
+    for (const conversation of ['old', 'new']) {
+      setDay(conversation === 'old' ? 1 : 4);
+      await answer(conversation, { conversation });
+      await store().trackers.append('a', conversation, 0, [{ event: 'user' }, { event: 'bot' }]);
+    }
+    assert.equal(await expire(2), 1);
+    const talks = (await store().conversations.list('a', { limit: 9 })).items;
+    assert.deepEqual(
+      talks.map(({ id }) => id),
+      ['new'],
+    );
+    assert.deepEqual(await store().trackers.senders('a'), ['new']);
+    assert.equal(await store().trackers.append('a', 'old', 0, [{ event: 'user' }]), true, 'it begins anew');
+    await answer('again', { conversation: 'old' });
+    assert.deepEqual(await left('old'), ['again']);
+  });
+  it('stay while there is something to do, and do not keep others', async () => {
+    await store().conversations.receive(message('a', 'unanswered'));
+    const [entry] = await answer('unsent', {}, { send: say('one') });
+    await answer('done');
+    const { message: failed } = await store().conversations.receive(message('a', 'dead'));
+    await store().conversations.settle(failed.id, { state: 'failed', error: 'x' }, { bury: { attempts: 1 } });
+    setDay(9);
+    assert.equal(await expire(9), 2);
+    assert.deepEqual(await left('c'), ['unanswered', 'unsent']);
+    assert.deepEqual((await store().deadLetters.list({ limit: 9 })).items, []);
+    await store().outbox.sent(entry!);
+    assert.equal(await expire(9), 1);
+    assert.deepEqual(await left('c'), ['unanswered']);
   });
 }
 

@@ -32,6 +32,7 @@ import {
   received,
 } from './messages.js';
 import type { Table } from './table.js';
+import type { MongoTrackers } from './trackers.js';
 
 interface TalkDoc extends Stored, Conversation {
   _id: string;
@@ -75,11 +76,15 @@ export class MongoConversations implements ConversationStore {
   private readonly unsure = new Map<string, number>();
   private readonly pager = new Pager<MessageDoc>('messages', [0], (message) => [message.number]);
   private readonly unsettledPager = new Pager<MessageDoc>('unsettled', [0], (message) => [message._id]);
+  private readonly agedPager = new Pager<MessageDoc>('expired', ['', 0], (message) => [
+    message.receivedAt,
+    message._id,
+  ]);
   private readonly talkPager = new Pager<TalkDoc>('conversations', [Number.MAX_SAFE_INTEGER], (talk) => [talk.lastSeq]);
 
   constructor(
     private readonly mongo: Mongo,
-    private readonly beside: { bots: MongoBots; numbers: Numbers },
+    private readonly beside: { bots: MongoBots; numbers: Numbers; trackers: MongoTrackers },
     private readonly now: () => Date,
   ) {
     this.table = mongo.table(messages);
@@ -162,6 +167,25 @@ export class MongoConversations implements ConversationStore {
     });
   }
 
+  expire(before: string, page: Page): Promise<{ removed: number; next: string | null }> {
+    return this.mongo.run(
+      async () => {
+        const { key, fetch } = this.agedPager.where(page);
+        const found = await this.table.find('byAge', {}, { after: key, limit: fetch });
+        const aged = found.filter(({ receivedAt }) => receivedAt < before);
+        const { items, next } = this.agedPager.page(page, aged, (message) => message);
+        const groups = new Map<string, MessageDoc[]>();
+        for (const message of items.filter(({ state, pending }) => state !== 'received' && !pending)) {
+          groups.set(keyOf(message), [...(groups.get(keyOf(message)) ?? []), message]);
+        }
+        let removed = 0;
+        for (const [talk, group] of groups) removed += await this.lanes.run(talk, () => this.drop(talk, group));
+        return { removed, next };
+      },
+      { unhurried: true },
+    );
+  }
+
   latest(appId: string, conversation: string, count: number): Promise<StoredMessage[]> {
     return this.mongo.run(async () => {
       const found = await this.table.find('newest', { appId, conversation }, { limit: count });
@@ -219,6 +243,21 @@ export class MongoConversations implements ConversationStore {
     }
     this.unsure.delete(event);
     return { message: messageOf(document), duplicate: false };
+  }
+
+  /** Removes messages of one conversation; with the last ones the conversation first, so that what is cut off is done the next time. */
+  private async drop(talk: string, group: MessageDoc[]): Promise<number> {
+    const [{ appId, conversation } = { appId: '', conversation: '' }] = group;
+    const of = { appId, conversation };
+    if ((await this.table.count('ofConversation', of)) === group.length) {
+      await this.beside.trackers.forget(appId, conversation);
+      await this.talks.removeOne(talk);
+    }
+    let removed = 0;
+    for (const message of group) if (await this.table.removeAsRead(message)) removed += 1;
+    const left = await this.table.first('newest', of);
+    if (left) await this.countAnew(left);
+    return removed;
   }
 
   private remember(event: string, seq: number): void {

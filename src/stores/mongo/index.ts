@@ -89,10 +89,11 @@ export class MongoStore implements Store {
     this.files = new MongoFiles(mongo, bots, texts);
     this.jobs = new MongoJobs(mongo, bots, numbers);
     this.models = new MongoModels(mongo, bots, { jobs: this.jobs, numbers });
-    this.conversations = new MongoConversations(mongo, { bots, numbers }, now);
+    const trackers = new MongoTrackers(mongo, bots, numbers);
+    this.trackers = trackers;
+    this.conversations = new MongoConversations(mongo, { bots, numbers, trackers }, now);
     this.outbox = new MongoOutbox(mongo, numbers, now);
     this.deadLetters = new MongoDeadLetters(mongo, numbers);
-    this.trackers = new MongoTrackers(mongo, bots, numbers);
     this.channels = new MongoChannels(mongo, bots);
     this.settings = settingsOf(mongo);
     this.facts = mongo.table(facts);

@@ -50,7 +50,16 @@ export interface MessageDoc extends Stored, Omit<StoredMessage, 'id' | 'metadata
   letters: LetterDoc[];
 }
 export type MessageQuestions =
-  'byEvent' | 'ofBot' | 'ofConversation' | 'newest' | 'unsettled' | 'pending' | 'letters' | 'lettersOfBot' | 'byLetter';
+  | 'byAge'
+  | 'byEvent'
+  | 'ofBot'
+  | 'ofConversation'
+  | 'newest'
+  | 'unsettled'
+  | 'pending'
+  | 'letters'
+  | 'lettersOfBot'
+  | 'byLetter';
 
 export const messages: Collection<MessageDoc, MessageQuestions> = {
   name: 'messages',
@@ -83,12 +92,14 @@ export const messages: Collection<MessageDoc, MessageQuestions> = {
   indexes: {
     by_event: { keys: ['appId', 'channel', 'eventId'], unique: true },
     of_conversation: { keys: ['appId', 'conversation', 'number'] },
+    by_age: { keys: ['receivedAt', '_id'] },
     unsettled: { keys: ['state', '_id'], only: { state: 'received' } },
     outbox: { keys: ['pending', 'outbox.seq'], only: { pending: true } },
     letters: { keys: ['dead', 'letters.seq'], only: { dead: true } },
     letters_of_bot: { keys: ['dead', 'appId', 'letters.seq'], only: { dead: true } },
   },
   questions: {
+    byAge: { index: 'by_age', equal: [], sorted: ['receivedAt', '_id'] },
     byEvent: { index: 'by_event', equal: ['appId', 'channel', 'eventId'] },
     ofBot: { index: 'by_event', equal: ['appId'] },
     ofConversation: { index: 'of_conversation', equal: ['appId', 'conversation'], sorted: ['number'] },

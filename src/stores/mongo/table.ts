@@ -143,6 +143,12 @@ export class Table<Doc extends Stored, Name extends string = string> {
     return true;
   }
 
+  /** Removes the document unless somebody has changed it since it was read; true when it went. */
+  async removeAsRead({ _id: id, rev }: Doc): Promise<boolean> {
+    const filter = { _id: this.typed('_id', id), rev };
+    return this.line.attempt(async () => (await this.line.model.deleteOne(filter).exec()).deletedCount === 1);
+  }
+
   /** Makes the declared indexes that are not there yet. */
   async prepare(): Promise<void> {
     for (const [name, { keys, unique, only }] of Object.entries(this.collection.indexes)) {

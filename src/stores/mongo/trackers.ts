@@ -36,7 +36,7 @@ interface EventsDoc extends Stored {
   /** As JSON. */
   events: string;
 }
-type Questions = 'ofBot' | 'ofGeneration' | 'onwards' | 'back' | 'sessions';
+type Questions = 'ofBot' | 'ofTracker' | 'ofGeneration' | 'onwards' | 'back' | 'sessions';
 export const trackerEvents: Collection<EventsDoc, Questions> = {
   name: 'tracker_events',
   fields: {
@@ -56,6 +56,7 @@ export const trackerEvents: Collection<EventsDoc, Questions> = {
   },
   questions: {
     ofBot: { index: 'of_bot', equal: ['appId'] },
+    ofTracker: { index: 'by_place', equal: ['tracker'] },
     ofGeneration: { index: 'by_place', equal: ['tracker', 'generation'] },
     onwards: { index: 'by_place', equal: ['tracker', 'generation'], sorted: ['from'] },
     back: { index: 'by_place', equal: ['tracker', 'generation'], sorted: ['from'], order: 'down' },
@@ -137,6 +138,15 @@ export class MongoTrackers implements TrackerStore {
         }),
       ),
     );
+  }
+
+  /** Removes a tracker. Its events first: without a head they would stand in the way of new ones. */
+  async forget(appId: string, sender: string): Promise<void> {
+    const tracker = idOf({ appId, sender });
+    await this.lanes.run(tracker, async () => {
+      await this.table.remove('ofTracker', { tracker });
+      await this.heads.removeOne(tracker);
+    });
   }
 
   senders(appId: string): Promise<string[]> {

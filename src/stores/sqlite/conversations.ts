@@ -16,6 +16,7 @@ import type {
 import { HubError } from '../../errors.js';
 import type { Sqlite } from './database.js';
 import type { SqliteDeadLetters } from './dead-letters.js';
+import { SqliteExpiry } from './expiry.js';
 import type { SqliteOutbox } from './outbox.js';
 import { Pager } from '../page.js';
 
@@ -76,6 +77,7 @@ export class SqliteConversations implements ConversationStore {
   private readonly byActivity;
   private readonly newest;
   private readonly after;
+  private readonly expiry;
   private readonly conversations = new Pager<ConversationRow>('conversations', [Number.MAX_SAFE_INTEGER], (row) => [
     row.lastSeq,
   ]);
@@ -94,6 +96,7 @@ export class SqliteConversations implements ConversationStore {
     this.byActivity = sqlite.query<ConversationRow>(byActivity);
     this.newest = sqlite.query<MessageRow>(newest);
     this.after = sqlite.query<MessageRow>(ofConversation);
+    this.expiry = new SqliteExpiry(sqlite);
   }
 
   receive(message: IncomingMessage): Promise<{ message: StoredMessage; duplicate: boolean }> {
@@ -152,6 +155,10 @@ export class SqliteConversations implements ConversationStore {
       const { key, fetch } = this.pager.where(page);
       return this.pager.page(page, this.after.all({ appId, conversation, number: key[0] ?? 0, fetch }), messageOf);
     });
+  }
+
+  expire(before: string, page: Page): Promise<{ removed: number; next: string | null }> {
+    return this.expiry.expire(before, page);
   }
 
   latest(appId: string, conversation: string, count: number): Promise<StoredMessage[]> {

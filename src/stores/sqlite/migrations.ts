@@ -115,6 +115,8 @@ CREATE TABLE channel_health (
   last_error TEXT, PRIMARY KEY (app_id, channel)) STRICT, WITHOUT ROWID;
 `;
 
+const retention = 'CREATE INDEX messages_by_age ON messages (received_at, seq);';
+
 /** All steps, oldest first; the version of a database is how many of them it has seen. */
 export const migrations: readonly Migration[] = [
   { name: 'first schema', sql: bots + training + talk + hub },
@@ -123,6 +125,7 @@ export const migrations: readonly Migration[] = [
   { name: 'instances of a bot', sql: instances },
   { name: 'who trains a job', sql: trainers },
   { name: 'channel settings', sql: channels },
+  { name: 'messages by age', sql: retention },
 ];
 
 /**
