@@ -58,6 +58,8 @@ import { openScratch } from './scratch.js';
 import { openSeal, type Seal } from './seal.js';
 import { openStore, storeKindOf } from './stores/index.js';
 import { openShelf } from './training/shelf.js';
+import { createFetchModel, type FetchModel } from './training/initial.js';
+import { labelsOf } from './training/labels.js';
 import { openLine } from './training/line.js';
 import { openBullQueue } from './training/queue-bull.js';
 import { createEmbeddedQueue } from './training/queue-embedded.js';
@@ -511,6 +513,7 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
       training,
       queue,
       tokenFits: (jobId, token) => tokens.fits(jobId, token),
+    fetchModel: fetchModelOf(parts),
       folder: parts.runtimeDir,
     }),
     ...talkRoutes({ store, hub }),
@@ -550,6 +553,18 @@ async function welcome({ store, templates }: Parts, { channels, engines }: BotPa
   await channels.open(bot);
   engines.register(bot.appId, bot.instances);
 }
+/** Fetches initial models, where there is a Rasa to start them. */
+function fetchModelOf({ options, runtimeDir }: Parts): FetchModel | null {
+  const { config, rasa, standIns } = options;
+  if (!('python' in rasa) && !standIns?.engines?.rasa) return null;
+  return createFetchModel({
+    egress: createEgress(config.egressAllow),
+    folder: runtimeDir,
+    freeDisk: () => freeDisk(runtimeDir),
+    minFreeDisk: config.minFreeDisk,
+  });
+}
+
 
 async function openAllBots(store: Store, { channels, engines }: BotParts): Promise<void> {
   let cursor: string | undefined;

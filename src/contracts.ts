@@ -537,6 +537,11 @@ export interface Training {
   activate(appId: string, modelId: string): Promise<Model>;
   /** Deletes a model that is not active, and its files when nothing else names them. */
   remove(appId: string, modelId: string): Promise<void>;
+  /**
+   * Makes an archive that was trained elsewhere the bot's active model, once it has come up; moves the file in. Rejects with `invalid`, and
+   * nothing left on the shelf, when it does not come up.
+   */
+  adopt(appId: string, archivePath: string): Promise<Model>;
   /** Deletes the bot with everything the store has of it, and the files on the shelf that nobody else names. Cancels its training first. */
   discard(appId: string): Promise<void>;
   /** The snapshot that a job is trained from, as JSON. Rejects with `stale_result` when the job has ended. */

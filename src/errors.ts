@@ -20,6 +20,7 @@ const table = {
   not_found: { status: 404, title: 'There is no such thing here', retry: false },
   method_not_allowed: { status: 405, title: 'That method does not apply here', retry: false },
   too_large: { status: 413, title: 'The body is too large', retry: false },
+  fetch_failed: { status: 502, title: 'The file cannot be fetched', retry: true },
   unsupported_type: { status: 415, title: 'That content type is not read here', retry: false },
   bot_exists: { status: 409, title: 'That APP_ID is taken', retry: false },
   version_conflict: { status: 412, title: 'Somebody else changed it first', retry: false },

@@ -59,6 +59,13 @@ const instances = z
     id: 'Instances',
     description: 'Processes that the bot has at least, however idle, and may have at most, when its turns queue up.',
   });
+const InitialModel = z
+  .strictObject({ url: httpUrl, sha256: z.string().regex(/^[0-9a-f]{64}$/, 'a sha256 in lower case hex') })
+  .meta({
+    id: 'InitialModel',
+    description:
+      'A Rasa model archive, trained elsewhere, with which the bot answers from the start. Admins only: a model is code.',
+  });
 export const BotCreate = z
   .strictObject({
     name: nonBlank(200),
@@ -70,6 +77,7 @@ export const BotCreate = z
     threshold: threshold.optional(),
     runtime: runtime.optional(),
     lateAnswers: lateAnswers.optional(),
+    initialModel: InitialModel.optional(),
   })
   .refine((bot) => (bot.engine === 'remote') === (bot.remoteUrl !== undefined), {
     path: ['remoteUrl'],

@@ -1,5 +1,6 @@
 /** Routes of bots: make, list, change, delete. Those of their processes are in processes.ts. */
 import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import type { Bot, EngineName, Engines, Pipeline, Store, Training } from '../contracts.js';
 import { HubError } from '../errors.js';
 import { BotChange, BotCreate, BotView, listOf, PageQuery } from '../wire.js';
@@ -17,7 +18,9 @@ export interface TemplateFacts {
 export interface BotRoutesOptions {
   store: Store;
   engines: Engines;
-  training: Pick<Training, 'current' | 'discard'>;
+  training: Pick<Training, 'current' | 'discard' | 'adopt'>;
+  /** Fetches an initial model to a file; null where no Rasa could start it. */
+  fetchModel: ((source: { url: string; sha256: string }, signal: AbortSignal) => Promise<string>) | null;
   templates: TemplateFacts[];
   defaultEngine: EngineName;
   /** Names of the Rasa installations that a bot may ask for. */
@@ -95,6 +98,37 @@ export function botPresenter({
   };
 }
 
+async function create({ store, onCreated }: BotRoutesOptions, bot: Bot): Promise<void> {
+  await store.bots.create(bot);
+  await onCreated(bot);
+}
+
+/** Makes the bot with an initial model, or nothing at all. */
+async function createWithModel(
+  options: BotRoutesOptions,
+  bot: Bot,
+  { url, sha256, gone }: { url: string; sha256: string; gone: AbortSignal },
+): Promise<void> {
+  const { fetchModel, training } = options;
+  if (!fetchModel || bot.engine !== 'rasa') {
+    const detail = fetchModel ? 'only for engine "rasa"' : 'no Rasa can be had here, see /health/engine';
+    throw new HubError('invalid', `An initial model needs Rasa: ${detail}.`, {
+      errors: [{ pointer: '/initialModel', detail }],
+    });
+  }
+  const path = await fetchModel({ url, sha256 }, gone);
+  try {
+    await create(options, bot);
+    await training.adopt(bot.appId, path).catch(async (error: unknown) => {
+      await training.discard(bot.appId);
+      await options.onDeleted(bot.appId);
+      throw error;
+    });
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
 export function botRoutes(options: BotRoutesOptions): Route[] {
   const { store, engines } = options;
   const present = botPresenter(options);
@@ -106,14 +140,16 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
       access: 'admin',
       body: { schema: BotCreate },
       answers: { 201: { description: 'The new bot.', schema: BotView } },
-      handle: async ({ body }) => {
+      handle: async ({ body, gone }) => {
         const template = templateOf(options, body.template, body.language);
         checkRuntime(options, body.runtime);
-        const given = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
+        const { initialModel, ...rest } = body;
+        const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
         const bot = newBot(template, { engine: options.defaultEngine, ...given, name: body.name });
-        await store.bots.create(bot);
-        await options.onCreated(bot);
-        return { status: 201, headers: { location: `/api/v1/bots/${bot.appId}` }, body: await present(bot) };
+        if (initialModel) await createWithModel(options, bot, { ...initialModel, gone: gone() });
+        else await create(options, bot);
+        const made = (await store.bots.get(bot.appId)) ?? bot;
+        return { status: 201, headers: { location: `/api/v1/bots/${bot.appId}` }, body: await present(made) };
       },
     }),
     route({

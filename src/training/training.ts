@@ -128,6 +128,24 @@ class TrainingPath implements Training {
     return model;
   }
 
+  async adopt(appId: string, archivePath: string): Promise<Model> {
+    const { store, shelf } = this.options;
+    const { bot, ...content } = await this.snapshot(await this.bot(appId), null);
+    const archive = await shelf.putFile(archivePath);
+    // Marked, so that a training of the bot's own content is never taken for what is active already.
+    const snapshot = { bot, ...content, pairs: [], files: [], initialModel: archive.digest };
+    const { digest } = await shelf.putText(JSON.stringify(snapshot));
+    const made = { archive, seconds: 0 };
+    const model: Model = { ...modelOf({ id: randomUUID(), appId, content: digest }, made), pipeline: 'project' };
+    await store.models.add(model);
+    await this.goLive(model).catch(async (error: unknown) => {
+      await store.models.remove(appId, model.id);
+      await this.clear([archive.digest, digest]);
+      throw new HubError('invalid', `The model was fetched but does not start: ${wordsOf(error)}`, { cause: error });
+    });
+    return model;
+  }
+
   async remove(appId: string, modelId: string): Promise<void> {
     const { store } = this.options;
     const bot = await this.bot(appId);
@@ -226,23 +244,10 @@ class TrainingPath implements Training {
 
   /** Makes the archive the bot's model and puts it into use. */
   private async publish(job: TrainingJob, made: Made, report: JobReport): Promise<{ modelId: string }> {
-    const { archive, seconds } = made;
     const { shelf, store } = this.options;
     const content = JSON.parse(await readFile(await shelf.fetch(job.content), 'utf8')) as TrainingContent;
     report({ percent: 95, stage: 'starting the new model' });
-    const model: Model = {
-      // One job makes one model, also when a hub was killed between this and the end of the job.
-      id: job.id,
-      appId: job.appId,
-      jobId: job.id,
-      engine: archive ? 'rasa' : 'lite',
-      pipeline: content.bot.pipeline,
-      archive: archive?.digest ?? null,
-      content: job.content,
-      bytes: archive?.bytes ?? 0,
-      trainSeconds: seconds,
-      createdAt: new Date().toISOString(),
-    };
+    const model: Model = { ...modelOf(job, made), pipeline: content.bot.pipeline };
     await store.models.remove(model.appId, model.id);
     await store.models.add(model);
     await this.goLive(model).catch(async (error: unknown) => {
@@ -366,6 +371,24 @@ function newJob(appId: string, content: string): TrainingJob {
     createdAt: new Date().toISOString(),
     startedAt: null,
     endedAt: null,
+  };
+}
+
+/** The model of a job. One job makes one, also when a hub was killed between this and the end of the job: they share their id. */
+function modelOf(
+  { id, appId, content }: Pick<TrainingJob, 'id' | 'appId' | 'content'>,
+  { archive, seconds }: Made,
+): Omit<Model, 'pipeline'> {
+  return {
+    id,
+    appId,
+    jobId: id,
+    engine: archive ? 'rasa' : 'lite',
+    archive: archive?.digest ?? null,
+    content,
+    bytes: archive?.bytes ?? 0,
+    trainSeconds: seconds,
+    createdAt: new Date().toISOString(),
   };
 }
 
