@@ -36,7 +36,7 @@ import { channelRoutes } from './http/channels.js';
 import { deadLetterRoutes } from './http/dead-letters.js';
 import { faqRoutes } from './http/faq.js';
 import { openApiOf } from './http/openapi.js';
-import { healthRoutes, machineRoutes } from './http/operations.js';
+import { healthRoutes, machineRoutes, type Place } from './http/operations.js';
 import { pageRoutes } from './http/pages.js';
 import { processRoutes } from './http/processes.js';
 import type { Route } from './http/route.js';
@@ -56,7 +56,7 @@ import { freeDisk, freeMemory, readMachine, shareOfMemory } from './machine.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import { openScratch } from './scratch.js';
 import { openSeal, type Seal } from './seal.js';
-import { openStore, storeKindOf } from './stores/index.js';
+import { openStore, storePlaceOf } from './stores/index.js';
 import { openShelf } from './training/shelf.js';
 import { createFetchModel, type FetchModel } from './training/initial.js';
 import { labelsOf } from './training/labels.js';
@@ -64,6 +64,7 @@ import { openLine } from './training/line.js';
 import { openBullQueue } from './training/queue-bull.js';
 import { createEmbeddedQueue } from './training/queue-embedded.js';
 import { createPacker } from './training/packer.js';
+import { redisPlaceOf } from './training/redis.js';
 import { createSelf, type Self } from './training/self.js';
 import { chitchatOf, fallbackOf, loadTemplates, type Template } from './training/templates.js';
 import { createRasaTrainer } from './training/train.js';
@@ -301,6 +302,19 @@ function selfOf({ options }: Parts): Self {
 
 /** The queue: in Redis where there is one, else in this process. */
 async function openQueue(parts: Parts, tokens: JobTokens): Promise<TrainingQueue> {
+const versionOf = (rasa: RasaRuntime): string | null => ('python' in rasa ? (rasa.version ?? null) : null);
+
+/** The paces of the queue that a test has set. */
+function pacesOf(standIns: StandIns | undefined): { lockMs?: number; sweepMs?: number; gpuGraceMs?: number } {
+  const { train: _train, ...paces } = standIns?.training ?? {};
+  return paces;
+}
+
+/** What kind of queue the hub has, and where; for operators. */
+function queuePlaceOf(redisUrl: string | null): Place {
+  return redisUrl ? { kind: 'bull', at: redisPlaceOf(redisUrl) } : { kind: 'embedded', at: null };
+}
+
   const { options, store, shelf, log } = parts;
   const { redisUrl } = options.config;
   const common = { jobs: store.jobs, log, ...selfOf(parts) };
@@ -481,7 +495,8 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
     store,
     machine: async () => ({
       ...(await readMachine(options.config.dataDir)),
-      store: storeKindOf(options.config.databaseUrl),
+      store: storePlaceOf(options.config.databaseUrl),
+      queue: queuePlaceOf(options.config.redisUrl),
     }),
     pool: () => engines.usage(),
     engine: () =>

@@ -491,6 +491,8 @@ export interface TrainingQueue {
   deliver?(result: { jobId: string; fence: number }, handler: JobHandler): Promise<TrainingJob>;
   /** Who trains, and what they are at. */
   trainers(): Promise<TrainerStatus[]>;
+  /** Rejects with `queue_unavailable` when no job could be put in now. */
+  ping(): Promise<void>;
   /** Stops taking, aborts what runs (it is taken again at the next start) and waits for it. */
   close(): Promise<void>;
 }

@@ -457,7 +457,8 @@ describe('the admin API', () => {
   describe('operations', () => {
     it('answers health, metrics and the machine', async () => {
       assert.equal((await fetch(`${hub.url}/health/live`)).status, 200);
-      assert.equal((await fetch(`${hub.url}/health/ready`)).status, 200);
+      const ready = await fetch(`${hub.url}/health/ready`);
+      assert.deepEqual([ready.status, await ready.json()], [200, { status: 'ok', store: 'ok', queue: 'ok' }]);
       assert.deepEqual(await (await fetch(`${hub.url}/health/engine`)).json(), {
         engine: 'lite',
         reason: 'This test runs without Rasa.',
@@ -468,8 +469,12 @@ describe('the admin API', () => {
         cores: number;
         memory: { total: number };
         disk: { free: number };
+        store: unknown;
+        queue: unknown;
         pool: { budget: number; used: number; waitsFor: string | null; states: Record<string, number> };
       };
+      assert.deepEqual(machine.store, { kind: 'sqlite', at: join(hub.dataDir, 'switchboard.db') });
+      assert.deepEqual(machine.queue, { kind: 'embedded', at: null });
       const { pool } = machine;
       assert.ok(pool.budget > 2 ** 20 && pool.used === 0 && pool.waitsFor === null);
       const bots = (await hub.api('GET', '/bots?limit=500')).body as { items: unknown[] };

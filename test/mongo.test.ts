@@ -3,7 +3,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import mongoose from 'mongoose';
 import type { Store } from '../src/contracts.js';
-import { migrateStore, openStore } from '../src/stores/index.js';
+import { migrateStore, openStore, storePlaceOf } from '../src/stores/index.js';
+import { redisPlaceOf } from '../src/training/redis.js';
 import { connect } from '../src/stores/mongo/database.js';
 import { flawOf, type Collection, type Stored } from '../src/stores/mongo/declare.js';
 import { collections, migrate, migrations } from '../src/stores/mongo/migrations.js';
@@ -202,6 +203,16 @@ describe('The MongoDB store', function () {
           return true;
         });
       }
+    });
+    it('are shown to operators without user and password', () => {
+      const shown: [url: string, at: string][] = [
+        ['mongodb://a:27017,b:27018/hub?replicaSet=r', 'a:27017,b:27018/hub'],
+        ['mongodb://user:p@ss/w:rd@host/hub', 'host/hub'],
+        ['mongodb+srv://user:secret@cluster.example/hub?w=1', 'cluster.example/hub'],
+      ];
+      for (const [url, at] of shown) assert.deepEqual(storePlaceOf(url), { kind: 'mongodb', at });
+      assert.deepEqual(storePlaceOf('sqlite:/var/a@b?.db'), { kind: 'sqlite', at: '/var/a@b?.db' });
+      assert.equal(redisPlaceOf('rediss://user:secret@cache:6380/2'), 'cache:6380/2');
     });
     it('says that nobody answers', async () => {
       await assert.rejects(openStore('mongodb://user:secret@127.0.0.1:9/x'), {

@@ -1,14 +1,16 @@
 /** Routes for operators: health, metrics, the machine. */
 import { z } from 'zod';
-import type { EngineName, PoolUsage, Store } from '../contracts.js';
+import type { EngineName, PoolUsage, Store, TrainingQueue } from '../contracts.js';
+import { HubError } from '../errors.js';
 import type { Machine } from '../machine.js';
 import { PoolView } from '../wire.js';
 import { type Route, route } from './route.js';
 
 export interface OperationsOptions {
   store: Pick<Store, 'ping'>;
-  /** With the kind of store in use, such as `sqlite`. */
-  machine: () => Promise<Machine & { store: string }>;
+  queue: Pick<TrainingQueue, 'ping'>;
+  /** With the store and the queue in use: what kind, and where. */
+  machine: () => Promise<Machine & { store: Place; queue: Place }>;
   /** The memory of awake bots. */
   pool: () => PoolUsage;
   /** Whether Rasa can be had here, and in words why not. */
@@ -16,7 +18,27 @@ export interface OperationsOptions {
   metrics: () => Promise<{ type: string; text: string }>;
 }
 
+/** `at`: hosts or a path, never a password; null: in the hub itself. */
+export interface Place {
+  kind: string;
+  at: string | null;
+}
+const PlaceView = z.object({ kind: z.string(), at: z.string().nullable() });
 const State = z.object({ status: z.string() });
+const Ready = z.object({
+  status: z.enum(['ok', 'limited']),
+  store: z.literal('ok'),
+  queue: z.string().meta({ description: '`ok`, or why no training can be asked for now' }),
+});
+
+/** What keeps the queue from taking a job, in words. Never rejects. */
+function queueState(queue: OperationsOptions['queue']): Promise<string> {
+  return queue.ping().then(
+    () => 'ok',
+    (error: unknown) =>
+      error instanceof HubError ? error.message : 'The queue cannot be asked; the log has the reason.',
+  );
+}
 
 export function healthRoutes(options: OperationsOptions): Route[] {
   return [
@@ -31,12 +53,16 @@ export function healthRoutes(options: OperationsOptions): Route[] {
     route({
       method: 'GET',
       path: '/health/ready',
-      summary: 'The hub can store messages: it is in service.',
+      summary:
+        'Can the hub store messages? Then it is in service, and this says whether the training queue is too: without it the chats go on.',
       access: 'public',
-      answers: { 200: { description: 'In service.', schema: State } },
+      answers: {
+        200: { description: 'In service; `limited`: the queue is not ready.', schema: Ready },
+        503: { description: 'The store is not ready.' },
+      },
       handle: async () => {
-        await options.store.ping();
-        return { body: { status: 'ok' } };
+        const [queue] = await Promise.all([queueState(options.queue), options.store.ping()]);
+        return { body: { status: queue === 'ok' ? 'ok' : 'limited', store: 'ok', queue } };
       },
     }),
     route({
@@ -69,9 +95,14 @@ export function machineRoutes(options: OperationsOptions): Route[] {
       method: 'GET',
       path: '/machine',
       summary:
-        'Cores, load, memory, disk and GPUs of this machine, what its bots use, sizes in bytes; and the store in use.',
+        'Cores, load, memory, disk and GPUs of this machine, what its bots use, sizes in bytes; the store and the queue in use.',
       access: 'admin',
-      answers: { 200: { description: 'The machine.', schema: z.looseObject({ pool: PoolView }) } },
+      answers: {
+        200: {
+          description: 'The machine.',
+          schema: z.looseObject({ pool: PoolView, store: PlaceView, queue: PlaceView }),
+        },
+      },
       handle: async () => ({ body: { ...(await options.machine()), pool: options.pool() } }),
     }),
   ];

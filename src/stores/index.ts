@@ -60,9 +60,12 @@ export async function migrateStore(url: string): Promise<Migration> {
   return memberOf(url).migrate(url);
 }
 
-/** The kind of store that `url` names, as its scheme says; for operators. Throws as `openStore` rejects. */
-export function storeKindOf(url: string): string {
-  return memberOf(url).scheme;
+/** What kind of store `url` names, and where: its file, or its hosts and database without user and password. Throws as `openStore` rejects. */
+export function storePlaceOf(url: string): { kind: string; at: string } {
+  const { scheme, localUrl } = memberOf(url);
+  const place = url.slice(url.indexOf(':') + 1);
+  // A password may hold an @ of its own: what stands before the last one is left out.
+  return { kind: scheme, at: localUrl ? place : place.replace(/^\/\/(?:.*@)?/, '').replace(/\?.*$/s, '') };
 }
 
 function memberOf(url: string): StoreMember {

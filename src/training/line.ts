@@ -149,6 +149,12 @@ export class Line {
         stackTraceLimit: 1,
       }),
     );
+  /** Rejects with `queue_unavailable` when a job could not be put in now: Redis is not there, may not be used, or is full. */
+  async ping(): Promise<void> {
+    await this.check();
+    await this.asked(() => this.keys.pulse());
+  }
+
   }
 
   /** Takes a job out that nobody has taken; false: somebody has, or it is not there. */

@@ -153,6 +153,10 @@ class BullQueue implements TrainingQueue {
       .catch((error: unknown) =>
         this.options.log?.warn({ err: error, jobId: id }, 'what a trainer told could not be kept'),
       )
+  ping(): Promise<void> {
+    return this.line.ping();
+  }
+
       .finally(() => {
         if (this.keeping.get(id) === next) this.keeping.delete(id);
       });

@@ -132,6 +132,11 @@ class EmbeddedQueue implements TrainingQueue {
     return [{ ...(await this.options.self()), parallel: this.worker.parallel, jobs }];
   }
 
+  /** It has nothing to reach but the store, which is asked by itself. */
+  ping(): Promise<void> {
+    return Promise.resolve();
+  }
+
   /** Loads what an earlier run of the hub left, once, before anything else is done. */
   private recovered(): Promise<void> {
     this.recovery ??= this.recover().catch((error: unknown) => {

@@ -22,6 +22,12 @@ export function connectRedis(url: string): Redis {
   });
 }
 
+/** Where the Redis that `url` names is, without user and password. */
+export function redisPlaceOf(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `${host}${pathname.replace(/\/$/, '')}`;
+}
+
 /** What Redis answered as the hub's error: full, or gone. Anything else passes. */
 export function queueErrorOf(thrown: unknown): unknown {
   const words = thrown instanceof Error ? thrown.message : '';
@@ -105,6 +111,10 @@ export class TrainingKeys {
   }
   async isCancelled(jobId: string): Promise<boolean> {
     return (await this.redis.exists(this.key('cancelled', jobId))) === 1;
+  }
+  /** Writes something: a full Redis answers reads, and takes nothing. */
+  async pulse(): Promise<void> {
+    await this.redis.set(`${this.prefix}:pulse`, new Date().toISOString());
   }
   /** Shows a trainer to everybody for the next seconds. */
   async show(status: TrainerStatus): Promise<void> {
