@@ -326,12 +326,42 @@ function cacheDirOf(env: Record<string, string | undefined>): string {
   return join(home, '.cache', 'switchboard');
 }
 
-/** Reads all settings. Throws `ConfigError` naming every fault; secrets are never quoted in it. */
-export function configOf(env: Record<string, string | undefined>): Config {
+/** Where the text of settings comes from. */
+interface Source {
+  env: Record<string, string | undefined>;
+  readFile: ReadFile;
+  faults: string[];
+}
+/** Reads a file; throws what the file system says. */
+export type ReadFile = (path: string) => string;
+
+/** What was set, in the environment or, for a secret, in the file that `NAME_FILE` names; '' when nothing was, or what was is a fault. */
+function givenText({ name, secret }: Setting<unknown>, { env, readFile, faults }: Source): string {
+  const direct = env[name]?.trim() ?? '';
+  const path = secret ? (env[`${name}_FILE`]?.trim() ?? '') : '';
+  if (path === '') return direct;
+  if (direct !== '') return fault(`${name} and ${name}_FILE are both set: keep one of them.`);
+  try {
+    return readFile(path).trim() || fault(`${name}_FILE=${JSON.stringify(path)}: the file is empty.`);
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? 'it cannot be read';
+    return fault(`${name}_FILE=${JSON.stringify(path)}: expected a file that can be read (${why}).`);
+  }
+  function fault(words: string): string {
+    faults.push(words);
+    return '';
+  }
+}
+
+/**
+ * Reads all settings. Throws `ConfigError` naming every fault; secrets are never quoted in it. `readFile` reads the files that hold
+ * secrets (`ADMIN_TOKEN_FILE` and the like); without it there are none.
+ */
+export function configOf(env: Record<string, string | undefined>, readFile: ReadFile = noFiles): Config {
   const faults: string[] = [];
   const values: Record<string, unknown> = {};
   for (const [key, setting] of Object.entries(settings) as [string, Setting<unknown>][]) {
-    const text = env[setting.name]?.trim() || setting.example;
+    const text = givenText(setting, { env, readFile, faults }) || setting.example;
     values[key] = text === '' ? null : setting.read(text);
     if (values[key] !== undefined) continue;
     const given = setting.secret ? '(hidden)' : JSON.stringify(text);
@@ -356,5 +386,9 @@ export function exampleEnv(): string {
   const blocks = Object.values<Setting<unknown>>(settings).map(
     (setting) => `# ${setting.doc}\n# Expected: ${setting.expected}.\n#${setting.name}=${setting.example}\n`,
   );
-  return `# Settings of Switchboard, with their defaults. Generated: npm run -s switchboard -- config > config.example.env\n\n${blocks.join('\n')}`;
+  return `# Settings of Switchboard, with their defaults. Generated: npm run -s switchboard -- config > config.example.env\n# Each setting that holds a secret may be in a file instead: ADMIN_TOKEN_FILE=/run/secrets/admin_token.\n\n${blocks.join('\n')}`;
 }
+function noFiles(): never {
+  throw new Error('no file is read here');
+}
+

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command line. Each command reads the settings from the environment (`switchboard config` prints them all). */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { BackupParts } from './backup/lines.js';
@@ -24,7 +25,7 @@ const complain = (text: string): void => void process.stderr.write(`${text}\n`);
 
 function readConfig(): Config {
   try {
-    return configOf(process.env);
+    return configOf(process.env, (path) => readFileSync(path, 'utf8'));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     complain(error.message);
@@ -58,8 +59,11 @@ function greet(app: App, logs: Logs): void {
 
 function openLogs(config: Config): Logs {
   const logs = openLog({ level: config.logLevel, pretty: process.stdout.isTTY });
-  for (const secret of [config.adminToken, config.trainerToken]) if (secret) logs.hide(secret);
-  if (config.redisUrl) logs.hide(new URL(config.redisUrl).password);
+  for (const secret of [config.adminToken, config.trainerToken, config.secretKey]) if (secret) logs.hide(secret);
+  for (const url of [config.redisUrl, config.databaseUrl, config.modelStorage]) {
+    const password = /^[\w+]+:\/\/[^:/]*:(.+)@/.exec(url ?? '')?.[1];
+    if (password) logs.hide(password);
+  }
   return logs;
 }
 

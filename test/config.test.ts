@@ -44,6 +44,34 @@ describe('the settings', () => {
     );
   });
 
+  it('may have their secrets in files, and say which file is missing, empty or one too many', () => {
+    const files: Record<string, string> = { '/run/token': 'x'.repeat(20) + '\n', '/run/empty': '\n' };
+    const read = (path: string): string => {
+      const text = files[path];
+      if (text === undefined) throw Object.assign(new Error(path), { code: 'ENOENT' });
+      return text;
+    };
+    assert.equal(configOf({ ADMIN_TOKEN_FILE: '/run/token' }, read).adminToken, 'x'.repeat(20));
+    assert.equal(configOf({ PORT_FILE: '/run/none' }, read).port, 5005, 'only secrets are');
+    const wrong: [env: Record<string, string>, fault: RegExp][] = [
+      [
+        { ADMIN_TOKEN_FILE: '/run/none' },
+        /^ADMIN_TOKEN_FILE="\/run\/none": expected a file that can be read \(ENOENT\)/,
+      ],
+      [{ REDIS_URL_FILE: '/run/empty' }, /^REDIS_URL_FILE="\/run\/empty": the file is empty/],
+      [{ SECRET_KEY: 'k'.repeat(20), SECRET_KEY_FILE: '/run/token' }, /^SECRET_KEY and SECRET_KEY_FILE are both set/],
+      [{ ADMIN_TOKEN_FILE: '/run/short' }, /^ADMIN_TOKEN=\(hidden\): expected at least 16/],
+    ];
+    files['/run/short'] = 'tooshort';
+    for (const [env, fault] of wrong) {
+      assert.throws(
+        () => configOf(env, read),
+        (error: unknown) => error instanceof ConfigError && error.faults.length === 1 && fault.test(error.faults[0]!),
+        String(fault),
+      );
+    }
+  });
+
   it('read sizes with their unit', () => {
     assert.equal(configOf({ MIN_FREE_DISK: '2g' }).minFreeDisk, 2 * 1024 ** 3);
     assert.equal(configOf({ MIN_FREE_DISK: '500m' }).minFreeDisk, 500 * 1024 ** 2);
