@@ -71,8 +71,8 @@ import { createRasaTrainer } from './training/train.js';
 import { type JobTokens, openJobTokens } from './training/tokens.js';
 import { createTraining, type Trainer } from './training/training.js';
 
-/** Where Rasa is, or in words why there is none. */
-export type RasaRuntime = { python: string } | { reason: string };
+/** Where Rasa is, and which version where that is known, or in words why there is none. */
+export type RasaRuntime = { python: string; version?: string } | { reason: string };
 
 export interface App {
   /** Where the hub listens, e.g. `http://127.0.0.1:5005`. */
@@ -98,7 +98,7 @@ export interface StandIns {
   /** Wraps the store of the message path. */
   store?: (store: Store) => Store;
   /** Trains in place of Rasa, and how soon the queue calls a trainer lost. */
-  training?: { train?: Trainer; lockMs?: number; sweepMs?: number };
+  training?: { train?: Trainer; lockMs?: number; sweepMs?: number; gpuGraceMs?: number };
 }
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -184,13 +184,13 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
     server.closeIdleConnections();
     return Promise.resolve();
   });
-  // Stopped first: what platforms still send is stored and acknowledged until the listener has closed.
-  life.onStop('message path', () => hub.stop());
-  if (options.trains !== false) await training.start(config.maxParallelTrainings ?? 1);
   if (config.conversationDays !== null) {
     const retention = createRetention({ store: store.conversations, days: config.conversationDays, log: parts.log });
     life.onStop('retention', () => retention.stop());
   }
+  // Stopped first: what platforms still send is stored and acknowledged until the listener has closed.
+  life.onStop('message path', () => hub.stop());
+  if (options.trains !== false) await training.start(config.maxParallelTrainings ?? 1);
   const demo = await demoBot(parts, { training, channels, engines });
   return { url, adminToken, chatUrl: demo ? `${publicUrl()}/bots/${demo}/chat` : null, stop: () => life.stop() };
 }
@@ -296,12 +296,12 @@ async function openRasa({ options, store, runtimeDir, warm, life, log }: Parts):
 /** This machine as a trainer. */
 function selfOf({ options }: Parts): Self {
   const { config, rasa } = options;
-  const [labels, device] = 'python' in rasa ? [['rasa'], 'cpu'] : [[], 'cpu: no Rasa here, the lite engine answers'];
+  const runtimes = Object.keys(config.rasaRuntimes);
+  const labels = labelsOf({ cuda: false, rasa: versionOf(rasa), runtimes, languages: config.trainerLanguages });
+  const device = 'python' in rasa ? 'cpu' : 'cpu: no Rasa here, the lite engine answers';
   return createSelf(hostname(), { folder: config.dataDir, labels, device });
 }
 
-/** The queue: in Redis where there is one, else in this process. */
-async function openQueue(parts: Parts, tokens: JobTokens): Promise<TrainingQueue> {
 const versionOf = (rasa: RasaRuntime): string | null => ('python' in rasa ? (rasa.version ?? null) : null);
 
 /** The paces of the queue that a test has set. */
@@ -315,11 +315,13 @@ function queuePlaceOf(redisUrl: string | null): Place {
   return redisUrl ? { kind: 'bull', at: redisPlaceOf(redisUrl) } : { kind: 'embedded', at: null };
 }
 
+/** The queue: in Redis where there is one, else in this process. */
+async function openQueue(parts: Parts, tokens: JobTokens): Promise<TrainingQueue> {
   const { options, store, shelf, log } = parts;
   const { redisUrl } = options.config;
   const common = { jobs: store.jobs, log, ...selfOf(parts) };
   if (!redisUrl) return createEmbeddedQueue(common);
-  const { lockMs, sweepMs } = options.standIns?.training ?? {};
+  const { lockMs, ...paces } = pacesOf(options.standIns);
   const line = openLine({ url: redisUrl, log, ...(lockMs === undefined ? {} : { lockMs }) });
   try {
     await line.check();
@@ -331,8 +333,8 @@ function queuePlaceOf(redisUrl: string | null): Place {
     }
     log.warn({ err: error }, 'trainings wait for Redis');
   }
-  const pack = createPacker({ shelf, tokens, trainers: () => line.keys.trainers() });
-  return openBullQueue({ ...common, line, pack, ...(sweepMs === undefined ? {} : { sweepMs }) });
+  const pack = createPacker({ shelf, tokens, trainers: () => line.keys.trainers(), rasa: versionOf(options.rasa) });
+  return openBullQueue({ ...common, line, pack, ...paces });
 }
 
 async function openTraining(
@@ -498,6 +500,7 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
       store: storePlaceOf(options.config.databaseUrl),
       queue: queuePlaceOf(options.config.redisUrl),
     }),
+    queue,
     pool: () => engines.usage(),
     engine: () =>
       'python' in options.rasa
@@ -510,6 +513,7 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
     engines,
     training,
     templates,
+    fetchModel: fetchModelOf(parts),
     defaultEngine: operations.engine().engine,
     runtimes: Object.keys(options.config.rasaRuntimes),
     publicUrl,
@@ -528,7 +532,6 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
       training,
       queue,
       tokenFits: (jobId, token) => tokens.fits(jobId, token),
-    fetchModel: fetchModelOf(parts),
       folder: parts.runtimeDir,
     }),
     ...talkRoutes({ store, hub }),
@@ -550,6 +553,18 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
   return { api, root };
 }
 
+/** Fetches initial models, where there is a Rasa to start them. */
+function fetchModelOf({ options, runtimeDir }: Parts): FetchModel | null {
+  const { config, rasa, standIns } = options;
+  if (!('python' in rasa) && !standIns?.engines?.rasa) return null;
+  return createFetchModel({
+    egress: createEgress(config.egressAllow),
+    folder: runtimeDir,
+    freeDisk: () => freeDisk(runtimeDir),
+    minFreeDisk: config.minFreeDisk,
+  });
+}
+
 /** Why Rasa is slower and larger here than it could be; null when it is not. */
 function plainReason(warm: WarmRasa | null): string | null {
   const why = warm?.plainly ?? null;
@@ -568,18 +583,6 @@ async function welcome({ store, templates }: Parts, { channels, engines }: BotPa
   await channels.open(bot);
   engines.register(bot.appId, bot.instances);
 }
-/** Fetches initial models, where there is a Rasa to start them. */
-function fetchModelOf({ options, runtimeDir }: Parts): FetchModel | null {
-  const { config, rasa, standIns } = options;
-  if (!('python' in rasa) && !standIns?.engines?.rasa) return null;
-  return createFetchModel({
-    egress: createEgress(config.egressAllow),
-    folder: runtimeDir,
-    freeDisk: () => freeDisk(runtimeDir),
-    minFreeDisk: config.minFreeDisk,
-  });
-}
-
 
 async function openAllBots(store: Store, { channels, engines }: BotParts): Promise<void> {
   let cursor: string | undefined;

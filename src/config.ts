@@ -15,6 +15,8 @@ export interface Config {
   readonly modelsKept: number;
   readonly hubUrls: readonly string[] | null;
   readonly trainerToken: string | null;
+  /** Null: all. */
+  readonly trainerLanguages: readonly string[] | null;
   readonly publicUrl: string | null;
   readonly adminToken: string | null;
   readonly secretKey: string | null;
@@ -31,10 +33,10 @@ export interface Config {
   readonly minFreeMemory: number;
   readonly idleParkSeconds: number;
   readonly slowAnswerSeconds: number;
-  /** Null: one on a hub, one per core on a trainer. */
-  readonly maxParallelTrainings: number | null;
   /** Null: for ever. */
   readonly conversationDays: number | null;
+  /** Null: one on a hub, one per core on a trainer. */
+  readonly maxParallelTrainings: number | null;
   readonly minFreeDisk: number;
   readonly logLevel: LogLevel;
   /** The few harmless names that every child process inherits; secrets never are among them (Rasa expands `${NAME}` in bots' files). */
@@ -185,6 +187,16 @@ const settings = {
     secret: true,
     read: (text) => (/^[\x21-\x7e]{16,}$/.test(text) ? text : undefined),
   },
+  trainerLanguages: {
+    name: 'TRAINER_LANGUAGES',
+    doc: 'For a trainer: it takes the trainings of bots in these languages alone; empty: of all bots.',
+    example: '',
+    expected: 'languages such as en or zh, separated by commas',
+    read: (text) => {
+      const tags = listOf(text.toLowerCase());
+      return tags.every((tag) => /^[a-z]{2,3}$/.test(tag)) ? tags : undefined;
+    },
+  },
   publicUrl: {
     name: 'PUBLIC_URL',
     doc: 'Address under which people reach the hub, when it is not http://HOST:PORT (a proxy, a tunnel).',
@@ -271,6 +283,13 @@ const settings = {
     expected: 'a number of seconds from 0.1 to 3600',
     read: number(0.1, 3600, false),
   },
+  conversationDays: {
+    name: 'CONVERSATION_DAYS',
+    doc: 'Messages, their replies and their dead letters are deleted after so many days, and what a bot remembers of a conversation with its last message; empty: they are kept for ever. What still has to be answered or sent stays.',
+    example: '',
+    expected: 'a whole number of days from 2 to 36500',
+    read: number(2, 36_500),
+  },
   maxParallelTrainings: {
     name: 'MAX_PARALLEL_TRAININGS',
     doc: 'Trainings that run at once on this machine; the others wait in a fair queue. Empty: one on a hub, one per core on a trainer.',
@@ -283,13 +302,6 @@ const settings = {
     doc: 'Trainings wait while less than this is free in DATA_DIR (bytes, or with k, m, g); bots wait with waking below a quarter of it.',
     example: '1g',
     expected: 'a size like 500m or 2g',
-  conversationDays: {
-    name: 'CONVERSATION_DAYS',
-    doc: 'Messages, their replies and their dead letters are deleted after so many days, and what a bot remembers of a conversation with its last message; empty: they are kept for ever. What still has to be answered or sent stays.',
-    example: '',
-    expected: 'a whole number of days from 2 to 36500',
-    read: number(2, 36_500),
-  },
     read: bytesOf,
   },
   cacheDir: {
@@ -381,6 +393,10 @@ export function configOf(env: Record<string, string | undefined>, readFile: Read
   });
 }
 
+function noFiles(): never {
+  throw new Error('no file is read here');
+}
+
 /** The text of `config.example.env`: every setting with its meaning and default, commented out. */
 export function exampleEnv(): string {
   const blocks = Object.values<Setting<unknown>>(settings).map(
@@ -388,7 +404,3 @@ export function exampleEnv(): string {
   );
   return `# Settings of Switchboard, with their defaults. Generated: npm run -s switchboard -- config > config.example.env\n# Each setting that holds a secret may be in a file instead: ADMIN_TOKEN_FILE=/run/secrets/admin_token.\n\n${blocks.join('\n')}`;
 }
-function noFiles(): never {
-  throw new Error('no file is read here');
-}
-

@@ -537,13 +537,13 @@ export interface Training {
   settled(appId: string): Promise<void>;
   /** Makes an earlier model the active one, once it has come up. */
   activate(appId: string, modelId: string): Promise<Model>;
-  /** Deletes a model that is not active, and its files when nothing else names them. */
-  remove(appId: string, modelId: string): Promise<void>;
   /**
    * Makes an archive that was trained elsewhere the bot's active model, once it has come up; moves the file in. Rejects with `invalid`, and
    * nothing left on the shelf, when it does not come up.
    */
   adopt(appId: string, archivePath: string): Promise<Model>;
+  /** Deletes a model that is not active, and its files when nothing else names them. */
+  remove(appId: string, modelId: string): Promise<void>;
   /** Deletes the bot with everything the store has of it, and the files on the shelf that nobody else names. Cancels its training first. */
   discard(appId: string): Promise<void>;
   /** The snapshot that a job is trained from, as JSON. Rejects with `stale_result` when the job has ended. */
@@ -670,6 +670,12 @@ export interface ConversationStore {
   list(appId: string, page: Page): Promise<Listed<Conversation>>;
   /** Oldest first. */
   messages(appId: string, conversation: string, page: Page): Promise<Listed<StoredMessage>>;
+  /**
+   * Removes messages that were received before `before` (ISO) and have their outcome, their replies having left or been given up; a
+   * conversation goes with its last message, and its tracker and dead letters with it. Looks at a page of them, oldest first; answers how
+   * many it removed, and where to go on.
+   */
+  expire(before: string, page: Page): Promise<{ removed: number; next: string | null }>;
   /** The newest `count` messages, oldest first: what somebody who comes back is shown. */
   latest(appId: string, conversation: string, count: number): Promise<StoredMessage[]>;
 }
@@ -677,12 +683,6 @@ export type MessageChange = Partial<
   Pick<StoredMessage, 'state' | 'error' | 'replies' | 'intent' | 'confidence' | 'delivered' | 'ms'>
 >;
 export interface Aftermath {
-  /**
-   * Removes messages that were received before `before` (ISO) and have their outcome, their replies having left or been given up; a
-   * conversation goes with its last message, and its tracker and dead letters with it. Looks at a page of them, oldest first; answers how
-   * many it removed, and where to go on.
-   */
-  expire(before: string, page: Page): Promise<{ removed: number; next: string | null }>;
   /** The last ones of `change.replies`: they go into the outbox. */
   send?: BotMessage[];
   /** Keeps a failed message as a dead letter, with how often it was tried. */

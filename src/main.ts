@@ -6,9 +6,9 @@ import { Command } from 'commander';
 import type { BackupParts } from './backup/lines.js';
 import { restore } from './backup/restore.js';
 import { backUp } from './backup/write.js';
-import { type App, openApp, type RasaRuntime } from './app.js';
+import { type App, openApp } from './app.js';
 import { type Config, ConfigError, configOf, exampleEnv } from './config.js';
-import { provisionRasa, RasaUnavailable } from './engines/rasa/provision.js';
+import { type RasaRuntime as ProvisionedRasa, provisionRasa, RasaUnavailable } from './engines/rasa/provision.js';
 import { type Logs, openLog } from './log.js';
 import { migrateStore, openStore } from './stores/index.js';
 import { openTrainer } from './trainer.js';
@@ -34,7 +34,11 @@ function readConfig(): Config {
 }
 
 /** Finds or makes a Python with Rasa; a machine where none can be had gets the lite engine, and is told why. */
-async function findRasa(config: Config, { log }: Logs, signal: AbortSignal): Promise<RasaRuntime> {
+async function findRasa(
+  config: Config,
+  { log }: Logs,
+  signal: AbortSignal,
+): Promise<ProvisionedRasa | { reason: string }> {
   if (config.rasaPython === 'none')
     return { reason: 'RASA_PYTHON=none: Rasa is switched off; bots answer with the lite engine.' };
   try {
@@ -100,8 +104,7 @@ async function train(): Promise<void> {
   const end = onSignals(starting, running, logs);
   try {
     const rasa = await findRasa(config, logs, starting.signal);
-    const python = 'python' in rasa ? rasa.python : null;
-    running.app = await openTrainer({ config, logs, python, signal: starting.signal });
+    running.app = await openTrainer({ config, logs, rasa: 'python' in rasa ? rasa : null, signal: starting.signal });
   } catch (error) {
     if (starting.signal.aborted) process.exit(0);
     throw error;

@@ -4,13 +4,14 @@ import { availableParallelism, hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config.js';
-import { unpackedEncoder } from './engines/rasa/encoder.js';
-import { createLifecycle } from './lifecycle.js';
+import { openWarmRasa } from './engines/rasa/warm.js';
+import { createLifecycle, type Lifecycle } from './lifecycle.js';
 import type { Logs } from './log.js';
 import { freeDisk } from './machine.js';
 import { openScratch } from './scratch.js';
 import { deviceOf } from './training/device.js';
 import { createHubClient } from './training/hub-client.js';
+import { labelsOf } from './training/labels.js';
 import { openLine } from './training/line.js';
 import { createSelf } from './training/self.js';
 import { loadTemplates } from './training/templates.js';
@@ -21,11 +22,11 @@ import type { Trainer } from './training/training.js';
 export interface TrainerAppOptions {
   config: Config;
   logs: Logs;
-  /** A Python that has Rasa; null only with a stand-in. */
-  python: string | null;
+  /** A Python that has Rasa, and its version; null only with a stand-in. */
+  rasa: { python: string; version: string } | null;
   signal: AbortSignal;
-  /** For the fault rig: trains in place of Rasa. */
-  standIn?: { train: Trainer; lockMs?: number };
+  /** For tests and the fault rig: trains in place of Rasa, of the version that it says, with a GPU if it says so. */
+  standIn?: { train: Trainer; lockMs?: number; cuda?: boolean; version?: string };
 }
 const here = fileURLToPath(new URL('.', import.meta.url));
 const packageDir = join(here, 'engines', 'rasa');
@@ -42,8 +43,8 @@ export async function openTrainer(options: TrainerAppOptions): Promise<{ stop():
   return { stop: () => life.stop() };
 }
 
-async function startParts(options: TrainerAppOptions, life: ReturnType<typeof createLifecycle>): Promise<void> {
-  const { config, logs, python, signal, standIn } = options;
+async function startParts(options: TrainerAppOptions, life: Lifecycle): Promise<void> {
+  const { config, logs, rasa, signal, standIn } = options;
   const { redisUrl, hubUrls, trainerToken } = needed(config);
   logs.hide(trainerToken);
   const { log } = logs;
@@ -54,24 +55,31 @@ async function startParts(options: TrainerAppOptions, life: ReturnType<typeof cr
   const line = openLine({ url: redisUrl, log, ...(lockMs === undefined ? {} : { lockMs }) });
   life.onStop('training queue', () => line.close());
   await untilUsable(line, log, signal);
-  const device = python
-    ? await deviceOf({ python, env: config.childEnv, folder: workDir })
-    : { words: 'none: a stand-in trains', cuda: false };
+  const device = rasa
+    ? await deviceOf({ python: rasa.python, env: config.childEnv, folder: workDir })
+    : { words: 'none: a stand-in trains', cuda: standIn?.cuda ?? false };
+  const offers = labelsOf({
+    cuda: device.cuda,
+    rasa: rasa?.version ?? standIn?.version ?? null,
+    runtimes: Object.keys(config.rasaRuntimes),
+    languages: config.trainerLanguages,
+  });
   const holding = async (): Promise<string | null> =>
     (await freeDisk(workDir)) < config.minFreeDisk ? 'Less disk space is free than MIN_FREE_DISK asks for.' : null;
   const self = createSelf(hostname(), {
     folder: workDir,
-    labels: [...(device.cuda ? ['gpu'] : []), ...(python ? ['rasa'] : [])],
+    labels: offers,
     device: device.words,
     holding,
   });
   const host = await startTrainer({
     line,
     hub: createHubClient({ urls: hubUrls, token: trainerToken, log }),
-    train: standIn?.train ?? (await rasaTrainer(options, workDir)),
+    train: standIn?.train ?? (await rasaTrainer(options, { workDir, life })),
     self,
     parallel: config.maxParallelTrainings ?? availableParallelism(),
     labels: device.cuda ? ['gpu', 'any'] : ['any'],
+    offers,
     holding,
     log,
   });
@@ -79,13 +87,33 @@ async function startParts(options: TrainerAppOptions, life: ReturnType<typeof cr
   log.info({ device: device.words, hubs: hubUrls }, 'taking training jobs');
 }
 
-async function rasaTrainer({ config, python }: TrainerAppOptions, workDir: string): Promise<Trainer> {
-  if (python === null)
+/** Trainings are forked from a preloaded parent, like the hub's own. */
+async function rasaTrainer({ config, rasa, logs }: TrainerAppOptions, { workDir, life }: Place): Promise<Trainer> {
+  if (rasa === null)
     throw new Error('A trainer needs Rasa. Set RASA_PYTHON to a Python that has Rasa 3.6, or leave it empty.');
-  const { childEnv, cacheDir } = config;
-  const encoder = await unpackedEncoder({ python, packageDir, folder: join(cacheDir, 'encoder'), env: childEnv });
+  const warm = openWarmRasa({
+    pythons: { '': rasa.python, ...config.rasaRuntimes },
+    packageDir,
+    runtimeDir: workDir,
+    encoderDir: join(config.cacheDir, 'encoder'),
+    env: config.childEnv,
+    log: logs.log,
+  });
+  life.onStop('Rasa parents', () => warm.stop());
+  void warm.prepare();
   const templates = await loadTemplates(join(here, '..', 'templates'));
-  return createRasaTrainer({ python, packageDir, workDir, env: { ...childEnv, ...encoder }, templates });
+  return createRasaTrainer({
+    python: rasa.python,
+    packageDir,
+    workDir,
+    env: config.childEnv,
+    templates,
+    start: (child) => warm.start(child),
+  });
+}
+interface Place {
+  workDir: string;
+  life: Lifecycle;
 }
 
 function needed({ redisUrl, hubUrls, trainerToken, adminToken }: Config) {

@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import type { JobWire } from '../src/wire.js';
+import { labelsOf, needsOf, unmet } from '../src/training/labels.js';
 import { wordsOf } from '../src/training/device.js';
-import { eventually, newHub, type TestHub } from './support/hub.js';
+import { startTrainerProcess } from './faults/training-rig.js';
+import { eventually, type HubOptions, newHub, type TestHub } from './support/hub.js';
 import { freePort, TestRedis } from './support/redis.js';
 import { anyModelEngine, newTrainer, standInTrainer, type TestTrainer, trainerToken } from './support/trainer.js';
 
@@ -20,7 +22,7 @@ describe('Trainers on hosts of their own', function () {
   let dataDir = '';
   const trainers: TestTrainer[] = [];
 
-  const openHub = async (): Promise<void> => {
+  const openHub = async (over: Partial<HubOptions> = {}): Promise<void> => {
     hub = await newHub({
       dataDir,
       trains: false,
@@ -31,11 +33,16 @@ describe('Trainers on hosts of their own', function () {
         ADMIN_TOKEN: 'admin-token-0123456789',
       },
       rasa: { reason: 'A stand-in answers.' },
-      standIns: { engines: { rasa: anyModelEngine() }, training: { lockMs: 1500, sweepMs: 300 } },
+      standIns: { engines: { rasa: anyModelEngine() }, training: { lockMs: 1500, sweepMs: 300, gpuGraceMs: 500 } },
+      ...over,
     });
   };
-  const train = async (options: Parameters<typeof standInTrainer>[0] = {}): Promise<TestTrainer> => {
-    const trainer = await newTrainer({ redis: redis.url, hub: hub.url, train: standInTrainer(options), lockMs: 1500 });
+  const train = async (
+    options: Parameters<typeof standInTrainer>[0] = {},
+    more: Pick<Parameters<typeof newTrainer>[0], 'cuda' | 'version' | 'env'> = {},
+  ): Promise<TestTrainer> => {
+    const given = { redis: redis.url, hub: hub.url, train: standInTrainer(options), lockMs: 1500, ...more };
+    const trainer = await newTrainer(given);
     trainers.push(trainer);
     return trainer;
   };
@@ -246,6 +253,91 @@ describe('Trainers on hosts of their own', function () {
     assert.equal(((await hub.api('GET', `/bots/${appId}/models`)).body.items as unknown[]).length, 1);
     assert.deepEqual(order, ['first', 'second']);
   });
+  describe('with a GPU', () => {
+    const forever = (_appId: string, signal: AbortSignal): Promise<void> =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+    const deviceShown = (label: string) =>
+      eventually(async () => {
+        const { items } = (await hub.api('GET', '/trainers')).body as { items: { labels: string[] }[] };
+        return items.some(({ labels }) => labels.includes(label));
+      });
+    const newClassicBot = async (): Promise<string> => {
+      const { body } = await hub.api('POST', '/bots', { name: 'Classic', engine: 'rasa', pipeline: 'classic' });
+      return body.appId as string;
+    };
+    const handedOver = async (jobId: string): Promise<void> => {
+      const done = await ended(jobId);
+      assert.deepEqual([done.state, done.error], ['done', null]);
+      assert.match((await hub.api('GET', `/jobs/${jobId}/events`)).body as string, /No trainer with a GPU is left/);
+    };
+
+    it('get the jobs that gain by one, and leave them to the others when the last of them goes', async () => {
+      const gpu = await train({ ready: forever }, { cuda: true });
+      await deviceShown('gpu');
+      const [first, second] = [await submit(await newClassicBot()), await submit(await newClassicBot())];
+      await eventually(async () => (await job(first)).state === 'running', 15);
+      await train();
+      const plain = await submit(await newBot());
+      assert.equal((await ended(plain)).state, 'done');
+      assert.equal((await job(second)).state, 'running');
+      trainers.shift();
+      await gpu.stop();
+      await handedOver(first);
+      await handedOver(second);
+    });
+    it('lose what they had when they are killed, though nobody else looks after their line', async () => {
+      const spec = {
+        redis: redis.url,
+        hub: hub.url,
+        token: trainerToken,
+        dataDir,
+        lockMs: 1500,
+        jobMs: 60_000,
+        cuda: true,
+      };
+      const gpu = await startTrainerProcess(spec);
+      await deviceShown('gpu');
+      const jobId = await submit(await newClassicBot());
+      await eventually(async () => (await job(jobId)).state === 'running', 15);
+      await gpu.kill();
+      // It would be shown for fifteen seconds yet.
+      redis.cli(
+        'eval',
+        "for _, key in ipairs(redis.call('keys', 'switchboard:trainer:*')) do redis.call('del', key) end",
+        '0',
+      );
+      await train();
+      await handedOver(jobId);
+    });
+  });
+  it('take what fits them alone, and a job says what it waits for', async () => {
+    await hub.stop();
+    await openHub({ rasa: { python: '/no/python', version: '3.6.21' } });
+    await train({}, { version: '3.5.0' });
+    await train({}, { version: '3.6.21', env: { TRAINER_LANGUAGES: 'zh,de' } });
+    const jobId = await submit(await newBot());
+    await eventually(async () => (await job(jobId)).stage.startsWith('waiting for a trainer with '), 15);
+    assert.match((await job(jobId)).stage, /with (rasa-3\.6\.21|language-en)$/);
+    await train({}, { version: '3.6.21', env: { TRAINER_LANGUAGES: 'en' } });
+    assert.equal((await ended(jobId)).state, 'done');
+  });
+  it('are waited for in a hub that is ready, and says so, while their Redis is away', async () => {
+    const ready = async () => {
+      const response = await fetch(`${hub.url}/health/ready`);
+      return { status: response.status, body: (await response.json()) as { status: string; queue: string } };
+    };
+    assert.deepEqual((await hub.api('GET', '/machine')).body.queue, { kind: 'bull', at: `127.0.0.1:${redis.port}` });
+    assert.deepEqual(await ready(), { status: 200, body: { status: 'ok', store: 'ok', queue: 'ok' } });
+    await redis.kill();
+    const limited = await ready();
+    assert.deepEqual([limited.status, limited.body.status], [200, 'limited']);
+    assert.match(limited.body.queue, /Redis .* does not answer\. Look at REDIS_URL/);
+    await redis.start();
+    await eventually(async () => (await ready()).body.queue === 'ok');
+    redis.cli('config', 'set', 'maxmemory', '1');
+    assert.match((await ready()).body.queue, /Redis .* is full/);
+    redis.cli('config', 'set', 'maxmemory', '0');
+  });
   it('keep only so many models of a bot, and never delete what is named', async () => {
     await hub.stop();
     hub = await newHub({
@@ -275,6 +367,38 @@ describe('Trainers on hosts of their own', function () {
     );
     assert.equal((await hub.api('POST', `/bots/${appId}/models/${made[2]!}/activate`)).status, 200);
     assert.equal((await hub.api('POST', `/bots/${appId}/models/${made[1]!}/activate`)).status, 404);
+  });
+});
+
+describe('The labels of trainers and jobs', () => {
+  const abilities = { cuda: false, rasa: '3.6.21', runtimes: ['spacy'], languages: null };
+  const bot = {
+    appId: 'a',
+    name: 'A',
+    language: 'pt-BR',
+    template: 'faq',
+    pipeline: 'semantic',
+    threshold: null,
+  } as const;
+  it('say what a trainer has', () => {
+    assert.deepEqual(labelsOf(abilities), ['rasa-3.6.21', 'runtime-spacy']);
+    assert.deepEqual(labelsOf({ ...abilities, cuda: true, rasa: null, languages: ['en'] }), [
+      'gpu',
+      'runtime-spacy',
+      'language-en',
+    ]);
+  });
+  it('say what a job needs: the Rasa of its hub or the installation of its bot, and its language', () => {
+    assert.deepEqual(needsOf(bot, '3.6.21'), ['rasa-3.6.21', 'language-pt']);
+    assert.deepEqual(needsOf({ ...bot, runtime: 'spacy' }, '3.6.21'), ['runtime-spacy', 'language-pt']);
+    assert.deepEqual(needsOf(bot, null), ['language-pt']);
+  });
+  it('fit, where a trainer that names no language takes all', () => {
+    const needs = ['rasa-3.6.21', 'language-pt'];
+    assert.deepEqual(unmet(needs, ['rasa-3.6.21']), []);
+    assert.deepEqual(unmet(needs, ['rasa-3.6.21', 'language-en']), ['language-pt']);
+    assert.deepEqual(unmet(needs, ['rasa-3.6.20', 'language-pt']), ['rasa-3.6.21']);
+    assert.deepEqual(unmet(['runtime-spacy'], ['rasa-3.6.21']), ['runtime-spacy']);
   });
 });
 

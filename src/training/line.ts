@@ -6,6 +6,7 @@ import Bull from 'bull';
 import type { JobError, TrainerStatus } from '../contracts.js';
 import { within } from '../deadline.js';
 import type { Log } from '../log.js';
+import { unmet } from './labels.js';
 import { checkPolicy, connectRedis, queueErrorOf, type Redis, TrainingKeys, unreachable } from './redis.js';
 
 /** `gpu`: for trainers whose training process lists a CUDA device. */
@@ -23,6 +24,8 @@ export interface Entry {
   content: string | null;
   /** What shows to the hub that the bearer has this job. */
   token: string;
+  /** Labels that its trainer must have (labels.ts); absent in jobs of an older release. */
+  needs?: readonly string[];
 }
 /** How far a job is, as its trainer last said. `rows`: how many rows its log has. */
 export interface Progress {
@@ -51,6 +54,8 @@ export interface Taken {
 export interface Work {
   parallel: number;
   labels: readonly Label[];
+  /** What this trainer has, as labels. */
+  offers: readonly string[];
   /** Null, or why no job is taken at present. */
   holding?: () => Promise<string | null>;
   take(taken: Taken): Promise<Outcome>;
@@ -75,7 +80,17 @@ export interface LineOptions {
   connect?: (kind: 'client' | 'subscriber' | 'bclient') => Redis;
 }
 /** Where a job stands. */
-export type Place = { at: 'waiting' | 'active' } | { at: 'ended'; outcome: Outcome | null; lost: boolean };
+export type Place =
+  { at: 'waiting' | 'active' } | { at: 'ended'; label: Label; outcome: Outcome | null; lost: boolean };
+
+/** A job in the line. */
+export interface Seen {
+  id: string;
+  label: Label;
+  needs: readonly string[];
+}
+/** `active`: taken, also when its trainer was lost. */
+export type Standings = Record<'waiting' | 'active' | 'ended', Seen[]>;
 
 /** Thrown in a processor: back into the line, and not before `ms`. */
 class Later extends Error {
@@ -86,6 +101,8 @@ class Later extends Error {
 const commandMs = 5000;
 /** How long a job of a busy bot is put off. */
 const putOffMs = 250;
+/** How long one that needs another trainer is. */
+const unfitMs = 500;
 const longestPutOffMs = 5000;
 const closeMs = 4000;
 /** Lost with its trainer so often, a job is given up. */
@@ -132,6 +149,12 @@ export class Line {
     await this.asked(() => checkPolicy(this.connection));
   }
 
+  /** Rejects with `queue_unavailable` when a job could not be put in now: Redis is not there, may not be used, or is full. */
+  async ping(): Promise<void> {
+    await this.check();
+    await this.asked(() => this.keys.pulse());
+  }
+
   /** Hears what happens to jobs, wherever they are trained. */
   listen(events: LineEvents): void {
     this.events = events;
@@ -149,12 +172,6 @@ export class Line {
         stackTraceLimit: 1,
       }),
     );
-  /** Rejects with `queue_unavailable` when a job could not be put in now: Redis is not there, may not be used, or is full. */
-  async ping(): Promise<void> {
-    await this.check();
-    await this.asked(() => this.keys.pulse());
-  }
-
   }
 
   /** Takes a job out that nobody has taken; false: somebody has, or it is not there. */
@@ -169,31 +186,43 @@ export class Line {
     });
   }
 
+  /** Takes a job out that nobody works on, be it that its trainer was lost; false: somebody does, or it is not there. */
+  async removeIdle(jobId: string): Promise<boolean> {
+    return this.asked(async () => {
+      const job = await this.find(jobId);
+      if (!job || (await this.connection.exists(job.lockKey())) === 1) return false;
+      return job.remove().then(
+        () => true,
+        () => false,
+      );
+    });
+  }
+
   async place(jobId: string): Promise<Place | null> {
     return this.asked(async () => {
       const job = await this.find(jobId);
       if (!job) return null;
-      if (await job.isCompleted()) return { at: 'ended', outcome: job.returnvalue as Outcome, lost: false };
-      if (await job.isFailed()) return { at: 'ended', outcome: null, lost: /stalled/.test(job.failedReason ?? '') };
+      const label = this.lanes.find(({ queue }) => queue === job.queue)?.label ?? 'any';
+      if (await job.isCompleted()) return { at: 'ended', label, outcome: job.returnvalue as Outcome, lost: false };
+      if (await job.isFailed())
+        return { at: 'ended', label, outcome: null, lost: /stalled/.test(job.failedReason ?? '') };
       return { at: (await job.isActive()) ? 'active' : 'waiting' };
     });
   }
 
-  /** Ids of all jobs in the line, by where they stand. */
-  async all(): Promise<{ waiting: { id: string; label: Label }[]; active: string[]; ended: string[] }> {
-    // Null for a job that went while the list was read, whatever Bull's types say.
-    const idsOf = (jobs: (Bull.Job<Entry> | null)[]): string[] => jobs.flatMap((job) => (job ? [String(job.id)] : []));
+  /** All jobs in the line, by where they stand. */
+  async all(): Promise<Standings> {
     return this.asked(async () => {
-      const waiting: { id: string; label: Label }[] = [];
-      const active: string[] = [];
-      const ended: string[] = [];
+      const all: Standings = { waiting: [], active: [], ended: [] };
       for (const { label, queue } of this.lanes) {
-        const ids = idsOf(await queue.getJobs(['waiting', 'delayed', 'paused']));
-        waiting.push(...ids.map((id) => ({ id, label })));
-        active.push(...idsOf(await queue.getActive()));
-        ended.push(...idsOf(await queue.getJobs(['completed', 'failed'])));
+        // Null for a job that went while the list was read, whatever Bull's types say.
+        const seen = (jobs: (Bull.Job<Entry> | null)[]): Seen[] =>
+          jobs.flatMap((job) => (job ? [{ id: String(job.id), label, needs: job.data.needs ?? [] }] : []));
+        all.waiting.push(...seen(await queue.getJobs(['waiting', 'delayed', 'paused'])));
+        all.active.push(...seen(await queue.getActive()));
+        all.ended.push(...seen(await queue.getJobs(['completed', 'failed'])));
       }
-      return { waiting, active, ended };
+      return all;
     });
   }
 
@@ -309,6 +338,7 @@ export class Line {
 
   private async processOne(label: Label, job: Bull.Job<Entry>, work: Work): Promise<Outcome> {
     const entry = job.data;
+    if (unmet(entry.needs ?? [], work.offers).length > 0) throw new Later(unfitMs);
     // One that lost its lock may still be at it in this very process.
     if (this.closing || this.running.has(entry.id)) throw new Later(300);
     if (this.running.size >= work.parallel || (await work.holding?.())) throw new Later(300);

@@ -8,22 +8,29 @@ import { HubError } from '../errors.js';
 import type { Log } from '../log.js';
 import { Run, nowOf, underWay, waitingAgain, type Desk } from './job-run.js';
 import type { Entry, Label, Line, Outcome, Place, Progress, Taken } from './line.js';
+import { Misfits } from './misfits.js';
 import { createWatchers, type Watchers } from './watchers.js';
 
 export interface BullQueueOptions {
   jobs: JobStore;
   line: Line;
-  /** What travels with a job; `label` says which trainers it prefers. */
-  pack: (job: TrainingJob) => Promise<{ content: string | null; token: string; label: Label }>;
+  /** What travels with a job; `label` says which trainers it prefers, `needs` what its trainer must have. */
+  pack: (
+    job: TrainingJob,
+  ) => Promise<{ content: string | null; token: string; label: Label; needs?: readonly string[] }>;
   /** This machine as a trainer. */
   self: () => Promise<Omit<TrainerStatus, 'parallel' | 'jobs'>>;
   /** Who trains here, and on what, as jobs show it. */
   trainer: Desk['trainer'];
+  /** What this machine has as a trainer, as labels; none when absent. */
+  offers?: readonly string[];
   /** Labels whose jobs are taken here. */
   labels?: readonly Label[];
   /** How often this trainer shows itself, and how often the store and Redis are compared. */
   showMs?: number;
   sweepMs?: number;
+  /** How long the last trainer with a GPU may be away before its jobs go to the others. */
+  gpuGraceMs?: number;
   log?: Log | undefined;
   clock?: (() => number) | undefined;
 }
@@ -34,6 +41,7 @@ const lost = {
   message:
     'The trainer was lost three times in the middle of this training, often for want of memory; look at its log, then train again.',
 };
+const noGpu = 'No trainer with a GPU is left: any trainer takes this training now, and it computes on a CPU.';
 const broke = {
   code: 'internal',
   message: 'The training broke for a reason inside the trainer; its log has it. Train again.',
@@ -54,6 +62,7 @@ class BullQueue implements TrainingQueue {
   private readonly desk: Desk;
   private readonly line: Line;
   private readonly jobs: JobStore;
+  private readonly misfits: Misfits;
   private sweeping: Promise<void> | null = null;
   private swept = false;
   private parallel = 0;
@@ -72,6 +81,14 @@ class BullQueue implements TrainingQueue {
       tell: (event) => this.watchers.tell(event),
       isClosing: () => this.closing,
     };
+    this.misfits = new Misfits({
+      line,
+      jobs,
+      busy: (id) => this.runs.has(id) || this.submitting.has(id),
+      again: (job) => this.wait(job, 'gpu'),
+      tell: (job) => this.desk.tell({ job, lines: [] }),
+      graceMs: options.gpuGraceMs ?? 15_000,
+    });
     line.listen({
       progress: (id, progress) => this.inOrder(id, () => this.keep(id, progress)),
       ended: (id) => this.inOrder(id, () => this.settle(id)),
@@ -110,6 +127,7 @@ class BullQueue implements TrainingQueue {
     this.parallel = parallel;
     await this.line.start({
       parallel,
+      offers: this.options.offers ?? [],
       labels: this.options.labels ?? ['any'],
       take: (taken) => this.take(taken, handler),
     });
@@ -135,6 +153,10 @@ class BullQueue implements TrainingQueue {
     return this.line.keys.trainers();
   }
 
+  ping(): Promise<void> {
+    return this.line.ping();
+  }
+
   async close(): Promise<void> {
     this.closing = true;
     this.timers.forEach((timer) => clearInterval(timer));
@@ -153,10 +175,6 @@ class BullQueue implements TrainingQueue {
       .catch((error: unknown) =>
         this.options.log?.warn({ err: error, jobId: id }, 'what a trainer told could not be kept'),
       )
-  ping(): Promise<void> {
-    return this.line.ping();
-  }
-
       .finally(() => {
         if (this.keeping.get(id) === next) this.keeping.delete(id);
       });
@@ -179,10 +197,11 @@ class BullQueue implements TrainingQueue {
     return this.swept ? Promise.resolve() : (this.sweeping ?? this.sweep());
   }
 
-  /** `waiting`: how many jobs of its bot wait, this one among them. */
-  private async add(job: TrainingJob, waiting: number): Promise<void> {
-    const { content, token, label } = await this.options.pack(job);
-    const entry: Entry = { id: job.id, appId: job.appId, base: job.fence, digest: job.content, content, token };
+  /** `waiting`: how many jobs of its bot wait, this one among them; `was`: where it waited before. */
+  private async add(job: TrainingJob, waiting: number, was?: Label): Promise<void> {
+    const { label, ...packed } = await this.options.pack(job);
+    if (was === 'gpu' && label !== 'gpu') await this.note(job.id, noGpu);
+    const entry: Entry = { id: job.id, appId: job.appId, base: job.fence, digest: job.content, ...packed };
     await this.line.add(entry, { label, priority: 1 + waiting });
   }
 
@@ -254,11 +273,11 @@ class BullQueue implements TrainingQueue {
 
   private async settleOpen(
     job: TrainingJob,
-    { outcome, lost: stalled }: Extract<Place, { at: 'ended' }>,
+    { outcome, lost: stalled, label }: Extract<Place, { at: 'ended' }>,
   ): Promise<void> {
     await this.line.remove(job.id);
     if (outcome && outcome.outcome !== 'failed') {
-      await this.wait(job);
+      await this.wait(job, label);
       return;
     }
     const [error, fence] = outcome ? [outcome.error, outcome.fence] : [stalled ? lost : broke, job.fence];
@@ -268,12 +287,12 @@ class BullQueue implements TrainingQueue {
   }
 
   /** Puts a job that Redis doesn't have into the line again. */
-  private async wait(job: TrainingJob): Promise<void> {
+  private async wait(job: TrainingJob, was?: Label): Promise<void> {
     const again = job.state === 'queued' ? job : await this.jobs.update(job.id, waitingAgain, underWay);
     if (!again) return;
     if (job.state !== 'queued') this.desk.tell({ job: again, lines: [] });
     const before = (await this.jobs.unfinished()).filter((one) => one.appId === job.appId && one.state === 'queued');
-    await this.add(again, Math.max(1, before.findIndex(({ id }) => id === job.id) + 1));
+    await this.add(again, Math.max(1, before.findIndex(({ id }) => id === job.id) + 1), was);
   }
 
   /** Compares the store with Redis, and puts right what one of them missed while it was away. */
@@ -285,9 +304,10 @@ class BullQueue implements TrainingQueue {
   private async compare(): Promise<void> {
     if (this.closing) return;
     await this.line.check();
-    const { waiting, active, ended } = await this.line.all();
-    const known = new Set([...waiting.map(({ id }) => id), ...active, ...ended]);
-    for (const id of ended) await this.settle(id);
+    const standings = await this.line.all();
+    const { waiting, active, ended } = standings;
+    const known = new Set([...waiting, ...active, ...ended].map(({ id }) => id));
+    for (const { id } of ended) await this.settle(id);
     for (const job of await this.jobs.unfinished()) {
       if (this.runs.has(job.id) || this.submitting.has(job.id)) continue;
       // Once more for those that moved while the list was read.
@@ -299,6 +319,7 @@ class BullQueue implements TrainingQueue {
       const job = await this.jobs.get(id);
       if (!job || !unfinished.includes(job.state)) await this.line.remove(id);
     }
+    await this.misfits.look(standings);
     this.swept = true;
   }
 

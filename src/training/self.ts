@@ -15,6 +15,8 @@ export interface SelfOptions {
 }
 export interface Self {
   trainer: { name: string; device: string };
+  /** Its labels. */
+  offers: readonly string[];
   self: () => Promise<Omit<TrainerStatus, 'parallel' | 'jobs'>>;
 }
 
@@ -24,6 +26,7 @@ export function createSelf(name: string, options: SelfOptions): Self {
   let facts: ReturnType<typeof readMachine> | null = null;
   return {
     trainer: { name, device: options.device },
+    offers: options.labels,
     async self() {
       const { cores, memory, gpus } = await (facts ??= readMachine(options.folder));
       return {

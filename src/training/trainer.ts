@@ -20,6 +20,8 @@ export interface TrainerHostOptions {
   self: Self;
   parallel: number;
   labels: readonly Label[];
+  /** What this trainer has, as labels. */
+  offers: readonly string[];
   /** Null, or why no job is taken at present. */
   holding: () => Promise<string | null>;
   log: Log;
@@ -35,12 +37,12 @@ const stopping = new Error('The trainer is stopping.');
 
 /** Starts taking jobs. */
 export async function startTrainer(options: TrainerHostOptions): Promise<TrainerHost> {
-  const { line, self, parallel, labels, holding, log } = options;
+  const { line, self, parallel, labels, offers, holding, log } = options;
   const stop = new AbortController();
   const show = async (): Promise<void> => line.keys.show({ ...(await self.self()), parallel, jobs: line.jobs() });
   const shown = setInterval(() => void show().catch(() => undefined), showMs);
   void show().catch((error: unknown) => log.warn({ err: error }, 'this trainer cannot be shown now'));
-  await line.start({ parallel, labels, holding, take: (taken) => new Taking(options, taken).run(stop.signal) });
+  await line.start({ parallel, labels, offers, holding, take: (taken) => new Taking(options, taken).run(stop.signal) });
   return {
     async stop() {
       clearInterval(shown);

@@ -15,6 +15,8 @@ export interface TrainerSpec {
   dataDir: string;
   lockMs: number;
   jobMs: number;
+  /** It shows the label `gpu`. */
+  cuda?: boolean;
 }
 const spec = JSON.parse(process.argv[2] ?? '') as TrainerSpec;
 const config = configOf({
@@ -36,9 +38,9 @@ const train = standInTrainer({
 await openTrainer({
   config,
   logs,
-  python: null,
+  rasa: null,
   signal: new AbortController().signal,
-  standIn: { train, lockMs: spec.lockMs },
+  standIn: { train, lockMs: spec.lockMs, cuda: spec.cuda ?? false },
 });
 process.on('message', ({ block }: { block: number }) => {
   const end = performance.now() + block;

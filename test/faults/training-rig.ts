@@ -37,6 +37,14 @@ export class TrainerProcess {
   }
 }
 
+/** Resolves when it takes jobs. */
+export async function startTrainerProcess(spec: TrainerSpec): Promise<TrainerProcess> {
+  const child = spawn(process.execPath, [entry, JSON.stringify(spec)], { stdio: ['ignore', 'pipe', 'ignore', 'ipc'] });
+  const trainer = new TrainerProcess(child);
+  await trainer.said();
+  return trainer;
+}
+
 export class TrainingRig {
   redis!: TestRedis;
   hub!: TestHub;
@@ -80,11 +88,7 @@ export class TrainingRig {
       lockMs,
       jobMs,
     };
-    const child = spawn(process.execPath, [entry, JSON.stringify(spec)], {
-      stdio: ['ignore', 'pipe', 'ignore', 'ipc'],
-    });
-    const trainer = new TrainerProcess(child);
-    await trainer.said();
+    const trainer = await startTrainerProcess(spec);
     this.trainers.push(trainer);
     return trainer;
   }

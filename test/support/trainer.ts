@@ -61,6 +61,10 @@ export async function newTrainer(options: {
   train?: Trainer;
   env?: Record<string, string>;
   lockMs?: number;
+  /** It shows the label `gpu`. */
+  cuda?: boolean;
+  /** The version of the Rasa that it says it has. */
+  version?: string;
 }): Promise<TestTrainer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'sb-trainer-'));
   const log: string[] = [];
@@ -75,8 +79,9 @@ export async function newTrainer(options: {
     TRAINER_TOKEN: trainerToken,
     ...options.env,
   });
-  const standIn = { train: options.train ?? standInTrainer(), lockMs: options.lockMs ?? 5000 };
-  const app = await openTrainer({ config, logs, python: null, signal: new AbortController().signal, standIn });
+  const { train = standInTrainer(), lockMs = 5000, cuda = false, version } = options;
+  const standIn = { train, lockMs, cuda, ...(version === undefined ? {} : { version }) };
+  const app = await openTrainer({ config, logs, rasa: null, signal: new AbortController().signal, standIn });
   return {
     log,
     async stop() {
