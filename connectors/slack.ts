@@ -2,9 +2,8 @@
  * Slack. Bolt parses and dispatches what comes in and posts what goes out; the receiver in front of it is ours: it verifies, stores, and only
  * then acknowledges, which Bolt by itself does first. The only importer of @slack/bolt.
  */
-import { App, LogLevel, type Logger, SocketModeReceiver, type webApi } from '@slack/bolt';
-import type { LookupFunction } from 'node:net';
-import { Agent, fetch } from 'undici';
+import type * as Bolt from '@slack/bolt';
+import { type Dispatcher, fetch } from 'undici';
 
 import type {
   ChannelCheck,
@@ -18,9 +17,12 @@ import type {
   WebhookResponse,
 } from '../src/contracts.js';
 import { HubError } from '../src/errors.js';
+import { type Guard, guardedAgent } from './message/call.js';
+import { jsonObjectIn } from './message/json.js';
 import { keepOpen, type Line } from './message/line.js';
 import { saidOf } from './message/message.js';
 import { createProgress } from './message/progress.js';
+import { loadSdk } from './message/sdk.js';
 import { commandIn, placeOf, pressedIn, type Said, saidIn } from './slack/events.js';
 import { isSlackJson, slackPosts, type SlackPost, withoutImages } from './slack/render.js';
 import { remedyOf, resultOf, slackErrorOf } from './slack/results.js';
@@ -28,7 +30,7 @@ import { isFromSlack } from './slack/signature.js';
 import { slackSettings, type SlackSettings } from './slack/settings.js';
 
 export interface SlackOptions {
-  egress: { refusal(url: string): string | null; lookup: LookupFunction };
+  egress: Guard;
   /** Trouble of the SDK's; it writes no message text here. */
   log?: { warn(detail: object, message: string): void } | undefined;
   /** Milliseconds; the clock that signatures are checked by. */
@@ -47,7 +49,8 @@ interface Findings {
 const empty: WebhookResponse = { status: 200, body: '' };
 
 class SlackConnection implements Connection {
-  private readonly app: App;
+  private readonly app: Bolt.App;
+  private readonly sdk = loadSdk<typeof Bolt>('@slack/bolt');
   private readonly line: Line | null;
   private readonly progress = createProgress();
   private botUserId: string | null = null;
@@ -55,7 +58,7 @@ class SlackConnection implements Connection {
   constructor(
     private readonly context: ConnectionContext,
     private readonly settings: SlackSettings,
-    private readonly options: SlackOptions & { dispatcher: Agent },
+    private readonly options: SlackOptions & { dispatcher: Dispatcher },
   ) {
     this.app = this.bolt();
     const { appToken } = settings;
@@ -156,9 +159,9 @@ class SlackConnection implements Connection {
     }
   }
 
-  private bolt(): App {
+  private bolt(): Bolt.App {
     const { botToken, apiUrl } = this.settings;
-    const app = new App({
+    const app = new this.sdk.App({
       authorize: () => Promise.resolve({ botToken, ...(this.botUserId ? { botUserId: this.botUserId } : {}) }),
       receiver: { init: () => undefined, start: () => Promise.resolve(), stop: () => Promise.resolve() },
       convoStore: false,
@@ -191,7 +194,7 @@ class SlackConnection implements Connection {
   }
 
   /** The hub decides when something is sent again: the SDK neither repeats nor waits. */
-  private clientOptions(apiUrl: string): webApi.WebClientOptions {
+  private clientOptions(apiUrl: string): Bolt.webApi.WebClientOptions {
     const { dispatcher } = this.options;
     return {
       slackApiUrl: apiUrl,
@@ -222,7 +225,7 @@ class SlackConnection implements Connection {
   private socketMode(appToken: string): Line {
     return keepOpen({
       open: async (broken) => {
-        const { client } = new SocketModeReceiver({
+        const { client } = new this.sdk.SocketModeReceiver({
           appToken,
           logger: this.logger(),
           dispatcher: this.options.dispatcher,
@@ -255,7 +258,7 @@ class SlackConnection implements Connection {
     }
   }
 
-  private logger(): Logger {
+  private logger(): Bolt.Logger {
     const warn = (...words: unknown[]): void =>
       this.options.log?.warn({ appId: this.context.bot.appId }, words.map(String).join(' ').slice(0, 300));
     const silent = (): void => undefined;
@@ -265,7 +268,7 @@ class SlackConnection implements Connection {
       warn,
       error: warn,
       setLevel: silent,
-      getLevel: () => LogLevel.WARN,
+      getLevel: () => this.sdk.LogLevel.WARN,
       setName: silent,
     };
   }
@@ -273,20 +276,16 @@ class SlackConnection implements Connection {
 
 /** JSON, or a form: of an interaction, which has its JSON in `payload`, or of a slash command. Null for what is none of these. */
 function bodyOf(text: string): Json | null {
-  try {
-    if (text.startsWith('{')) return JSON.parse(text) as Json;
-    const form = new URLSearchParams(text);
-    const payload = form.get('payload');
-    if (payload !== null) return JSON.parse(payload) as Json;
-    return form.has('command') ? Object.fromEntries(form) : null;
-  } catch {
-    return null;
-  }
+  if (text.startsWith('{')) return jsonObjectIn(text);
+  const form = new URLSearchParams(text);
+  const payload = form.get('payload');
+  if (payload !== null) return jsonObjectIn(payload);
+  return form.has('command') ? Object.fromEntries(form) : null;
 }
 
 /** Slack's connector. */
 export function createSlackConnector(options: SlackOptions): Connector {
-  const dispatcher = new Agent({ connect: { lookup: options.egress.lookup } });
+  const dispatcher = guardedAgent(options.egress);
   return {
     name: 'slack',
     limits: { conversation: [{ count: 1, ms: 1000 }] },

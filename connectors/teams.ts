@@ -2,9 +2,8 @@
  * Teams. The Bot Framework SDK sends, by `continueConversation` with the reference that came with the message; tokens are checked here, as the
  * documentation says, because the SDK lets through what it should not (RELIABILITY 1.3). The only importer of botbuilder.
  */
-import { CloudAdapter, ConfigurationBotFrameworkAuthentication, type ConversationReference } from 'botbuilder';
-import type { LookupFunction } from 'node:net';
-import { Agent } from 'undici';
+import type * as BotBuilder from 'botbuilder';
+import type { Dispatcher } from 'undici';
 import { z } from 'zod';
 
 import type {
@@ -19,18 +18,21 @@ import type {
   WebhookResponse,
 } from '../src/contracts.js';
 import { HubError } from '../src/errors.js';
+import { call, type Guard, guardedAgent, Refused } from './message/call.js';
+import { jsonObjectIn } from './message/json.js';
 import { saidOf } from './message/message.js';
 import { createProgress } from './message/progress.js';
+import { loadSdk } from './message/sdk.js';
 import { createTyping } from './message/typing.js';
 import { type Reference, referenceOf, saidIn } from './teams/events.js';
-import { call, Refused, remedyOf, resultOf } from './teams/http.js';
+import { remedyOf, resultOf } from './teams/http.js';
 import { createKeys, type Keys } from './teams/keys.js';
 import { isTeamsJson, type TeamsPost, teamsPosts } from './teams/render.js';
 import { isServiceUrl, teamsSettings, type TeamsSettings, tokenEndpointOf } from './teams/settings.js';
 import { bearsOut, type Proof, proofIn } from './teams/token.js';
 
 export interface TeamsOptions {
-  egress: { refusal(url: string): string | null; lookup: LookupFunction };
+  egress: Guard;
   log?: { warn(detail: object, message: string): void } | undefined;
   /** Milliseconds; the clock that tokens are checked by. */
   now?: (() => number) | undefined;
@@ -38,7 +40,7 @@ export interface TeamsOptions {
   tick?: (() => number) | undefined;
 }
 interface Parts extends TeamsOptions {
-  dispatcher: Agent;
+  dispatcher: Dispatcher;
   /** Signing keys by metadata URL: all bots share them. */
   keysOf(metadataUrl: string): Keys;
 }
@@ -50,7 +52,7 @@ const Token = z.looseObject({ access_token: z.string().min(1), expires_in: z.coe
 const taken: WebhookResponse = { status: 200, body: '' };
 
 class TeamsConnection implements Connection {
-  private readonly adapter: CloudAdapter;
+  private readonly adapter: BotBuilder.CloudAdapter;
   private readonly progress = createProgress();
   private readonly typist = createTyping((to) => this.showTyping(to));
   private token: { value: string; until: number } | null = null;
@@ -66,7 +68,7 @@ class TeamsConnection implements Connection {
 
   async webhook({ headers, body }: WebhookRequest): Promise<WebhookResponse> {
     const proof = await this.proof(headers['authorization']);
-    const activity = proof ? activityOf(body.toString('utf8')) : null;
+    const activity = proof ? jsonObjectIn(body.toString('utf8')) : null;
     if (proof && !activity) throw new HubError('bad_json', 'This is no activity.');
     if (!proof || !activity || !bearsOut(proof, activity)) {
       return this.forbidden(
@@ -146,7 +148,7 @@ class TeamsConnection implements Connection {
 
   private async post({ bot, ...reference }: Reference, activity: TeamsPost | { type: 'typing' }): Promise<SendResult> {
     try {
-      const target = { ...reference, bot } as unknown as ConversationReference;
+      const target = { ...reference, bot } as unknown as BotBuilder.ConversationReference;
       await this.adapter.continueConversationAsync(this.settings.microsoftAppId, target, async (turn) => {
         await turn.sendActivity(activity);
       });
@@ -188,8 +190,9 @@ class TeamsConnection implements Connection {
     return (this.parts.tick ?? (() => performance.now()))();
   }
 
-  private botbuilder(): CloudAdapter {
+  private botbuilder(): BotBuilder.CloudAdapter {
     const { dispatcher } = this.parts;
+    const sdk = loadSdk<typeof BotBuilder>('botbuilder');
     const signRequest = async <R extends { headers: { set(name: string, value: string): void } }>(
       request: R,
     ): Promise<R> => {
@@ -217,30 +220,20 @@ class TeamsConnection implements Connection {
         return { request, status, headers, bodyAsText: text };
       },
     };
-    const authentication = new ConfigurationBotFrameworkAuthentication(
+    const authentication = new sdk.ConfigurationBotFrameworkAuthentication(
       { MicrosoftAppId: this.settings.microsoftAppId },
       credentials as never,
       undefined,
       undefined,
       { httpClient: transport as never },
     );
-    return new CloudAdapter(authentication);
-  }
-}
-
-/** A JSON object; null for anything else. */
-function activityOf(text: string): Json | null {
-  try {
-    const activity = JSON.parse(text) as unknown;
-    return typeof activity === 'object' && activity !== null && !Array.isArray(activity) ? (activity as Json) : null;
-  } catch {
-    return null;
+    return new sdk.CloudAdapter(authentication);
   }
 }
 
 /** Teams' connector. */
 export function createTeamsConnector(options: TeamsOptions): Connector {
-  const dispatcher = new Agent({ connect: { lookup: options.egress.lookup } });
+  const dispatcher = guardedAgent(options.egress);
   const known = new Map<string, Keys>();
   const fetchJson = async (url: string): Promise<unknown> => {
     const reason = options.egress.refusal(url);

@@ -17,11 +17,13 @@ import type {
   WebhookResponse,
 } from '../src/contracts.js';
 import { HubError } from '../src/errors.js';
+import type { Guard } from './message/call.js';
+import { jsonObjectIn } from './message/json.js';
 import { keepOpen, type Line } from './message/line.js';
 import { saidOf } from './message/message.js';
 import { createProgress } from './message/progress.js';
 import { createTyping } from './message/typing.js';
-import { type Agents, createAgents, type Guard } from './telegram/agents.js';
+import { type Agents, createAgents } from './telegram/agents.js';
 import { placeOf, pressedIn, pressIdIn, type Said, saidIn, type Self } from './telegram/events.js';
 import { createGroupPace } from './telegram/pace.js';
 import { insteadOfFile, isTelegramJson, type TelegramPost, telegramPosts } from './telegram/render.js';
@@ -252,13 +254,8 @@ class TelegramConnection implements Connection {
 
 /** A JSON object with a number; null for anything else. */
 function updateOf(text: string): Json | null {
-  try {
-    const update = JSON.parse(text) as unknown;
-    const fits = typeof update === 'object' && update !== null && Number.isSafeInteger((update as Json)['update_id']);
-    return fits ? (update as Json) : null;
-  } catch {
-    return null;
-  }
+  const update = jsonObjectIn(text);
+  return update && Number.isSafeInteger(update['update_id']) ? update : null;
 }
 
 function wordsOf(error: unknown): string {

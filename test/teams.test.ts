@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { Refused, resultOf, Unanswered } from '../connectors/teams/http.js';
+import { Refused, Unanswered } from '../connectors/message/call.js';
+import { resultOf } from '../connectors/teams/http.js';
 import { isServiceUrl } from '../connectors/teams/settings.js';
 import { createTeamsConnector } from '../connectors/teams.js';
 import type { BotMessage, Connection, ConnectionContext, IncomingMessage, Json, SendResult } from '../src/contracts.js';
 import { createEgress } from '../src/egress.js';
 import { eventually } from './support/hub.js';
-import type { Delivery } from './support/platforms/platform.js';
-import { FakeTeams } from './support/platforms/teams.js';
+import type { Delivery } from '../src/lab/platforms/platform.js';
+import { FakeTeams } from '../src/lab/platforms/teams.js';
 
 type Received = Omit<IncomingMessage, 'appId' | 'channel'>;
 
@@ -26,6 +27,7 @@ describe('Teams', () => {
       settings: connector.settings!.schema.parse({ ...teams.settings(), ...change }),
       publicUrl,
       receive: (message) => Promise.resolve(void received.push(message)),
+      ask: () => Promise.reject(new Error('not asked here')),
       progress: () => Promise.reject(new Error('not asked here')),
       history: () => Promise.resolve([]),
       failed: (reason) => void troubles.push(reason),

@@ -1,12 +1,9 @@
 /** HTTP agents that connect to no address the operator forbids, be it by name, by a redirect, or written as a number. */
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import type { LookupFunction } from 'node:net';
 
-export interface Guard {
-  refusal(url: string): string | null;
-  lookup: LookupFunction;
-}
+import type { Guard } from '../message/call.js';
+
 export interface Agents {
   http: HttpAgent;
   https: HttpsAgent;
