@@ -350,6 +350,8 @@ export interface Connector {
   readonly limits?: SendLimits;
   /** What a bot's author sets; absent: nothing, and the channel of every bot is open. */
   readonly settings?: ChannelSettings;
+  /** Can anything be sent to this address? Absent: to every one. Not to somebody who held the line and has hung up: that is only logged. */
+  reaches?(to: string): boolean;
   /** Called once by app.ts before the hub listens, for platforms that need the HTTP server itself (socket.io). */
   attach?(server: import('node:http').Server): void;
   /** Opens a bot's channel, with settings that `settings` has checked and does not call off. Must not wait for the platform. */
@@ -386,6 +388,8 @@ export interface ConnectionContext {
   failed(reason: string): void;
   /** Resolves when the message is stored (answer the platform 2xx then, not before); rejects when refused. */
   receive(message: Omit<IncomingMessage, 'appId' | 'channel'>): Promise<void>;
+  /** As `Hub.ask`: stores the message and waits for what became of it; the replies are not sent. `gone` aborts when the caller hangs up. */
+  ask(message: Omit<IncomingMessage, 'appId' | 'channel'>, gone?: AbortSignal): Promise<StoredMessage>;
   /** What a person who waits is told: the bot's state and its training, if one runs. */
   progress(): Promise<BotProgress>;
 }
@@ -434,6 +438,10 @@ export interface WebhookRequest {
   /** Names in lower case. */
   headers: Record<string, string | string[] | undefined>;
   body: Buffer;
+  /** By which of its addresses it came, for a connector that has several. */
+  at?: string;
+  /** A signal that aborts when the caller hangs up before the answer has left. */
+  gone?(): AbortSignal;
 }
 export interface WebhookResponse {
   status: number;

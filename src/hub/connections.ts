@@ -21,8 +21,10 @@ export interface Connections {
   close(appId: string, channel?: string): Promise<void>;
   /** The bot's open channel of this name, if it has one. */
   find(address: Pick<Address, 'appId' | 'channel'>): Connection | undefined;
-  /** Is there such a channel at all? There is none for callers who hold the line (REST). */
+  /** Is there such a channel at all? */
   knows(channel: string): boolean;
+  /** Can anything be sent to this address? Not to callers who hold the line (REST). */
+  reaches(address: Address): boolean;
   /** What the channel's platform takes at most. */
   limits(channel: string): SendLimits | undefined;
   /** Sends by the channel; `refused` when the bot has no such channel open. */
@@ -43,6 +45,7 @@ export interface ConnectionNews {
 export interface ConnectionsOptions {
   connectors: Connector[];
   receive: (message: IncomingMessage) => Promise<unknown>;
+  ask: (message: IncomingMessage, gone?: AbortSignal) => Promise<StoredMessage>;
   progress: (appId: string) => Promise<BotProgress>;
   history: (appId: string, conversation: string) => Promise<StoredMessage[]>;
   publicUrl: string | null;
@@ -87,6 +90,11 @@ class OpenConnections implements Connections {
     return this.byName.has(channel);
   }
 
+  reaches({ channel, to }: Address): boolean {
+    const connector = this.byName.get(channel);
+    return connector !== undefined && (connector.reaches?.(to) ?? true);
+  }
+
   limits(channel: string): SendLimits | undefined {
     return this.byName.get(channel)?.limits;
   }
@@ -116,7 +124,7 @@ class OpenConnections implements Connections {
   }
 
   private connect(bot: Bot, connector: Connector, settings: Json): Connection {
-    const { receive, progress, history, publicUrl, news } = this.options;
+    const { receive, ask, progress, history, publicUrl, news } = this.options;
     const { appId, name, language } = bot;
     const place = { appId, channel: connector.name };
     return connector.open({
@@ -126,6 +134,11 @@ class OpenConnections implements Connections {
       async receive(message) {
         await receive({ ...message, ...place });
         news.event(place);
+      },
+      async ask(message, gone) {
+        const answered = await ask({ ...message, ...place }, gone);
+        news.event(place);
+        return answered;
       },
       progress: () => progress(appId),
       history: (conversation) => history(appId, conversation),

@@ -26,7 +26,7 @@ import { createTurns, maxTries, type TakeTurn } from './turns.js';
 export interface HubOptions {
   store: Pick<Store, 'bots' | 'conversations' | 'deadLetters' | 'ping'>;
   engines: Pick<Engines, 'use'>;
-  connections: Pick<Connections, 'knows' | 'typing'>;
+  connections: Pick<Connections, 'reaches' | 'typing'>;
   outbox: Outbox;
   /** Resolves when no training of the bot waits or runs: a message to a bot in its first training waits for it. */
   trained: (appId: string) => Promise<void>;
@@ -211,7 +211,7 @@ class MessagePath implements Hub {
     const { message, listeners } = waiting;
     const { store, connections, outbox } = this.options;
     const heard = listeners > 0;
-    const reachable = connections.knows(message.channel);
+    const reachable = connections.reaches(message);
     const outgoing = send && reachable && !heard ? said : [];
     const outcome = {
       ...change,
@@ -231,7 +231,7 @@ class MessagePath implements Hub {
   /** Tells the user of a conversation, once, that it takes longer. Callers who hold the line see for themselves. */
   private tell(talk: Talk | undefined, sentence: ChatSentence): void {
     const [first] = talk?.waiting ?? [];
-    if (!talk || talk.told || !first || !this.options.connections.knows(first.message.channel)) return;
+    if (!talk || talk.told || !first || !this.options.connections.reaches(first.message)) return;
     talk.told = true;
     this.apologise(first, first.learning ? 'training' : sentence).catch((error: unknown) => {
       this.options.log.warn({ messageId: first.message.id, err: error }, 'an apology could not be stored');
