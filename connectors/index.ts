@@ -1,5 +1,6 @@
 /** The one list of chat channels. A new one is a file here and a line below; see README.md. */
 import type { Connector } from '../src/contracts.js';
+import { createRestConnector, type RestOptions } from './rest.js';
 import { createSlackConnector, type SlackOptions } from './slack.js';
 import { createTeamsConnector, type TeamsOptions } from './teams.js';
 import { createTelegramConnector, type TelegramOptions } from './telegram.js';
@@ -11,14 +12,16 @@ export interface ConnectorOptions {
   slack: SlackOptions;
   telegram: TelegramOptions;
   teams: TeamsOptions;
+  rest: RestOptions;
 }
 
-/** One connector per platform. The REST channel is not among them: its caller holds the line, so it is a route of the hub (src/http). */
+/** One connector per platform. */
 export function createConnectors(options: ConnectorOptions): Connector[] {
   return [
     createWebConnector(options.web),
     createSlackConnector(options.slack),
     createTelegramConnector(options.telegram),
     createTeamsConnector(options.teams),
+    createRestConnector(options.rest),
   ];
 }

@@ -30,7 +30,7 @@ import { createRasaEngine } from './engines/rasa/rasa.js';
 import { openWarmRasa, type WarmRasa } from './engines/rasa/warm.js';
 import { createRemoteEngine } from './engines/remote.js';
 import { createHttpApp } from './http/app.js';
-import { createAuth, keptSecret } from './http/auth.js';
+import { type Auth, createAuth, keptSecret } from './http/auth.js';
 import { botPresenter, botRoutes, newBot } from './http/bots.js';
 import { channelRoutes } from './http/channels.js';
 import { deadLetterRoutes } from './http/dead-letters.js';
@@ -39,6 +39,7 @@ import { openApiOf } from './http/openapi.js';
 import { healthRoutes, machineRoutes, type Place } from './http/operations.js';
 import { pageRoutes } from './http/pages.js';
 import { processRoutes } from './http/processes.js';
+import { restRoutes } from './http/rest.js';
 import type { Route } from './http/route.js';
 import { talkRoutes } from './http/talk.js';
 import { trainerRoutes } from './http/trainers.js';
@@ -146,7 +147,8 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   const sessionKey = await keptSecret(config.dataDir, 'session-key');
   logs.hide(sessionKey);
   const seal = await openSealOf(parts);
-  const path = openMessagePath(parts, { engines, training, metrics, sessionKey, seal });
+  const auth = createAuth(adminToken, config.trainerToken);
+  const path = openMessagePath(parts, { engines, training, metrics, sessionKey, seal, auth });
   const { hub, connections, connectors, channels } = path;
 
   let url = '';
@@ -165,7 +167,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   });
   const http = createHttpApp({
     ...routes,
-    auth: createAuth(adminToken, config.trainerToken),
+    auth,
     log: parts.log,
     onResponse: (facts) => metrics.response(facts),
   });
@@ -380,6 +382,7 @@ interface PathParts {
   metrics: Metrics;
   sessionKey: string;
   seal: Seal;
+  auth: Auth;
 }
 
 /** The key of the channels' secrets: SECRET_KEY, or one that is made once and kept in the data folder. */
@@ -397,7 +400,7 @@ function openSealOf({ options: { config, logs }, store }: Parts): Promise<Seal> 
   });
 }
 
-function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey, seal }: PathParts) {
+function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey, seal, auth }: PathParts) {
   const { store, log, life } = parts;
   const history = (appId: string, conversation: string): Promise<StoredMessage[]> =>
     store.conversations.latest(appId, conversation, 100);
@@ -413,6 +416,7 @@ function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey,
     slack: { egress, log },
     telegram: { egress, log },
     teams: { egress, log },
+    rest: { egress, keyFits: (key) => auth.isAdmin(key), local: isLoopback(parts.options.config.host) },
   });
   const standIns = parts.options.standIns?.connectors ?? [];
   const connectors = [...own.filter(({ name }) => !standIns.some((one) => one.name === name)), ...standIns];
@@ -421,6 +425,7 @@ function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey,
   const connections: Connections = createConnections({
     connectors,
     receive: (message) => hub.receive(message),
+    ask: (message, gone) => hub.ask(message, gone),
     progress: (appId) => progressOf(parts, { engines, training }, appId),
     history,
     publicUrl: parts.options.config.publicUrl,
@@ -548,7 +553,8 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
     find: (address) => connections.find(address),
     knows: (channel) => connections.knows(channel),
   });
-  const root = [...health, ...webhooks, ...pages];
+  const rest = restRoutes({ store, find: (address) => connections.find(address) });
+  const root = [...health, ...webhooks, ...rest, ...pages];
   const document = openApiOf([...api.map((row) => ({ ...row, path: `/api/v1${row.path}` })), ...root]);
   return { api, root };
 }
@@ -611,6 +617,9 @@ async function demoBot(parts: Parts, made: BotParts & { training: Training }): P
   await store.settings.set('demo', appId);
   return appId;
 }
+
+/** Does a hub that listens there hear its own machine alone? */
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\.[\d.]+$/.test(host);
 
 function listen(server: Server, { host, port }: Config): Promise<string> {
   return new Promise((resolve, reject) => {

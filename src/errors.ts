@@ -77,6 +77,12 @@ export function hubErrorOf(thrown: unknown): HubError {
   return new HubError('internal', 'The hub failed on this request; its log has the reason.', { cause: thrown });
 }
 
+/** The error that ended the turn of a settled message, which has it as `code: words`. */
+export function hubErrorFrom(words: string | null): HubError {
+  const [, code = 'internal', detail = ''] = /^(\w+): ([\s\S]*)$/.exec(words ?? '') ?? [];
+  return new HubError(Object.hasOwn(table, code) ? (code as ErrorCode) : 'internal', detail);
+}
+
 const sentences = {
   en: {
     learning: 'I am still learning my answers. Please ask me again in a moment.',

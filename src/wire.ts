@@ -210,6 +210,8 @@ export const ParseView = z
     id: 'Parse',
     description: "Rasa's parse object; intent.name is nlu_fallback when the bot admits not knowing.",
   });
+/** A query of which the connector makes sense. */
+export const QueryOfAny = z.record(z.string(), z.union([z.string(), z.array(z.string())]).optional());
 export const MessageBody = z
   .strictObject({
     sender: nonBlank(255),

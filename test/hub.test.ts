@@ -39,6 +39,7 @@ describe('the message path', () => {
     const connections = createConnections({
       connectors: [{ name: 'test', open: () => connection, close: () => Promise.resolve() }],
       receive: () => Promise.resolve(),
+      ask: () => Promise.reject(new Error('not asked here')),
       progress: () => Promise.reject(new Error('not asked here')),
       history: () => Promise.reject(new Error('not asked here')),
       publicUrl: null,

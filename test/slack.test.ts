@@ -6,13 +6,13 @@ import type { BotMessage, Connection, ConnectionContext, IncomingMessage, Json, 
 import { createEgress } from '../src/egress.js';
 import { HubError } from '../src/errors.js';
 import { eventually } from './support/hub.js';
-import type { Delivery } from './support/platforms/platform.js';
-import { FakeSlack } from './support/platforms/slack.js';
+import type { Delivery } from '../src/lab/platforms/platform.js';
+import { FakeSlackSockets } from './support/platforms/slack-sockets.js';
 
 type Received = Omit<IncomingMessage, 'appId' | 'channel'>;
 
 describe('Slack', () => {
-  let slack: FakeSlack;
+  let slack: FakeSlackSockets;
   let connection: Connection;
   let received: Received[];
   let troubles: string[];
@@ -31,6 +31,7 @@ describe('Slack', () => {
         received.push(message);
         return Promise.resolve();
       },
+      ask: () => Promise.reject(new Error('not asked here')),
       progress: () => Promise.reject(new Error('not asked here')),
       history: (conversation) => Promise.resolve(known.includes(conversation) ? [{} as never] : []),
       failed: (reason) => void troubles.push(reason),
@@ -50,7 +51,7 @@ describe('Slack', () => {
 
   beforeEach(async () => {
     [received, troubles, known, refuse] = [[], [], [], null];
-    slack = new FakeSlack();
+    slack = new FakeSlackSockets();
     await slack.open();
   });
   afterEach(async () => {

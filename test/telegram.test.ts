@@ -18,8 +18,8 @@ import type {
 import { createEgress } from '../src/egress.js';
 import { HubError } from '../src/errors.js';
 import { eventually } from './support/hub.js';
-import type { Delivery } from './support/platforms/platform.js';
-import { FakeTelegram } from './support/platforms/telegram.js';
+import type { Delivery } from '../src/lab/platforms/platform.js';
+import { FakeTelegram } from '../src/lab/platforms/telegram.js';
 
 type Received = Omit<IncomingMessage, 'appId' | 'channel'>;
 
@@ -43,6 +43,7 @@ describe('Telegram', () => {
         received.push(message);
         return Promise.resolve();
       },
+      ask: () => Promise.reject(new Error('not asked here')),
       progress: () => Promise.reject(new Error('not asked here')),
       history: () => Promise.resolve([{ id: '5', replies } as StoredMessage]),
       failed: (reason) => void troubles.push(reason),

@@ -151,3 +151,9 @@ export function choiceOf(messages: StoredMessage[], ref: string): Choice | null 
   const said = saidOf(reply, { messageId, part: Number(part) }, { channel: '', native: () => true });
   return [...said.choices, ...said.cards.flatMap((card) => card.choices)].find((choice) => choice.ref === ref) ?? null;
 }
+
+/** The title of the button with this payload that the bot offered in these messages, the latest first; null when it offered none. */
+export function offeredTitle(messages: StoredMessage[], payload: string): string | null {
+  const buttons = messages.flatMap((message) => message.replies.flatMap((reply) => reply.buttons ?? []));
+  return buttons.findLast((button) => button.payload === payload)?.title ?? null;
+}

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 
 import type { Connection, ConnectionContext, Delivery, SendResult, StoredMessage } from '../../src/contracts.js';
 import { HubError, hubErrorOf } from '../../src/errors.js';
-import { framesOf, historyOf, offeredTitle } from './frames.js';
+import { offeredTitle } from '../message/message.js';
+import { framesOf, historyOf } from './frames.js';
 import { createRateLimit } from './limit.js';
 import { sessionRequestOf, userUtteredOf, type Uttered } from './payloads.js';
 import { createProgressWatch } from './progress.js';

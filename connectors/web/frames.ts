@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 
 import type { BotMessage, StoredMessage } from '../../src/contracts.js';
+import { offeredTitle } from '../message/message.js';
 import type { BotUttered, HistoryItem, PastReply, QuickReply } from './protocol.js';
 
 /** A frame of `bot_uttered`; `id` is null where the frame is an author's own JSON that cannot carry one. */
@@ -41,12 +42,6 @@ export function framesOf(event: string, reply: BotMessage, part: number): Frame[
     const id = `${event}:${part}.${index}:${digest}`;
     return { id, body: isObject(body) ? { ...body, message_id: id } : body };
   });
-}
-
-/** The title of the button with this payload that the bot offered in these messages, the latest first; null when it offered none. */
-export function offeredTitle(messages: StoredMessage[], payload: string): string | null {
-  const buttons = messages.flatMap((message) => message.replies.flatMap((reply) => reply.buttons ?? []));
-  return buttons.findLast((button) => button.payload === payload)?.title ?? null;
 }
 
 const later = (time: string, ms: number): string => new Date(Date.parse(time) + ms).toISOString();

@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { HubError } from '../errors.js';
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+const same = (one: string, other: string): boolean => timingSafeEqual(digest(one), digest(other));
 
 export interface Auth {
+  /** Is this the admin token? */
+  isAdmin(token: string): boolean;
   /** Throws `unauthorized` unless the header carries the admin token. */
   requireAdmin(authorization: string | string[] | undefined): void;
   /** Throws `unauthorized` unless the header carries the trainers' token, or the admin token. */
@@ -17,9 +20,10 @@ export interface Auth {
 export function createAuth(adminToken: string, trainerToken: string | null = null): Auth {
   const carries = (authorization: string | string[] | undefined, token: string | null): boolean => {
     const given = typeof authorization === 'string' ? /^Bearer\s+(\S+)$/i.exec(authorization)?.[1] : undefined;
-    return given !== undefined && token !== null && timingSafeEqual(digest(given), digest(token));
+    return given !== undefined && token !== null && same(given, token);
   };
   return {
+    isAdmin: (token) => same(token, adminToken),
     requireTrainer(authorization) {
       if (carries(authorization, trainerToken) || carries(authorization, adminToken)) return;
       throw new HubError(

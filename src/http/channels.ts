@@ -25,7 +25,7 @@ const Body = z.record(z.string(), z.unknown());
 export function channelRoutes({ store, channels, publicUrl }: ChannelRoutesOptions): Route[] {
   const shown = (appId: string, channel: ChannelFacts): object => ({
     ...channel,
-    webhookUrl: `${publicUrl()}/webhooks/${channel.name}/${appId}`,
+    webhookUrl: `${publicUrl()}${channel.name === 'rest' ? `/bots/${appId}/webhooks/rest/webhook` : `/webhooks/${channel.name}/${appId}`}`,
   });
   const answers = {
     200: { description: 'The channel. Secrets are never shown, only whether they are set.', schema: ChannelView },

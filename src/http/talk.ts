@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Hub, Store, StoredMessage } from '../contracts.js';
-import { type ErrorCode, HubError } from '../errors.js';
+import { HubError, hubErrorFrom } from '../errors.js';
 import { BotMessageView, listOf, MessageBody, PageQuery, ParseBody, ParseView } from '../wire.js';
 import { botOf } from './bots.js';
 import { param, type Route, route } from './route.js';
@@ -11,12 +11,9 @@ import { param, type Route, route } from './route.js';
 const engineHeader = (engine: string | undefined): Record<string, string> =>
   engine ? { 'x-switchboard-engine': engine } : {};
 
-/** Throws what ended the turn; a settled message has it as `code: words`. */
-function requireAnswer(message: StoredMessage): void {
-  if (message.state !== 'failed') return;
-  const [, code = 'internal', detail = ''] = /^(\w+): ([\s\S]*)$/.exec(message.error ?? '') ?? [];
-  throw new HubError(code as ErrorCode, detail);
-}
+/** Did the bot offer a button with this payload in these messages? */
+const offers = (messages: StoredMessage[], payload: string): boolean =>
+  messages.some(({ replies }) => replies.some(({ buttons = [] }) => buttons.some((one) => one.payload === payload)));
 
 /** Ids of other channels begin with the channel's name; a REST sender must not pass for one of them. */
 const foreign = /^(?:web|slack|telegram|teams):/;
@@ -59,18 +56,19 @@ export function talkRoutes({ store, hub }: { store: Store; hub: Hub }): Route[] 
         }
         const key = asked.headers['idempotency-key'];
         const eventId = typeof key === 'string' ? `${sender} ${key}` : randomUUID();
+        const payload = text.startsWith('/') && offers(await store.conversations.latest(appId, sender, 100), text);
         const said = {
           appId,
           channel: 'rest',
           conversation: sender,
           eventId,
           text,
-          payload: false,
+          payload,
           to: sender,
           metadata,
         };
         const message = await hub.ask(said, asked.gone());
-        requireAnswer(message);
+        if (message.state === 'failed') throw hubErrorFrom(message.error);
         return { headers: engineHeader(message.replies[0]?.metadata?.engine), body: message.replies };
       },
     }),

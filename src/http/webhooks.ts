@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Connection, Store } from '../contracts.js';
 import { within } from '../deadline.js';
 import { HubError } from '../errors.js';
+import { QueryOfAny } from '../wire.js';
 import { param, type Route, route } from './route.js';
 
 export interface WebhookOptions {
@@ -15,7 +16,6 @@ export interface WebhookOptions {
 
 /** Slack gives up after 3 s. A 503 in time makes a platform send the message again; the copy is recognised if this one was stored after all. */
 const ackLimitMs = 1800;
-const Query = z.record(z.string(), z.union([z.string(), z.array(z.string())]).optional());
 
 export function webhookRoutes({ store, find, knows }: WebhookOptions): Route[] {
   const absence = async (appId: string, channel: string): Promise<HubError> => {
@@ -29,7 +29,7 @@ export function webhookRoutes({ store, find, knows }: WebhookOptions): Route[] {
       path: '/webhooks/{channel}/{appId}',
       summary: 'Events of a chat platform. 2xx means stored; anything else means: send it again.',
       access: 'public',
-      query: Query,
+      query: QueryOfAny,
       body: { schema: z.instanceof(Buffer), raw: true },
       answers: { 200: { description: 'Stored. The body is what the platform expects.' } },
       handle: async (asked) => {

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { randomOf } from '../faults/rig.js';
 import { EchoBot } from '../contract/connector.js';
 import { eventually, newHub, type TestHub } from '../support/hub.js';
-import type { FakePlatform } from '../support/platforms/platform.js';
-import { FakeSlack } from '../support/platforms/slack.js';
-import { FakeTeams } from '../support/platforms/teams.js';
-import { FakeTelegram } from '../support/platforms/telegram.js';
+import type { FakePlatform } from '../../src/lab/platforms/platform.js';
+import { FakeSlack } from '../../src/lab/platforms/slack.js';
+import { FakeTeams } from '../../src/lab/platforms/teams.js';
+import { FakeTelegram } from '../../src/lab/platforms/telegram.js';
 
 const bots = 20;
 const chatsPerBot = 10;

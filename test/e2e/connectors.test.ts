@@ -1,18 +1,15 @@
 import assert from 'node:assert/strict';
 import { createConnectors } from '../../connectors/index.js';
 import { createEgress } from '../../src/egress.js';
-import { connectorContract } from '../contract/connector.js';
-import type { FakePlatform } from '../support/platforms/platform.js';
-import { FakeSlack } from '../support/platforms/slack.js';
-import { FakeTeams } from '../support/platforms/teams.js';
-import { FakeTelegram } from '../support/platforms/telegram.js';
+import { FakeSlack } from '../../src/lab/platforms/slack.js';
+import { FakeTeams } from '../../src/lab/platforms/teams.js';
+import { FakeTelegram } from '../../src/lab/platforms/telegram.js';
+import { connectorContract, contractKey } from '../contract/connector.js';
+import { FakeRest } from '../support/platforms/rest.js';
+import { FakeWeb } from '../support/platforms/web.js';
 
-/** A fake platform for each connector; the web channel is its own platform and has suites of its own (web.test.ts, web-guards.test.ts). */
-const platforms: Record<string, () => FakePlatform> = {
-  slack: () => new FakeSlack(),
-  telegram: () => new FakeTelegram(),
-  teams: () => new FakeTeams(),
-};
+/** A platform for each connector. */
+const platforms = [new FakeWeb(), new FakeSlack(), new FakeTelegram(), new FakeTeams(), new FakeRest(contractKey)];
 
 const egress = createEgress([]);
 const all = createConnectors({
@@ -20,12 +17,15 @@ const all = createConnectors({
   slack: { egress },
   telegram: { egress },
   teams: { egress },
+  rest: { egress, keyFits: () => false, local: true },
 });
 
 describe('the list of connectors', () => {
-  it('has a fake platform for each', () => {
-    const names = all.map(({ name }) => name).filter((name) => name !== 'web');
-    assert.deepEqual(names, Object.keys(platforms));
+  it('has a platform for each', () => {
+    assert.deepEqual(
+      all.map(({ name }) => name),
+      platforms.map(({ name }) => name),
+    );
   });
 });
-for (const [name, make] of Object.entries(platforms)) connectorContract(name, make);
+for (const platform of platforms) connectorContract(platform);

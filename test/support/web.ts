@@ -95,6 +95,7 @@ export async function openStandIn(options: StandInOptions = {}): Promise<StandIn
       connections.get(appId)?.typing?.(message.to, true);
       void settle(message);
     },
+    ask: () => Promise.reject(new Error('not asked here')),
     progress: async () => (await options.progress?.()) ?? awake,
   });
   const connector = createWebConnector({

@@ -1,5 +1,5 @@
 /** A fake Telegram: keeps a webhook and its secret, or hands updates to who asks, and takes calls as strictly as the real Bot API. */
-import type { Json } from '../../../src/contracts.js';
+import type { Json } from '../../contracts.js';
 import { type Act, type Delivery, FakePlatform, type Forgery, type Odd, type Post, type Reply } from './platform.js';
 
 const botId = 123456;
@@ -173,7 +173,7 @@ export class FakeTelegram extends FakePlatform {
         JSON.stringify({ update_id: 700_000 + this.attempts.length * 10 + n, callback_query: press(chat, data ?? '') }),
       ),
     }));
-    const post: Post = { chat, text: textOf(body), buttons, at: performance.now() };
+    const post: Post = { chat, text: textOf(body), buttons, sent: { method, ...body }, at: performance.now() };
     return this.take(post, {
       taken: ok({ message_id: 1, chat: { id: body['chat_id'] } }),
       limited: (seconds) => ({

@@ -1,12 +1,12 @@
 /**
- * Fake chat platforms for the real connectors. They sign and deliver, repeat by their own rules until they get a 2xx, check what they are sent as
+ * Fake chat platforms for the real connectors, in the lab and in the tests. They sign and deliver, repeat by their own rules until they get a 2xx, check what they are sent as
  * the real ones do, and keep a journal of their own. The facts are those of RELIABILITY.md, section 1.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Json } from '../../../src/contracts.js';
+import type { Json } from '../../contracts.js';
 
 /** A request that goes to the hub as it stands. */
 export interface Delivery {
@@ -26,6 +26,8 @@ export interface Post {
   chat: string;
   text: string;
   buttons: { title: string; press: Delivery }[];
+  /** What the hub sent, as it stands. */
+  sent: Json;
   /** By the clock of `performance`. */
   at: number;
 }
@@ -42,8 +44,25 @@ export interface Odd {
   delivery: Delivery;
 }
 
+/** What not every platform has. */
+export type Part =
+  | 'forgeries'
+  | 'limits'
+  | 'slowness'
+  | 'lost receipts'
+  | 'refusals'
+  | 'long posts'
+  | 'restart'
+  | 'off'
+  | 'groups'
+  | 'odd events'
+  | 'blank texts'
+  | 'secrets';
+
 export abstract class FakePlatform {
   abstract readonly name: string;
+  /** Parts of the conformance suite that cannot apply, each with the reason. */
+  readonly lacks: Readonly<Partial<Record<Part, string>>> = {};
   /** Ids of a direct conversation and of a group. */
   abstract chat(n: number): string;
   abstract group(n: number): string;
@@ -84,6 +103,11 @@ export abstract class FakePlatform {
     this.server.close();
     this.server.closeAllConnections();
     return Promise.resolve();
+  }
+
+  /** Where this platform calls a bot. */
+  address(hubUrl: string, appId: string): string {
+    return `${hubUrl}/webhooks/${this.name}/${appId}`;
   }
 
   /** Posts a request once; answers the status. */

@@ -1,12 +1,12 @@
 /** A fake Teams: Microsoft's signing keys and token endpoint, activities with real RS256 tokens, and the connector service that takes answers. */
 import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { Json } from '../../../src/contracts.js';
+import type { Json } from '../../contracts.js';
 import { type Act, type Delivery, FakePlatform, type Forgery, type Odd, type Post, type Reply } from './platform.js';
 
 const appId = '00000000-1111-2222-3333-444444444444';
 const password = 'fake-teams-client-secret';
-const accessToken = 'fake-teams-access-token';
+export const accessToken = 'fake-teams-access-token';
 const bot = { id: `28:${appId}`, name: 'Shop' };
 const person = { id: '29:ann', name: 'Ann', aadObjectId: 'aad-1' };
 
@@ -15,7 +15,8 @@ interface Key {
   endorsements?: string[];
   pair: { publicKey: KeyObject; privateKey: KeyObject };
 }
-const keyOf = (kid: string, endorsements?: string[]): Key => ({
+/** A signing key of Microsoft's; without endorsements it speaks for no channel. */
+export const keyOf = (kid: string, endorsements?: string[]): Key => ({
   kid,
   ...(endorsements ? { endorsements } : {}),
   pair: generateKeyPairSync('rsa', { modulusLength: 2048 }),
@@ -24,8 +25,9 @@ const keyOf = (kid: string, endorsements?: string[]): Key => ({
 export class FakeTeams extends FakePlatform {
   readonly name = 'teams';
   keys = [keyOf('k1', ['msteams', 'skype']), keyOf('k2')];
-  /** Times that the keys were asked for. */
+  /** Times that the keys were asked for, and the metadata that names them. */
   keyFetches = 0;
+  metadataFetches = 0;
   tokenFetches = 0;
   /** Microsoft's metadata does not answer. */
   keysDown = false;
@@ -173,8 +175,10 @@ export class FakeTeams extends FakePlatform {
     const [, encoded] = /^\/amer\/v3\/conversations\/([^/]+)\/activities(?:\/[^/]+)?$/.exec(path) ?? [];
     if (encoded !== undefined) return this.answered(decodeURIComponent(encoded), body, request);
     if (path === '/token') return Promise.resolve(this.tokenFor(body));
+    const metadata = path === '/.well-known/openidconfiguration';
+    if (metadata) this.metadataFetches += 1;
     if (this.keysDown) return Promise.resolve({ status: 503, body: {} });
-    if (path === '/.well-known/openidconfiguration') {
+    if (metadata) {
       return Promise.resolve(ok({ issuer: 'https://api.botframework.com', jwks_uri: `${this.url}/keys` }));
     }
     if (path !== '/keys') return Promise.resolve({ status: 404, body: {} });
@@ -224,7 +228,7 @@ export class FakeTeams extends FakePlatform {
         press: this.sign(JSON.stringify(this.pressOf(chat, value, `${this.attempts.length}-${n}`))),
       }));
     if (text.length === 0 && buttons.length === 0) return Promise.resolve({ status: 400, body: {} });
-    const post: Post = { chat, text: plain(text.join('')), buttons, at: performance.now() };
+    const post: Post = { chat, text: plain(text.join('')), buttons, sent: activity, at: performance.now() };
     return this.take(post, {
       taken: ok({ id: '1' }, 201),
       limited: (seconds) => ({

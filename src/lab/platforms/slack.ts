@@ -1,50 +1,22 @@
-/** A fake Slack: signs Events API requests, interactions and commands, speaks Socket Mode, and takes posts as strictly as the real one. */
+/** A fake Slack: signs Events API requests, interactions and commands, and takes posts as strictly as the real one. */
 import { createHmac } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { type WebSocket, WebSocketServer } from 'ws';
-import type { Json } from '../../../src/contracts.js';
+import type { Json } from '../../contracts.js';
 import { type Act, type Delivery, FakePlatform, type Forgery, type Odd, type Post, type Reply } from './platform.js';
 
 const signingSecret = '0123456789abcdef0123456789abcdef';
 const botToken = 'xoxb-fake-slack-bot-token';
-const appToken = 'xapp-fake-slack-app-token';
 const botUser = 'UBOT';
 
 type Block = Json & { type: string; elements?: Block[] };
 
 export class FakeSlack extends FakePlatform {
   readonly name = 'slack';
-  /** Socket Mode: with an app-level token. */
-  socketMode = false;
-  /** Sockets that are open now, and envelopes that were acknowledged. */
-  readonly sockets = new Set<WebSocket>();
-  readonly acknowledged = new Set<string>();
-  /** What apps.connections.open answers instead, when set. */
-  openError: string | null = null;
   protected readonly repeats = [0, 60, 300];
   protected readonly ackSeconds = 3;
-  private readonly socketServer = new WebSocketServer({ server: this.server, path: '/link' });
-
-  constructor() {
-    super();
-    this.socketServer.on('connection', (socket) => {
-      this.sockets.add(socket.on('close', () => this.sockets.delete(socket)));
-      socket.on('message', (data: Buffer) => {
-        const { envelope_id } = JSON.parse(data.toString()) as { envelope_id?: string };
-        if (envelope_id) this.acknowledged.add(envelope_id);
-      });
-      socket.send(JSON.stringify({ type: 'hello', num_connections: 1, connection_info: { app_id: 'A1' } }));
-    });
-  }
-
-  override async close(): Promise<void> {
-    for (const socket of this.sockets) socket.terminate();
-    this.socketServer.close();
-    await super.close();
-  }
 
   settings(): Json {
-    return { botToken, signingSecret, apiUrl: `${this.url}/api`, ...(this.socketMode ? { appToken } : {}) };
+    return { botToken, signingSecret, apiUrl: `${this.url}/api` };
   }
 
   chat(n: number): string {
@@ -59,19 +31,6 @@ export class FakeSlack extends FakePlatform {
 
   deliver(act: Act): Delivery {
     return signed(JSON.stringify(this.envelope(act)));
-  }
-
-  /** Sends an event over every open socket, as Socket Mode does (to one of them). */
-  emit(act: Act, envelopeId = act.id): void {
-    const [socket] = this.sockets;
-    socket?.send(
-      JSON.stringify({
-        type: 'events_api',
-        envelope_id: envelopeId,
-        payload: this.envelope(act),
-        accepts_response_payload: false,
-      }),
-    );
   }
 
   command(chat: string, text: string, id: string): Delivery {
@@ -205,12 +164,6 @@ export class FakeSlack extends FakePlatform {
     const ok = (more: Json, headers = {}): Reply => ({ status: 200, headers, body: { ok: true, ...more } });
     const no = (error: string): Reply => ({ status: 200, body: { ok: false, error } });
     const token = text(body['token']) || (request.headers.authorization ?? '').replace('Bearer ', '');
-    if (path === '/api/apps.connections.open') {
-      if (this.openError) return Promise.resolve(no(this.openError));
-      return Promise.resolve(
-        token === appToken ? ok({ url: `${this.url.replace('http', 'ws')}/link` }) : no('invalid_auth'),
-      );
-    }
     if (token !== botToken) return Promise.resolve(no('invalid_auth'));
     if (path === '/api/auth.test') {
       return Promise.resolve(
@@ -247,7 +200,7 @@ export class FakeSlack extends FakePlatform {
     };
   }
 
-  private envelope(act: Act): Json {
+  protected envelope(act: Act): Json {
     return this.wrap(act.id, message(act));
   }
 
@@ -273,7 +226,7 @@ export class FakeSlack extends FakePlatform {
         }),
       }));
     const text = blocks.length > 0 ? blocks.map(textOf).join('') : String(body['text']);
-    return { chat, text, buttons, at: performance.now() };
+    return { chat, text, buttons, sent: body, at: performance.now() };
   }
 }
 
