@@ -9,6 +9,7 @@ import { backUp } from './backup/write.js';
 import { type App, openApp } from './app.js';
 import { type Config, ConfigError, configOf, exampleEnv } from './config.js';
 import { type RasaRuntime as ProvisionedRasa, provisionRasa, RasaUnavailable } from './engines/rasa/provision.js';
+import { openLab } from './lab.js';
 import { type Logs, openLog } from './log.js';
 import { migrateStore, openStore } from './stores/index.js';
 import { openTrainer } from './trainer.js';
@@ -112,6 +113,18 @@ async function train(): Promise<void> {
   if (starting.signal.aborted) await end();
 }
 
+/** An emulated platform in the browser, in front of a bot of a running hub. */
+async function lab(platform: string, appId: string, { port }: { port: string }): Promise<void> {
+  const config = readConfig();
+  const logs = openLog({ level: 'warn', pretty: process.stdout.isTTY });
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new Error(`--port ${port}: give a number up to 65535.`);
+  const running: Running = {};
+  onSignals(new AbortController(), running, logs);
+  const opened = await openLab({ config, logs, platform, appId, port: Number(port) });
+  running.app = { stop: () => opened.stop().then(() => true) };
+  say(`${opened.url}  Type there; Ctrl-C ends the lab.`);
+}
+
 /** What the signals stop. */
 interface Running {
   app?: { stop(): Promise<boolean> };
@@ -186,6 +199,13 @@ program
     const { bots, messages, files } = await withParts((parts) => restore(parts, file));
     say(`Restored ${bots} bots, ${messages} messages, ${files} model files. The admin token is that of the backup.`);
   });
+program
+  .command('lab')
+  .argument('<platform>', 'slack, telegram or teams')
+  .argument('<appId>', 'the bot to talk to')
+  .option('--port <port>', 'of the page; 0: any', '0')
+  .description('try a bot on an emulated chat platform in the browser, with no account; the hub must be running')
+  .action(lab);
 program
   .command('config')
   .description('print all settings with their meaning and defaults')

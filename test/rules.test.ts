@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, relative } from 'node:path';
 
@@ -15,11 +16,11 @@ const facts = [
   'src/metrics.ts',
 ];
 const rules: { files: RegExp; own: string | null; may: string[] }[] = [
-  { files: /^src\/(app|main|trainer)\.ts$/, own: null, may: ['src/', 'connectors/'] },
+  { files: /^src\/(app|main|trainer|lab)\.ts$/, own: null, may: ['src/', 'connectors/'] },
   { files: /^src\/(contracts|wire|errors)\.ts$/, own: null, may: [] },
   { files: /^src\/\w+\.ts$/, own: null, may: [...ground, ...facts] },
   { files: /^src\/(engines|training)\//, own: '$folder', may: [...ground, ...facts, 'src/child.ts'] },
-  { files: /^src\/(stores|hub|http|backup)\//, own: '$folder', may: [...ground, ...facts] },
+  { files: /^src\/(stores|hub|http|backup|lab)\//, own: '$folder', may: [...ground, ...facts] },
   { files: /^connectors\/index\.ts$/, own: 'connectors/', may: ground },
   { files: /^connectors\/(\w+)(\.ts|\/)/, own: '$connector', may: [...ground, 'connectors/message/'] },
 ];
@@ -59,7 +60,11 @@ interface Import {
 function importsOf(file: string): Import[] {
   const text = readFileSync(file, 'utf8');
   const found = [...text.matchAll(/^(?:import|export)\s+(type\s+)?(?:[^;'"]*?from\s+)?['"]([^'"]+)['"]/gm)];
-  return found.map((match) => ({ specifier: match[2] ?? '', typeOnly: match[1] !== undefined }));
+  const loaded = [...text.matchAll(/\bloadSdk<[^>]*>\('([^']+)'\)/g)];
+  return [
+    ...found.map((match) => ({ specifier: match[2] ?? '', typeOnly: match[1] !== undefined })),
+    ...loaded.map((match) => ({ specifier: match[1] ?? '', typeOnly: false })),
+  ];
 }
 const resolved = (file: string, specifier: string): string =>
   posix.join(posix.dirname(file), specifier).replace(/\.js$/, '.ts');
@@ -104,8 +109,17 @@ describe('the import rules', () => {
         importsOf(file).some(({ specifier, typeOnly }) => specifier === sdk && !typeOnly),
       );
       const places = new Set(users.map((file) => (sdk === 'better-sqlite3' ? dirname(file) : file)));
-      assert.ok(places.size <= 1, `${sdk} is imported by ${[...places].join(' and ')}`);
+      assert.equal(places.size, 1, `${sdk} is imported by ${[...places].join(' and ')}`);
     }
+  });
+
+  it('load the heavy SDKs of chat platforms for who uses them, and not at every start', () => {
+    const script = `await import('${new URL('../connectors/index.js', import.meta.url).href}');
+      const { createRequire } = await import('node:module');
+      process.stdout.write(Object.keys(createRequire('${import.meta.url}').cache).join('\\n'))`;
+    const loaded = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    assert.match(loaded, /node_modules\/telegraf\//, 'what is imported plainly is seen');
+    assert.doesNotMatch(loaded, /node_modules\/(?:@slack\/bolt|botbuilder)\//);
   });
 
   it('leave no cycle of imports that run', () => {
