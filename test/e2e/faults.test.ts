@@ -30,6 +30,15 @@ describe('the fault rig', function () {
     });
   }
 
+  for (const id of ['F1', 'F15', 'F24']) {
+    const scenario = scenarios.find((one) => one.id === id)!;
+    it(`${id} over the real connectors: ${scenario.title}`, async () => {
+      const { faults, failures } = await scenario.run({ ...options, connectors: 'real' });
+      assert.deepEqual(failures, []);
+      assert.ok(faults > 0, 'the fault did hit');
+    });
+  }
+
   it('knows a hub that acknowledges before it stores, by what is lost', async () => {
     const settings = { mutations: ['ack-before-write' as const] };
     const { counts } = await killUnderLoad(options, { messages: 300, kills: 6, settings });

@@ -1,6 +1,6 @@
 /**
  * A hub in a process of its own, to be killed: `node hub-process.js SPEC` with the spec as JSON. Prints one JSON line `{url}` when it
- * listens. Messages from its parent: `{clock: ms}` sets its clock off by so much, `{gc: true}` answers the heap after a collection.
+ * listens. Messages from its parent: `{clock: ms}` sets its clock off by so much, `{tick: ms}` the one that is never set, `{gc: true}` answers the heap after a collection.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -16,6 +16,8 @@ export interface HubSpec {
   /** Empty: SQLite in `dataDir`. */
   databaseUrl: string;
   adminToken: string;
+  /** False: the real connectors. */
+  standIns: boolean;
   apiRoots: Record<PlatformName, string>;
   secret: string;
   limited: boolean;
@@ -41,6 +43,9 @@ class SteppedDate extends RealDate {
   }
 }
 globalThis.Date = SteppedDate as DateConstructor;
+let ahead = 0;
+const realTick = performance.now.bind(performance);
+performance.now = () => realTick() + ahead;
 
 function heapAfterCollection(): number {
   setFlagsFromString('--expose_gc');
@@ -71,18 +76,20 @@ const config = configOf({
   SLOW_ANSWER_SECONDS: String(spec.slowAnswerSeconds),
   MIN_FREE_DISK: '1',
   LOG_LEVEL: 'warn',
+  ...(spec.standIns ? {} : { EGRESS_ALLOW: '127.0.0.1', PUBLIC_URL: 'https://hub.example' }),
   ...spec.env,
 });
 const logs = openLog({ level: 'warn', pretty: false, write: (line) => void process.stderr.write(line) });
 const ackBeforeWrite = spec.mutations.includes('ack-before-write');
-const connectors = platformNames.map((name) =>
-  createStandIn(name, { apiRoot: spec.apiRoots[name], secret: spec.secret, limited: spec.limited, ackBeforeWrite }),
-);
+const standIn = (name: PlatformName) =>
+  createStandIn(name, { apiRoot: spec.apiRoots[name], secret: spec.secret, limited: spec.limited, ackBeforeWrite });
+const connectors = spec.standIns ? platformNames.map(standIn) : [];
 const store = spec.mutations.includes('no-dedupe') ? { store: withoutDedupe } : {};
 const rasa = spec.python ? { python: spec.python } : { reason: 'This scenario needs no Rasa.' };
 const app = await openApp({ config, rasa, logs, standIns: { connectors, ...store } });
 
-process.on('message', (message: { clock?: number; gc?: boolean }) => {
+process.on('message', (message: { clock?: number; tick?: number; gc?: boolean }) => {
+  if (message.tick !== undefined) ahead = message.tick;
   if (message.clock !== undefined) offset = message.clock;
   if (message.gc) process.send?.({ heap: heapAfterCollection() });
 });

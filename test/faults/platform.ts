@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
+import type { Json } from '../../src/contracts.js';
 import { type PlatformEvent, type PlatformName, protocols } from '../support/standins.js';
 
 export interface JournalEvent extends PlatformEvent {
@@ -98,11 +99,11 @@ export class FakePlatform {
 
   /** Posts the event once more, whatever became of it; answers the status, 0 for none. */
   async post(event: JournalEvent): Promise<number> {
-    const body = JSON.stringify(protocols[this.name].encode(event));
+    const { headers, body } = this.delivery(event);
     const started = performance.now();
     const status = await request(`${this.options.hubUrl()}/webhooks/${this.name}/${event.appId}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...protocols[this.name].sign(body, this.options.secret) },
+      headers,
       body,
       dispatcher: this.agent,
       headersTimeout: ackTimeoutMs[this.name],
@@ -119,6 +120,26 @@ export class FakePlatform {
       event.ackMs = event.ackedAt - started;
     }
     return status;
+  }
+
+  /** The event as this platform sends it, signed. */
+  protected delivery(event: PlatformEvent): { headers: Record<string, string>; body: string } {
+    const { encode, sign } = protocols[this.name];
+    const body = JSON.stringify(encode(event));
+    return { headers: { 'content-type': 'application/json', ...sign(body, this.options.secret) }, body };
+  }
+
+  /** Notes a reply; answers what becomes of it. */
+  protected judge(reply: JournalReply): Verdict {
+    this.attempts.push(reply);
+    const verdict = this.verdict(reply);
+    if (verdict.kind === 'take' || verdict.kind === 'lose') this.replies.push(reply);
+    return verdict;
+  }
+
+  /** What the bots' channels are set to, where real connectors talk to this platform. */
+  settings(): Json | null {
+    return null;
   }
 
   private async persist(event: JournalEvent): Promise<JournalEvent> {
@@ -140,9 +161,7 @@ export class FakePlatform {
       ...protocols[this.name].posted(incoming.url ?? '', body),
       at: performance.now(),
     };
-    this.attempts.push(reply);
-    const verdict = this.verdict(reply);
-    if (verdict.kind === 'take' || verdict.kind === 'lose') this.replies.push(reply);
+    const verdict = this.judge(reply);
     if (verdict.kind === 'lose') return void incoming.socket.destroy();
     if (verdict.kind === 'refuse') return answer(response, 403, { ok: false, error: 'blocked' });
     if (verdict.kind === 'take') return answer(response, 200, { ok: true, id: '1' });

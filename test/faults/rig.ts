@@ -15,6 +15,7 @@ import { JournalBot } from './bot.js';
 import { check, type Counts } from './checker.js';
 import type { HubSpec, Mutation } from './hub-process.js';
 import { FakePlatform, type JournalEvent, type JournalReply } from './platform.js';
+import { RealPlatform } from './real-platform.js';
 
 export interface RigOptions {
   seed: number;
@@ -23,6 +24,8 @@ export interface RigOptions {
   python: string | null;
   /** What the hub keeps its messages in; SQLite when absent. */
   store?: 'sqlite' | 'mongo' | undefined;
+  /** The real connectors with the SDKs in them, or stand-ins that cost nothing (when absent): then the hub alone is under test. */
+  connectors?: 'real' | undefined;
 }
 export interface Settings {
   limited?: boolean;
@@ -49,6 +52,8 @@ export interface Finding {
 export interface Scenario {
   id: string;
   title: string;
+  /** It breaks what only the real connectors have. */
+  onlyReal?: boolean;
   needsRasa?: boolean;
   /** It breaks SQLite's own file. */
   onlySqlite?: boolean;
@@ -106,17 +111,21 @@ export class Rig {
     this.dataDir = await mkdtemp(join(settings.within ?? tmpdir(), 'sb-faults-'));
     const secret = 'rig-signing-secret';
     const facts = { hubUrl: () => this.url, secret, timeScale: settings.timeScale ?? 0.02 };
-    for (const name of platformNames) this.platforms[name] = new FakePlatform(name, facts);
+    const real = this.options.connectors === 'real';
+    for (const name of platformNames) {
+      this.platforms[name] = real ? new RealPlatform(name, facts) : new FakePlatform(name, facts);
+    }
     const [slack, telegram, teams] = await Promise.all(platformNames.map((name) => this.platforms[name].open()));
     this.botUrl = await this.bot.open();
-    const { python: real } = this.options;
-    const python = settings.rasa && real ? ((await settings.python?.(real)) ?? real) : null;
+    const { python: given } = this.options;
+    const python = settings.rasa && given ? ((await settings.python?.(given)) ?? given) : null;
     const databaseUrl = this.options.store === 'mongo' ? (await this.mongo.start()).url('faults') : '';
     this.spec = {
       databaseUrl,
       port: await freePort(),
       dataDir: this.dataDir,
       adminToken,
+      standIns: !real,
       apiRoots: { slack: slack!, telegram: telegram!, teams: teams! },
       secret,
       limited: settings.limited ?? false,
@@ -132,6 +141,10 @@ export class Rig {
         appId: string;
       };
       this.bots.push(appId);
+      for (const name of platformNames) {
+        const channel = this.platforms[name].settings();
+        if (channel) await this.api('PUT', `/bots/${appId}/channels/${name}`, channel);
+      }
     }
     return this;
   }
@@ -208,7 +221,7 @@ export class Rig {
   }
 
   /** Asks the hub process something, or tells it. */
-  async tell(message: { clock?: number; gc?: boolean }): Promise<{ heap: number } | null> {
+  async tell(message: { clock?: number; tick?: number; gc?: boolean }): Promise<{ heap: number } | null> {
     const answer = message.gc ? once(this.hub!, 'message') : null;
     this.hub!.send(message);
     return answer ? ((await answer)[0] as { heap: number }) : null;

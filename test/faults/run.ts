@@ -1,5 +1,5 @@
 /**
- * `npm run faults [F1 F15 …] [--short] [--seed N] [--store mongo]`: breaks the hub in every way that RELIABILITY's catalogue names and prints
+ * `npm run faults [F1 F15 …] [--short] [--seed N] [--store mongo] [--connectors real]`: breaks the hub in every way that RELIABILITY's catalogue names and prints
  * one table.
  * Exit code 1 when anything did not hold.
  */
@@ -14,6 +14,7 @@ interface Asked {
   short: boolean;
   seed: number;
   store: 'sqlite' | 'mongo';
+  connectors: 'real' | undefined;
 }
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -21,7 +22,14 @@ function askedFor(words: string[]): Asked {
   const at = words.indexOf('--seed');
   const seed = at < 0 ? Math.floor(Math.random() * 1e9) : Number(words[at + 1]);
   const store = words[words.indexOf('--store') + 1] === 'mongo' ? 'mongo' : 'sqlite';
-  return { ids: words.filter((word) => /^F\d+$/.test(word)), short: words.includes('--short'), seed, store };
+  const connectors = words[words.indexOf('--connectors') + 1] === 'real' ? 'real' : undefined;
+  return {
+    ids: words.filter((word) => /^F\d+$/.test(word)),
+    short: words.includes('--short'),
+    seed,
+    store,
+    connectors,
+  };
 }
 
 async function pythonFor(chosen: Scenario[]): Promise<string | null> {
@@ -54,11 +62,13 @@ function rowOf(scenario: Scenario, finding: Finding, seconds: number): string {
 }
 
 async function main(): Promise<boolean> {
-  const { ids, short, seed, store } = askedFor(process.argv.slice(2));
-  const able = scenarios.filter(({ onlySqlite }) => !onlySqlite || store === 'sqlite');
+  const { ids, short, seed, store, connectors } = askedFor(process.argv.slice(2));
+  const able = scenarios.filter(
+    ({ onlySqlite, onlyReal }) => (!onlySqlite || store === 'sqlite') && (!onlyReal || connectors === 'real'),
+  );
   const chosen = able.filter(({ id }) => ids.length === 0 || ids.includes(id));
-  const options = { seed, short, store, python: await pythonFor(chosen) };
-  say(`seed ${seed}, store ${store}`);
+  const options = { seed, short, store, connectors, python: await pythonFor(chosen) };
+  say(`seed ${seed}, store ${store}, ${connectors ?? 'stand-in'} connectors`);
   const titles = ['scenario', 'faults', ...columns.map(([title]) => title), 'figures', 'verdict'];
   say(`| ${titles.join(' | ')} |\n|${titles.map(() => '---|').join('')}`);
   let good = true;

@@ -5,6 +5,7 @@ import { crashScenarios } from './crash.js';
 import { deliveryScenarios } from './delivery.js';
 import { engineScenarios } from './engines.js';
 import { memoryScenarios } from './memory.js';
+import { realScenarios } from './real.js';
 import { storeScenarios } from './store.js';
 import { trainingScenarios } from './training.js';
 
@@ -17,5 +18,6 @@ export const scenarios: Scenario[] = [
   ...storeScenarios,
   ...deliveryScenarios,
   ...clientScenarios,
+  ...realScenarios,
   ...trainingScenarios,
 ].sort((a, b) => number(a) - number(b));
