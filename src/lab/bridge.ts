@@ -1,4 +1,5 @@
 /** What the lab's hub takes for a bot: it speaks Rasa's REST channel, and asks the bot of the real hub by its API. */
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -44,12 +45,12 @@ async function textOf(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** Asks the bot; null when it could not answer. The conversations of the lab are their own: `lab …`. */
-async function ask({ hub, appId, failed }: BridgeOptions, turn: Turn): Promise<unknown> {
+/** Asks the bot; null when it could not answer. `run`: each lab has conversations of its own, and counts its messages from one. */
+async function ask({ hub, appId, failed }: BridgeOptions, run: string, turn: Turn): Promise<unknown> {
   try {
     const { status, body } = await callHub(hub, `/bots/${encodeURIComponent(appId)}/messages`, {
       method: 'POST',
-      body: { sender: `lab ${turn.sender}`, message: turn.message },
+      body: { sender: `lab ${run} ${turn.sender}`, message: turn.message },
       headers: { 'idempotency-key': turn.metadata.switchboard_event ?? '' },
     });
     if (status === 200) return body;
@@ -62,11 +63,12 @@ async function ask({ hub, appId, failed }: BridgeOptions, turn: Turn): Promise<u
 
 /** Listens on a free port of this machine. */
 export async function openBridge(options: BridgeOptions): Promise<Bridge> {
+  const run = randomBytes(4).toString('hex');
   const server: Server = createServer((request, response) => {
     // There is no tracker to look into: what is known of a turn is what came back.
     if (request.method !== 'POST') return void response.writeHead(404).end();
     void textOf(request)
-      .then((text) => ask(options, JSON.parse(text) as Turn))
+      .then((text) => ask(options, run, JSON.parse(text) as Turn))
       .then((replies) => response.writeHead(replies === null ? 502 : 200).end(JSON.stringify(replies)));
   });
   server.listen(0, '127.0.0.1');

@@ -20,7 +20,7 @@ export interface Desk {
   note(text: string): void;
 }
 
-const limitSeconds = 3;
+const limitSeconds = 2;
 const statusWords = (status: number): string => (status === 0 ? 'no answer' : String(status));
 
 class LabDesk implements Desk {
