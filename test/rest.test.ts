@@ -109,6 +109,12 @@ describe('the REST channel', function () {
     assert.match((await ask('rest/webhook?stream=false', { message: 'hi' })).type, /json/);
   });
 
+  it('makes whole what comes and goes as half a character', async () => {
+    bot.answer = (text) => [{ text: `${text}\ud83d` }];
+    const { text } = await ask('rest/webhook', '{"message": "a\\ud83d"}');
+    assert.deepEqual([bot.turns, text], [['a\ufffd'], '[{"recipient_id":"default","text":"a\ufffd\ufffd"}]']);
+  });
+
   it('says what is wrong with a message, and keeps nothing of it', async () => {
     const cases: [unknown, number, RegExp][] = [
       ['no JSON', 400, /JSON object/],

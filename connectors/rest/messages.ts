@@ -37,7 +37,7 @@ export function saidIn(body: Buffer): SaidByRest {
   }
   const sender = data.sender ?? 'default';
   if (foreign.test(sender)) throw invalid('sender', 'must not begin with the name of a channel and a colon');
-  return { sender, text: data.message, metadata: data.metadata ?? {} };
+  return { sender, text: data.message.toWellFormed(), metadata: data.metadata ?? {} };
 }
 
 const invalid = (field: string, detail: string): HubError =>

@@ -266,8 +266,8 @@ export function connectorContract(platform: FakePlatform): void {
     });
 
     it('takes five hundred hostile texts whole, and answers each', async () => {
-      const blanks = platform.lacks['blank texts'] === undefined;
-      const texts = hostileTexts().filter((text) => blanks || clean(text).trim() !== '');
+      const halves = platform.lacks['half characters'] === undefined;
+      const texts = hostileTexts().filter((text) => halves || text.slice(0, 4000).isWellFormed());
       const statuses = new Set<number>();
       for (let at = 0; at < texts.length; at += 50) {
         const batch = texts.slice(at, at + 50).map((text) => act(text.slice(0, 4000)));

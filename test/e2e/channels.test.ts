@@ -23,7 +23,7 @@ describe('a mixed load of all channels', function () {
   this.timeout(300_000);
   const bot = new EchoBot();
   const platforms: FakePlatform[] = [new FakeSlack(), new FakeTelegram(), new FakeTeams()];
-  const random = randomOf(7);
+  const random = randomOf(Number(process.env['SWITCHBOARD_TEST_SEED'] ?? 7));
   const talks: Talk[] = [];
   let hub: TestHub;
   let losses = 0;
@@ -79,8 +79,12 @@ describe('a mixed load of all channels', function () {
       }),
     );
     const total = bots * chatsPerBot * messagesPerChat;
+    // On a busy machine the hub apologises for slowness; that is no answer.
+    const answers = (platform: FakePlatform) => platform.posts.filter(({ text }) => text.startsWith('echo '));
     const saidIn = ({ platform, chat }: Talk): string[] =>
-      platform.posts.filter((post) => post.chat === chat).map(({ text }) => text);
+      answers(platform)
+        .filter((post) => post.chat === chat)
+        .map(({ text }) => text);
     await eventually(() => talks.every((talk) => new Set(saidIn(talk)).size >= messagesPerChat), 200);
     const outOfOrder = talks.filter((talk) => {
       const said = [...new Set(saidIn(talk))];
@@ -90,7 +94,7 @@ describe('a mixed load of all channels', function () {
       outOfOrder.map((talk) => saidIn(talk)),
       [],
     );
-    const posts = platforms.reduce((sum, platform) => sum + platform.posts.length, 0);
+    const posts = platforms.reduce((sum, platform) => sum + answers(platform).length, 0);
     assert.equal(bot.turns.length, total);
     assert.ok(posts - total <= losses, `${posts - total} extra posts, ${losses} lost receipts`);
     assert.ok(faults > total / 20 && losses > 10, `the faults did hit: ${faults}, ${losses}`);

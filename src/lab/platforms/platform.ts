@@ -56,7 +56,7 @@ export type Part =
   | 'off'
   | 'groups'
   | 'odd events'
-  | 'blank texts'
+  | 'half characters'
   | 'secrets';
 
 export abstract class FakePlatform {

@@ -19,7 +19,6 @@ export class FakeRest extends FakePlatform {
     'long posts': 'a callback is as long as its text; nothing is cut',
     groups: 'a sender is one conversation; there are no groups',
     'odd events': 'whoever calls says something: there are no edits, and the bot never hears itself',
-    'blank texts': 'a message with nothing in it is refused',
     secrets: 'it has none of its own; callers show a key of the hub',
   };
   protected readonly repeats = [0, 1, 2, 4, 8];

@@ -28,7 +28,7 @@ export class FakeWeb extends FakePlatform {
     groups: 'a session is one person',
     'odd events': 'a browser sends nothing but what the person says',
     secrets: 'it has none',
-    'blank texts': 'a message with nothing in it is refused',
+    'half characters': 'half of a character pair is refused in words (web-guards.test.ts)',
   };
   protected readonly repeats = [0, 1, 2, 4];
   protected readonly ackSeconds = 10;
