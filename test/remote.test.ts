@@ -13,28 +13,28 @@ describe('the remote engine', () => {
   let reply: (response: ServerResponse) => void;
   let events: Json[] | null;
   let status: number;
+  let said: unknown[];
 
   const json = (response: ServerResponse, code: number, body: unknown): void =>
     void response.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     const url = request.url ?? '';
-    if (url === '/webhooks/rest/webhook') reply(response);
+    if (url === '/webhooks/rest/webhook') void heard(request).then(() => reply(response));
     else if (url === '/status') json(response, status, {});
     else if (url === '/conversations/anna%2F1/tracker?include_events=ALL' && events) json(response, 200, { events });
     else json(response, 404, {});
   };
-  const turn = () =>
-    running.reply({
-      sender: 'anna/1',
-      text: 'hi',
-      payload: false,
-      channel: 'rest',
-      metadata: { switchboard_event: '7' },
-    });
+  const heard = async (request: IncomingMessage): Promise<void> => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+    said.push((JSON.parse(Buffer.concat(chunks).toString()) as Json)['message']);
+  };
+  const turn = (text = 'hi', payload = false) =>
+    running.reply({ sender: 'anna/1', text, payload, channel: 'rest', metadata: { switchboard_event: '7' } });
   const user = (event: string): Json => ({ event: 'user', text: 'hi', metadata: { switchboard_event: event } });
 
   beforeEach(async () => {
-    [events, status] = [null, 200];
+    [events, status, said] = [null, 200, []];
     reply = (response) => json(response, 200, [{ recipient_id: 'anna/1', text: 'hello' }]);
     server = createServer(serve).listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -50,6 +50,13 @@ describe('the remote engine', () => {
     assert.equal(await running.tracker?.('anna/1'), null);
     events = [user('7')];
     assert.deepEqual(await running.tracker?.('anna/1'), [user('7')]);
+  });
+
+  it('is told what somebody typed as words, never as an intent, and the payload of a button as it is', async () => {
+    for (const text of ['/restart', ' \n/faq{"a":"b"}', 'and/or', 'https://a.b/c']) await turn(text);
+    await turn('/restart', true);
+    const slash = '\uff0f';
+    assert.deepEqual(said, [`${slash}restart`, ` \n${slash}faq{"a":"b"}`, 'and/or', 'https://a.b/c', '/restart']);
   });
 
   describe('answered with nothing', () => {

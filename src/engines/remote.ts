@@ -10,6 +10,8 @@ const maxBytes = 5_000_000;
 /** Nothing had left when the connection failed with one of these. */
 const unsent = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'];
 const eventKey = 'switchboard_event';
+/** Means the same to whoever reads it and nothing to Rasa, which obeys a text that begins with `/`. */
+const fullWidthSlash = '\uff0f';
 
 class RemoteBot implements RunningEngine {
   readonly engine = 'remote';
@@ -24,8 +26,8 @@ class RemoteBot implements RunningEngine {
   }
 
   async reply(turn: Turn): Promise<{ messages: BotMessage[]; parse: null }> {
-    const { sender, text: message, metadata, channel } = turn;
-    const body = { sender, message, metadata, input_channel: channel };
+    const { sender, metadata, channel } = turn;
+    const body = { sender, message: wordsOf(turn), metadata, input_channel: channel };
     const answer = await this.post('/webhooks/rest/webhook', body).catch((error: unknown) =>
       this.afterFailure(turn, error),
     );
@@ -125,6 +127,11 @@ class RemoteBot implements RunningEngine {
 
 /** The request went out and no answer came back. */
 class LostAnswer extends HubError {}
+
+/** What is sent: the words, which must not pass for an intent when somebody typed them (`/restart`); a button's payload as it is. */
+function wordsOf({ text, payload }: Turn): string {
+  return payload ? text : text.replace(/^\s*\//, (start) => start.replace('/', fullWidthSlash));
+}
 
 /** The value of a JSON text; undefined when it is none. */
 function parsed(text: string): unknown {
