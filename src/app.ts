@@ -17,14 +17,16 @@ import type {
   Hub,
   Model,
   ModelShelf,
+  ProjectFile,
   Store,
   StoredMessage,
   Training,
   TrainingQueue,
 } from './contracts.js';
-import { createEgress } from './egress.js';
+import { createEgress, type Egress } from './egress.js';
 import { createLiteEngine } from './engines/lite.js';
 import { type MemoryOptions, openPool } from './engines/pool/index.js';
+import { actionEndpointOf } from './engines/rasa/action-endpoint.js';
 import { openTrackerChannel } from './engines/rasa/channel.js';
 import { createRasaEngine } from './engines/rasa/rasa.js';
 import { openWarmRasa, type WarmRasa } from './engines/rasa/warm.js';
@@ -35,6 +37,7 @@ import { botPresenter, botRoutes, newBot } from './http/bots.js';
 import { channelRoutes } from './http/channels.js';
 import { deadLetterRoutes } from './http/dead-letters.js';
 import { faqRoutes } from './http/faq.js';
+import { fileRoutes } from './http/files.js';
 import { openApiOf } from './http/openapi.js';
 import { healthRoutes, machineRoutes, type Place } from './http/operations.js';
 import { pageRoutes } from './http/pages.js';
@@ -120,6 +123,7 @@ interface Parts {
   runtimeDir: string;
   /** Where Rasa processes come from; null on a machine without Rasa. */
   warm: WarmRasa | null;
+  egress: Egress;
 }
 
 /** Starts a hub. Rejects, with everything stopped again, when a part cannot start. */
@@ -218,6 +222,7 @@ async function openFoundations(options: AppOptions, life: Lifecycle): Promise<Pa
     templates: await loadTemplates(templatesDir),
     runtimeDir,
     warm,
+    egress: createEgress(config.egressAllow),
   };
 }
 
@@ -278,7 +283,7 @@ function memoryOf({ options, runtimeDir }: Parts): MemoryOptions {
   };
 }
 
-async function openRasa({ options, store, runtimeDir, warm, life, log }: Parts): Promise<Engine | null> {
+async function openRasa({ options, store, runtimeDir, warm, life, log, egress }: Parts): Promise<Engine | null> {
   if (!('python' in options.rasa) || !warm) return null;
   const channel = await openTrackerChannel({ socket: join(runtimeDir, 'hub.sock'), trackers: store.trackers, log });
   life.onStop('tracker channel', () => channel.close());
@@ -291,6 +296,7 @@ async function openRasa({ options, store, runtimeDir, warm, life, log }: Parts):
     start: (task) => warm.start(task),
     memory: () => warm.memory(),
     traceAfterSeconds: options.config.rasaTraceSeconds,
+    actions: { egress, customCode: options.config.customCode },
     hide: (secret) => options.logs.hide(secret),
   });
 }
@@ -371,6 +377,7 @@ async function openTraining(
       freeDisk: free,
       minFreeDisk: config.minFreeDisk,
       modelsKept: config.modelsKept,
+      customCode: config.customCode,
       log,
     }),
   };
@@ -401,10 +408,9 @@ function openSealOf({ options: { config, logs }, store }: Parts): Promise<Seal> 
 }
 
 function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey, seal, auth }: PathParts) {
-  const { store, log, life } = parts;
+  const { store, log, life, egress } = parts;
   const history = (appId: string, conversation: string): Promise<StoredMessage[]> =>
     store.conversations.latest(appId, conversation, 100);
-  const egress = createEgress(parts.options.config.egressAllow);
   const own = createConnectors({
     web: {
       exists: async (appId) => (await store.bots.get(appId)) !== null,
@@ -532,6 +538,7 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
     ...bots,
     ...processRoutes({ store, engines, present: botPresenter({ engines, training, publicUrl }) }),
     ...faqRoutes({ store }),
+    ...fileRoutes({ store, customCode: options.config.customCode, faultIn: (file) => endpointFault(parts, file) }),
     ...trainingRoutes({ store, training, queue, shelf }),
     ...trainerRoutes({
       training,
@@ -560,15 +567,21 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
 }
 
 /** Fetches initial models, where there is a Rasa to start them. */
-function fetchModelOf({ options, runtimeDir }: Parts): FetchModel | null {
+function fetchModelOf({ options, runtimeDir, egress }: Parts): FetchModel | null {
   const { config, rasa, standIns } = options;
   if (!('python' in rasa) && !standIns?.engines?.rasa) return null;
   return createFetchModel({
-    egress: createEgress(config.egressAllow),
+    egress,
     folder: runtimeDir,
     freeDisk: () => freeDisk(runtimeDir),
     minFreeDisk: config.minFreeDisk,
   });
+}
+
+/** Why a project's endpoints.yml can't be used; null for any other file. */
+function endpointFault({ egress }: Parts, file: ProjectFile): string | null {
+  const found = actionEndpointOf([file], egress);
+  return found && 'fault' in found ? found.fault : null;
 }
 
 /** Why Rasa is slower and larger here than it could be; null when it is not. */

@@ -22,6 +22,8 @@ export interface Config {
   readonly secretKey: string | null;
   /** Lower-case host names, or `host:port`. */
   readonly egressAllow: readonly string[];
+  /** Is Python run that bots' projects bring? */
+  readonly customCode: boolean;
   readonly rasaPython: string | null;
   /** Pythons with Rasa, by the name under which a bot asks for one. */
   readonly rasaRuntimes: Readonly<Record<string, string>>;
@@ -226,6 +228,13 @@ const settings = {
     example: '',
     expected: 'host names or addresses, each with or without :PORT',
     read: hostsOf,
+  },
+  customCode: {
+    name: 'CUSTOM_CODE',
+    doc: "Whether Python that bots' projects bring (actions.py, actions/) is taken and run, each bot's in a process of its own. It can do what the hub's user can: on only where you trust whoever may write bots.",
+    example: 'off',
+    expected: 'on or off',
+    read: (text) => (text === 'on' ? true : text === 'off' ? false : undefined),
   },
   rasaPython: {
     name: 'RASA_PYTHON',

@@ -103,7 +103,8 @@ function send(ctx: Koa.Context, reply: Reply): void {
 }
 
 function mount(router: Router, row: Route, auth: Auth): void {
-  const path = row.path.replaceAll(/\{(\w+)\}/g, ':$1');
+  // The path of a file has slashes of its own.
+  const path = row.path.replace('{path}', '*path').replaceAll(/\{(\w+)\}/g, ':$1');
   router.register(path, [row.method], async (ctx: RouterContext) => {
     if (row.access === 'trainer') auth.requireTrainer(ctx.headers.authorization);
     if (row.access === 'admin') auth.requireAdmin(ctx.headers.authorization);

@@ -44,6 +44,8 @@ export interface TrainingOptions {
   minFreeDisk: number;
   /** How many models of a bot are kept beside the active one. */
   modelsKept: number;
+  /** CUSTOM_CODE: may projects bring Python? */
+  customCode: boolean;
   log: Log;
 }
 const over = (job: TrainingJob): boolean => !['queued', 'running', 'evaluating'].includes(job.state);
@@ -73,13 +75,15 @@ class TrainingPath implements Training {
     const bot = await this.bot(appId);
     if (bot.engine === 'remote') throw new HubError('nothing_to_train', 'A remote bot is trained where it runs.');
     if (request.pairs) await store.faq.put(appId, request.pairs);
-    const content = await this.snapshot(bot, request.yaml ?? null);
+    const content = await contentOf(store, bot, request.yaml ?? null);
     if (content.pairs.length === 0 && content.files.length === 0 && content.yaml === null) {
       throw new HubError(
         'nothing_to_train',
         'The bot has no questions and answers yet: PUT its faq, or send [{"Q":[{"q":"…"}],"A":"…"}] with this request.',
       );
     }
+    const refusal = this.options.customCode ? null : codeRefusal(content);
+    if (refusal) throw new HubError('invalid', refusal);
     const { digest } = await shelf.putText(JSON.stringify(content));
     const job = newJob(appId, digest);
     const same = request.force ? null : await this.unchanged(bot, digest);
@@ -130,7 +134,7 @@ class TrainingPath implements Training {
 
   async adopt(appId: string, archivePath: string): Promise<Model> {
     const { store, shelf } = this.options;
-    const { bot, ...content } = await this.snapshot(await this.bot(appId), null);
+    const { bot, ...content } = await contentOf(this.options.store, await this.bot(appId), null);
     const archive = await shelf.putFile(archivePath);
     // Marked, so that a training of the bot's own content is never taken for what is active already.
     const snapshot = { bot, ...content, pairs: [], files: [], initialModel: archive.digest };
@@ -216,13 +220,6 @@ class TrainingPath implements Training {
     const bot = await this.options.store.bots.get(appId);
     if (!bot) throw new HubError('not_found', `There is no bot ${appId}.`);
     return bot;
-  }
-
-  private async snapshot(bot: Bot, yaml: string | null): Promise<TrainingContent> {
-    const { appId, name, language, template, pipeline, threshold, runtime } = bot;
-    const [faq, files] = await Promise.all([this.options.store.faq.get(appId), this.options.store.files.read(appId)]);
-    const facts = { appId, name, language, template, pipeline, threshold, ...(runtime === null ? {} : { runtime }) };
-    return { bot: facts, pairs: faq.pairs, files, yaml };
   }
 
   /** One job, on a trainer's side of the queue. */
@@ -339,6 +336,25 @@ class TrainingPath implements Training {
       unwatch();
     }
   }
+}
+
+/** What the bot would be trained from now. */
+export async function contentOf(
+  store: Pick<Store, 'faq' | 'files'>,
+  bot: Bot,
+  yaml: string | null,
+): Promise<TrainingContent> {
+  const { appId, name, language, template, pipeline, threshold, runtime } = bot;
+  const [faq, files] = await Promise.all([store.faq.get(appId), store.files.read(appId)]);
+  const facts = { appId, name, language, template, pipeline, threshold, ...(runtime === null ? {} : { runtime }) };
+  return { bot: facts, pairs: faq.pairs, files, yaml };
+}
+
+/** Why a hub that runs no Python of bots does not touch this project; null when it brings none. Files may be older than the operator's word on them. */
+export function codeRefusal({ bot, files }: TrainingContent): string | null {
+  const code = bot.pipeline === 'project' ? files.find(({ path }) => path.endsWith('.py')) : undefined;
+  if (!code) return null;
+  return `The project brings Python (${code.path}), which this hub does not run. Whoever runs the hub can allow it (CUSTOM_CODE=on); or remove the file.`;
 }
 
 /** Every item of a paged list. */

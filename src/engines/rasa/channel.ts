@@ -7,11 +7,13 @@
  *   POST /trackers/{sender}/events  {from, events} -> 204 | 409 when the tracker does not hold exactly `from` events
  *   PUT  /trackers/{sender}         {events} -> 204
  *   GET  /trackers                  [sender]
+ *   POST /actions                   what the bot's action server elsewhere answers; 502 when it does not, 404 where the bot has none
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Json, TrackerStore } from '../../contracts.js';
 import type { Log } from '../../log.js';
+import type { CallActions } from './action-endpoint.js';
 
 /** One bot's access to the channel; `close` takes it away. */
 export interface ChannelKey {
@@ -22,8 +24,8 @@ export interface ChannelKey {
 }
 export interface TrackerChannel {
   readonly socket: string;
-  /** A new secret for a child of this bot. */
-  admit(appId: string): ChannelKey;
+  /** A new secret for a child of this bot; `actions` calls its action server elsewhere. */
+  admit(appId: string, actions?: CallActions): ChannelKey;
   close(): Promise<void>;
 }
 
@@ -34,9 +36,16 @@ const digest = (secret: string): string => createHash('sha256').update(secret).d
 interface Answer {
   status: number;
   body?: unknown;
+  /** JSON as it came, in place of `body`. */
+  text?: string;
+}
+/** Who a secret stands for. */
+interface Admitted {
+  appId: string;
+  actions: CallActions | undefined;
 }
 
-async function read(request: IncomingMessage): Promise<{ from?: unknown; events?: unknown }> {
+async function bytesOf(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -44,7 +53,11 @@ async function read(request: IncomingMessage): Promise<{ from?: unknown; events?
     if (bytes > maxBytes) throw new Error('tracker too large');
     chunks.push(chunk);
   }
-  return JSON.parse(Buffer.concat(chunks).toString('utf8')) as { from?: unknown; events?: unknown };
+  return Buffer.concat(chunks);
+}
+
+async function read(request: IncomingMessage): Promise<{ from?: unknown; events?: unknown }> {
+  return JSON.parse((await bytesOf(request)).toString('utf8')) as { from?: unknown; events?: unknown };
 }
 
 async function answer(trackers: TrackerStore, appId: string, request: IncomingMessage): Promise<Answer> {
@@ -68,9 +81,14 @@ async function answer(trackers: TrackerStore, appId: string, request: IncomingMe
   return { status: 204 };
 }
 
-function send(response: ServerResponse, { status, body }: Answer): void {
+async function act(call: CallActions | undefined, request: IncomingMessage): Promise<Answer> {
+  if (!call || request.method !== 'POST') return { status: 404 };
+  return call({ body: await bytesOf(request), contentEncoding: request.headers['content-encoding'] });
+}
+
+function send(response: ServerResponse, { status, body, text }: Answer): void {
   response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(body === undefined ? undefined : JSON.stringify(body));
+  response.end(text ?? (body === undefined ? undefined : JSON.stringify(body)));
 }
 
 function listen(server: Server, socket: string): Promise<void> {
@@ -91,27 +109,29 @@ export async function openTrackerChannel(options: {
 }): Promise<TrackerChannel> {
   const { socket, trackers, log } = options;
   // Keyed by hash, so that looking a secret up takes the same time however much of it is right.
-  const keys = new Map<string, string>();
+  const keys = new Map<string, Admitted>();
   const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
-    const appId = keys.get(digest((request.headers.authorization ?? '').replace(/^Bearer /, '')));
-    if (appId === undefined) {
+    const admitted = keys.get(digest((request.headers.authorization ?? '').replace(/^Bearer /, '')));
+    if (admitted === undefined) {
       send(response, { status: 401 });
       return;
     }
-    answer(trackers, appId, request).then(
+    const { appId, actions } = admitted;
+    const acts = request.url === '/actions';
+    (acts ? act(actions, request) : answer(trackers, appId, request)).then(
       (found) => send(response, found),
       (error: unknown) => {
-        log.error({ err: error, appId }, 'a tracker could not be read or written');
-        send(response, { status: 503 });
+        log.error({ err: error, appId }, acts ? 'an action server failed' : 'a tracker could not be read or written');
+        send(response, { status: acts ? 502 : 503 });
       },
     );
   });
   await listen(server, socket);
   return {
     socket,
-    admit(appId) {
+    admit(appId, actions) {
       const secret = randomBytes(24).toString('hex');
-      keys.set(digest(secret), appId);
+      keys.set(digest(secret), { appId, actions });
       return {
         secret,
         events: async (sender) => (await trackers.read(appId, sender, false))?.events ?? null,

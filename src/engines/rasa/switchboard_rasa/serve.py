@@ -23,7 +23,7 @@ def run(spec: Dict[str, Any]) -> int:
         light = lazy.is_light(archive.components(found))
         if not light and lazy.installed():
             return commands.NEEDS_FULL
-        _prepare(light)
+        prepare(light)
         agent = load_agent(spec, found)
     except Exception as error:
         print(f"switchboard: model {spec.get('model')} can't be loaded: {type(error).__name__}: {_one_line(error)}", file=sys.stderr)
@@ -32,7 +32,7 @@ def run(spec: Dict[str, Any]) -> int:
     return 0
 
 
-def _prepare(light: bool) -> None:
+def prepare(light: bool) -> None:
     """Settings that must stand before Rasa's modules are used."""
     if light:
         lazy.install()
@@ -44,21 +44,19 @@ def _prepare(light: bool) -> None:
 
 
 def load_agent(spec: Dict[str, Any], found: Dict[str, Any]) -> Any:
-    """Rasa's agent for the spec's archive with the hub as its tracker store. Raises what loading raises."""
+    """Rasa's agent for the spec's archive, with the hub as its tracker store where the spec names it. Raises what loading raises."""
     from rasa.core.agent import Agent
-    from rasa.utils.endpoints import EndpointConfig
 
-    from switchboard_rasa import exact, speed
+    from switchboard_rasa import endpoint, exact, speed
     from switchboard_rasa.store import HubTrackerStore
     from switchboard_rasa.turn import StrictProcessor
 
     exact.install()
     archive.unpack_once()
     _domain_from_metadata(found)
-    store = HubTrackerStore(None, spec["hub"]["socket"], spec["hub"]["secret"])
-    actions = EndpointConfig(spec["actionEndpoint"]) if spec.get("actionEndpoint") else None
-    agent = Agent(action_endpoint=actions)
-    agent.tracker_store = store  # not through the constructor, whose fail-safe wrapper hides a store's errors
+    agent = Agent(action_endpoint=endpoint.endpoint(spec))
+    if "hub" in spec:  # not through the constructor, whose fail-safe wrapper hides a store's errors
+        agent.tracker_store = HubTrackerStore(None, spec["hub"]["socket"], spec["hub"]["secret"])
     speed.install(networks=not lazy.is_light(archive.components(found)))
     agent.load_model(spec["model"])
     processor = agent.processor

@@ -1,0 +1,157 @@
+/** One awake bot of the rasa engine: its Rasa process behind a Unix socket and a secret, and beside it that of its own actions, if it has any. */
+import { Pool } from 'undici';
+import type { Child } from '../../child.js';
+import type { Exit, Json, Parse, RunningEngine, Turn, TurnResult } from '../../contracts.js';
+import { within } from '../../deadline.js';
+import { HubError } from '../../errors.js';
+import type { ChannelKey } from './channel.js';
+import { privateBytes } from './memory.js';
+
+const turnTimeoutMs = 60_000;
+/** How long a broken connection waits for news of its process. */
+const goneMs = 2000;
+const canary = 'Are you there?';
+
+/** What one bot's process is made of. */
+export interface BotParts {
+  model: string;
+  child: Child;
+  /** The process of its own actions; null where it has none. */
+  actions: Child | null;
+  /** When all of it has gone. */
+  exited: Promise<Exit>;
+  socket: string;
+  secret: string;
+  key: ChannelKey;
+  /** When a turn has waited so long, the process is asked whether it lives, and gets `answerMs` to say so. */
+  hang: { afterMs: number; answerMs: number };
+  /** The newest lines of its processes, oldest first. */
+  log: () => string[];
+}
+
+/** An awake bot whose processes are `parts`. */
+export class RasaBot implements RunningEngine {
+  readonly engine = 'rasa';
+  readonly exited: Promise<Exit>;
+  private readonly http: Pool;
+  /** A line of its own: the question whether the process lives must not wait behind its turns. */
+  private readonly pulse: Pool;
+  private pending = 0;
+  private watch: NodeJS.Timeout | undefined;
+
+  constructor(private readonly parts: BotParts) {
+    const { socket: socketPath, exited } = parts;
+    this.exited = exited;
+    const limits = { headersTimeout: turnTimeoutMs, bodyTimeout: turnTimeoutMs };
+    this.http = new Pool('http://rasa', { socketPath, connections: 16, ...limits });
+    this.pulse = new Pool('http://rasa', { socketPath, connections: 1 });
+  }
+
+  get pid(): number | null {
+    return this.parts.child.pid;
+  }
+
+  async reply(turn: Turn): Promise<TurnResult> {
+    const body = {
+      sender: turn.sender,
+      message: turn.text,
+      literal: !turn.payload,
+      input_channel: turn.channel,
+      metadata: turn.metadata,
+    };
+    const { status, json } = await this.call('/webhooks/switchboard/webhook', body);
+    if (status === 200) return { ...(json as TurnResult), model: this.parts.model };
+    const error = (json as { error?: { message?: string } } | null)?.error?.message ?? `status ${status}`;
+    throw new HubError('turn_failed', `Rasa failed on this message: ${error}`);
+  }
+
+  tracker(sender: string): Promise<Json[] | null> {
+    return this.parts.key.events(sender);
+  }
+
+  async parse(text: string): Promise<Parse> {
+    const { status, json } = await this.call('/model/parse', { text });
+    if (status !== 200) throw new HubError('turn_failed', `Rasa could not parse this text: status ${status}.`);
+    return json as Parse;
+  }
+
+  /** Is the model loaded and does it understand? A server without a model still says it is up, so both are asked. */
+  async ready(): Promise<boolean> {
+    const up = await this.request('GET', '/status').catch(() => null);
+    if (up?.status !== 200) return false;
+    await this.parse(canary);
+    return true;
+  }
+
+  async memory(): Promise<number | null> {
+    const pids = [this.pid, this.parts.actions?.pid ?? null].filter((pid) => pid !== null);
+    const sizes = await Promise.all(pids.map(privateBytes));
+    return sizes.length === 0 || sizes.includes(null)
+      ? null
+      : sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
+  }
+
+  async stop(graceMs?: number): Promise<void> {
+    await this.parts.child.stop(graceMs);
+    await this.exited;
+    clearInterval(this.watch);
+    await Promise.all([this.http.destroy(), this.pulse.destroy()]);
+  }
+
+  log(): string[] {
+    return this.parts.log();
+  }
+
+  private async call(path: string, body: unknown): Promise<{ status: number; json: unknown }> {
+    this.pending += 1;
+    this.watch ??= setInterval(() => void this.look(), this.parts.hang.afterMs);
+    try {
+      return await this.request('POST', path, body);
+    } catch (error) {
+      if (/^UND_ERR_(HEADERS|BODY)_TIMEOUT$/.test((error as { code?: string }).code ?? ''))
+        throw new HubError(
+          'turn_timeout',
+          `The bot has worked on this for ${turnTimeoutMs / 1000} s without an answer.`,
+        );
+      // Mostly it has died: who asks again shall meet its successor, not the same dead socket.
+      await within(this.exited, goneMs);
+      throw new HubError('turn_failed', "The bot's Rasa process did not answer.", { cause: error });
+    } finally {
+      this.pending -= 1;
+      if (this.pending === 0) clearInterval(this.watch);
+      if (this.pending === 0) this.watch = undefined;
+    }
+  }
+
+  /** Ends a process that stands still: its turns fail at once then, and its successor takes them. */
+  private async look(): Promise<void> {
+    const { answerMs } = this.parts.hang;
+    const alive = await within(
+      this.request('GET', '/status', undefined, this.pulse).then(
+        () => true,
+        () => true,
+      ),
+      answerMs,
+    );
+    if (alive === null && this.pending > 0) await this.parts.child.stop(0);
+  }
+
+  private async request(
+    method: 'GET' | 'POST',
+    path: string,
+    body?: unknown,
+    line = this.http,
+  ): Promise<{ status: number; json: unknown }> {
+    const response = await line.request({
+      method,
+      path,
+      headers: { 'x-switchboard-secret': this.parts.secret, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.body.text();
+    return {
+      status: response.statusCode,
+      json: text.startsWith('{') || text.startsWith('[') ? (JSON.parse(text) as unknown) : null,
+    };
+  }
+}

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ProjectFile, Store } from '../src/contracts.js';
+import { fileRoutes } from '../src/http/files.js';
+import type { Asked } from '../src/http/route.js';
+import { someBot } from './support/engines.js';
+import { newHub, type TestHub } from './support/hub.js';
+
+describe('the project files of a bot', () => {
+  let hub: TestHub;
+  let dataDir: string;
+  let appId: string;
+  const put = (path: string, body: string, on = hub) =>
+    on.api('PUT', `/bots/${appId}/files/${path}`, body, { 'content-type': 'text/plain' });
+  before(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'sb-files-'));
+    hub = await newHub({ dataDir });
+    appId = (await hub.api('POST', '/bots', { name: 'Own', pipeline: 'project' })).body.appId as string;
+  });
+  after(async () => {
+    await hub.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+
+  it('are written, listed, read back as they were and removed, in folders too', async () => {
+    assert.equal((await put('domain.yml', 'intents:\n- 你好\r\n')).status, 200);
+    assert.equal((await put('data%2Frules%201.yml', 'rules: []\n')).body.path, 'data/rules 1.yml');
+    assert.deepEqual((await hub.api('GET', `/bots/${appId}/files`)).body, {
+      items: [{ path: 'data/rules 1.yml' }, { path: 'domain.yml' }],
+      next: null,
+    });
+    const read = await hub.api('GET', `/bots/${appId}/files/data/rules%201.yml`);
+    assert.match(read.headers.get('content-type') ?? '', /^text\/plain/);
+    assert.equal(read.body, 'rules: []\n');
+    assert.equal((await hub.api('GET', `/bots/${appId}/files/domain.yml`)).body, 'intents:\n- 你好\r\n');
+    assert.equal((await hub.api('DELETE', `/bots/${appId}/files/data/rules%201.yml`)).status, 204);
+    for (const method of ['GET', 'DELETE'])
+      assert.equal((await hub.api(method, `/bots/${appId}/files/data/rules%201.yml`)).status, 404);
+  });
+
+  it('have names that mean one place inside the project and nothing else', async () => {
+    const names = ['..%2Fx.yml', 'a%2F..%2Fx.yml', '%2Fetc%2Fx.yml', 'a%5Cb.yml', 'C:x.yml', 'a%00.yml', '.env.yml'];
+    names.push('a%2F%2Fb.yml', 'x.exe', 'x', `${'a'.repeat(200)}.yml`, 'a/'.repeat(8) + 'x.yml', 'a.%2Fx.yml');
+    for (const name of names) {
+      const { status, body } = await put(name, 'x');
+      assert.equal(status, 422, name);
+      assert.equal(body.errors[0].pointer, '/path', name);
+    }
+  });
+
+  it('are at most 2,000', async () => {
+    const files = Array.from({ length: 2000 }, (_, at) => `f${at}.yml`);
+    const written: string[] = [];
+    const store = {
+      bots: { get: () => Promise.resolve(someBot()) },
+      files: {
+        list: () => Promise.resolve(files),
+        write: (_: string, [file]: ProjectFile[]) => Promise.resolve(void written.push(file!.path)),
+      },
+    } as unknown as Store;
+    const rows = fileRoutes({ store, customCode: false, faultIn: () => null });
+    const write = (path: string) =>
+      rows
+        .find(({ method }) => method === 'PUT')!
+        .handle({ params: { appId: 'a', path }, body: Buffer.from('x') } as unknown as Asked<unknown, unknown>);
+    await write('f7.yml');
+    await assert.rejects(write('one-more.yml'), /has 2000 files, which is the most: remove one/);
+    assert.deepEqual(written, ['f7.yml']);
+  });
+
+  it('are text', async () => {
+    for (const body of ['a\0b', new Uint8Array([0x80, 0xff])]) {
+      const url = `${hub.url}/api/v1/bots/${appId}/files/x.yml`;
+      const { status } = await fetch(url, {
+        method: 'PUT',
+        body,
+        headers: { authorization: `Bearer ${hub.app.adminToken}` },
+      });
+      assert.equal(status, 422);
+    }
+  });
+
+  it('are no Python, and trained with none, unless the operator allows it', async () => {
+    const refused = await put('actions/actions.py', 'x = 1\n');
+    assert.equal(refused.status, 422);
+    assert.match(refused.body.detail, /^actions\/actions\.py is Python.*CUSTOM_CODE=on/);
+    await hub.stop();
+    const open = await newHub({ dataDir, env: { CUSTOM_CODE: 'on' } });
+    assert.equal((await put('actions/actions.py', 'x = 1\n', open)).status, 200);
+    await open.stop();
+    hub = await newHub({ dataDir });
+    const training = await hub.api('POST', `/bots/${appId}/train`);
+    assert.equal(training.status, 422);
+    assert.match(training.body.detail, /brings Python \(actions\/actions\.py\).*CUSTOM_CODE=on.*or remove/);
+    await hub.api('DELETE', `/bots/${appId}/files/actions/actions.py`);
+  });
+
+  it('name an action server only where the hub may call', async () => {
+    const named = (url: string): string => `action_endpoint:\n  url: ${url}\n`;
+    const refused = await put('endpoints.yml', named('http://169.254.169.254/webhook'));
+    assert.equal(refused.status, 422);
+    assert.match(refused.body.detail, /^endpoints\.yml: action_endpoint\.url: 169\.254\.169\.254 is a private address/);
+    assert.match((await put('endpoints.yml', 'action_endpoint: 5\n')).body.detail, /^endpoints\.yml: action_endpoint/);
+    assert.match((await put('endpoints.yml', 'a: [\n')).body.detail, /^endpoints\.yml/);
+    assert.equal((await put('endpoints.yml', named('https://actions.example.com/webhook'))).status, 200);
+    assert.equal((await put('endpoints.yml', '# nothing\n')).status, 200);
+  });
+});
