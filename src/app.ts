@@ -36,6 +36,7 @@ import { type Auth, createAuth, keptSecret } from './http/auth.js';
 import { botPresenter, botRoutes, newBot } from './http/bots.js';
 import { channelRoutes } from './http/channels.js';
 import { deadLetterRoutes } from './http/dead-letters.js';
+import { evaluateRoutes, type EvaluateRoutesOptions } from './http/evaluate.js';
 import { faqRoutes } from './http/faq.js';
 import { fileRoutes } from './http/files.js';
 import { openApiOf } from './http/openapi.js';
@@ -61,6 +62,7 @@ import { createMetrics, type Metrics } from './metrics.js';
 import { openScratch } from './scratch.js';
 import { openSeal, type Seal } from './seal.js';
 import { openStore, storePlaceOf } from './stores/index.js';
+import { createEvaluator } from './training/evaluate.js';
 import { openShelf } from './training/shelf.js';
 import { createFetchModel, type FetchModel } from './training/initial.js';
 import { labelsOf } from './training/labels.js';
@@ -73,7 +75,7 @@ import { createSelf, type Self } from './training/self.js';
 import { chitchatOf, fallbackOf, loadTemplates, type Template } from './training/templates.js';
 import { createRasaTrainer } from './training/train.js';
 import { type JobTokens, openJobTokens } from './training/tokens.js';
-import { createTraining, type Trainer } from './training/training.js';
+import { codeRefusal, contentOf, createTraining, type Trainer } from './training/training.js';
 
 /** Where Rasa is, and which version where that is known, or in words why there is none. */
 export type RasaRuntime = { python: string; version?: string } | { reason: string };
@@ -539,6 +541,7 @@ function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Rout
     ...processRoutes({ store, engines, present: botPresenter({ engines, training, publicUrl }) }),
     ...faqRoutes({ store }),
     ...fileRoutes({ store, customCode: options.config.customCode, faultIn: (file) => endpointFault(parts, file) }),
+    ...evaluateRoutes({ store, rasa: evaluationOf(parts) }),
     ...trainingRoutes({ store, training, queue, shelf }),
     ...trainerRoutes({
       training,
@@ -576,6 +579,23 @@ function fetchModelOf({ options, runtimeDir, egress }: Parts): FetchModel | null
     freeDisk: () => freeDisk(runtimeDir),
     minFreeDisk: config.minFreeDisk,
   });
+}
+
+/** Tests and checks of bots by this machine's Rasa; null where it has none. */
+function evaluationOf({ options, store, shelf, templates, runtimeDir, warm }: Parts): EvaluateRoutesOptions['rasa'] {
+  if (!warm) return null;
+  const evaluator = createEvaluator({ workDir: runtimeDir, templates, start: (child) => warm.start(child) });
+  return {
+    evaluate: async ({ bot, model, yaml, endToEnd }, gone) => {
+      const archivePath = await shelf.fetch(model.archive ?? '');
+      return evaluator.evaluate({ bot: { ...bot, pipeline: model.pipeline }, archivePath, yaml, endToEnd }, gone);
+    },
+    validate: async (bot, gone) => {
+      const content = await contentOf(store, bot, null);
+      const refusal = options.config.customCode ? null : codeRefusal(content);
+      return refusal ? { valid: false, lines: [refusal] } : evaluator.validate(content, gone);
+    },
+  };
 }
 
 /** Why a project's endpoints.yml can't be used; null for any other file. */

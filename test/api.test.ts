@@ -97,6 +97,7 @@ describe('the admin API', () => {
         faq: shopFaq,
         pairs: shopFaq[0],
         train: shopFaq,
+        evaluate: '"nlu: []"',
         parse: { text: 'x' },
         messages: { sender: 's', message: 'm' },
         '{appId}': { name: 'x' },

@@ -90,7 +90,8 @@ export async function trainWithRasa(options: RasaTraining, task: TrainingTask): 
   }
 }
 
-async function writeProject(folder: string, { files }: Project): Promise<void> {
+/** Writes the project's files into `folder`, which is made. Rejects with `bad_path` for one that would lie outside. */
+export async function writeProject(folder: string, { files }: Project): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   for (const { path, content } of files) {
     const target = resolve(folder, path);

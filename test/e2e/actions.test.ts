@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Json } from '../../src/contracts.js';
 import { eventually, newHub, realRasa, type TestHub } from '../support/hub.js';
 
 /** A project whose bot answers by its own actions alone. It needs no TensorFlow. */
@@ -134,6 +135,31 @@ describe("a bot's own actions", function () {
       const { body } = await hub.api('GET', `/bots/${appId}/logs`);
       assert.ok((body as { items: { line: string }[] }).items.some(({ line }) => /"ready": \{"port"/.test(line)));
       assert.equal(new Set(hub.log.join().match(/x-switchboard-secret/g)).size, 0);
+    });
+
+    it('are named by its stories, which are tested and checked before they are trained', async () => {
+      const type = { 'content-type': 'application/yaml' };
+      const story = (action: string): string =>
+        `stories:\n- story: one\n  steps:\n  - user: the price\n    intent: price\n  - action: ${action}\n`;
+      for (const [action, right] of [
+        ['action_price', 1],
+        ['action_die', 0],
+      ] as const) {
+        const { body } = await hub.api('POST', `/bots/${appId}/evaluate?e2e=true`, story(action), type);
+        const { actions: told, is_end_to_end_evaluation: e2e } = body.stories as {
+          actions: Json[];
+          is_end_to_end_evaluation: boolean;
+        };
+        const [first] = told;
+        assert.deepEqual([first?.['action'] === first?.['predicted'], e2e], [right === 1, true]);
+      }
+      const rules = project['data/rules.yml'];
+      await hub.api('PUT', `/bots/${appId}/files/data/rules.yml`, rules.replace('action_die', 'action_nowhere'));
+      const checked = await hub.api('POST', `/bots/${appId}/validate`);
+      assert.equal(checked.body.valid, false);
+      assert.match((checked.body.lines as string[]).join('\n'), /action_nowhere/);
+      await hub.api('PUT', `/bots/${appId}/files/data/rules.yml`, rules);
+      assert.equal((await hub.api('POST', `/bots/${appId}/validate`)).body.valid, true);
     });
 
     it('sleep and wake with the bot', async () => {

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { configOf } from '../../src/config.js';
-import type { LoadableModel, RunningEngine, Store, TrainingContent } from '../../src/contracts.js';
+import type { Json, LoadableModel, RunningEngine, Store, TrainingContent } from '../../src/contracts.js';
 import { openTrackerChannel, type TrackerChannel } from '../../src/engines/rasa/channel.js';
 import { createRasaEngine } from '../../src/engines/rasa/rasa.js';
 import { openWarmRasa, type WarmOptions, type WarmRasa } from '../../src/engines/rasa/warm.js';
@@ -259,6 +259,38 @@ describe('a hub over a preloaded parent', function () {
       assert.deepEqual(await Promise.all(asked), [[knownAnswer], [knownAnswer], [knownAnswer]]);
       await eventually(() => titled(`rasa-${appId}`).length === 1, 30);
     }
+  });
+
+  it('tests a model with what it was not trained on, and says what Rasa says', async () => {
+    const yaml = (text: string, query = '') =>
+      hub.api('POST', `/bots/${appId}/evaluate${query}`, text, { 'content-type': 'application/yaml' });
+    const nlu =
+      'nlu:\n- intent: faq/f1\n  examples: |\n    - opening times please\n- intent: chitchat/greet\n  examples: |\n    - hello you\n';
+    const { status, body } = await yaml(nlu);
+    assert.equal(status, 200, JSON.stringify(body));
+    const { predictions, accuracy } = body.nlu.intent_evaluation as { predictions: Json[]; accuracy: number };
+    assert.deepEqual(
+      predictions.map(({ text, intent, predicted }) => [text, intent, predicted]),
+      [
+        ['opening times please', 'faq', 'faq'],
+        ['hello you', 'chitchat', 'chitchat'],
+      ],
+    );
+    assert.equal(accuracy, 1);
+    assert.equal(body.stories, null);
+    const bot = await hub.api('GET', `/bots/${appId}`);
+    assert.equal(body.modelId, bot.body.activeModel);
+    for (const [text, words] of [
+      ['nlu: [\n', /YAML/],
+      ['version: "3.1"\n', /holds no test/],
+    ] as const) {
+      const refused = await yaml(text);
+      assert.equal(refused.status, 422);
+      assert.match(refused.body.detail as string, words);
+    }
+    assert.equal((await yaml(nlu, '?model=nobody')).status, 404);
+    const checked = await hub.api('POST', `/bots/${appId}/validate`);
+    assert.equal(checked.body.valid, true, JSON.stringify(checked.body));
   });
 
   it('leaves nobody behind', async () => {

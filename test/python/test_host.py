@@ -174,6 +174,7 @@ def test_a_child_inherits_no_descriptor_and_no_variable(host: Host) -> None:
     assert len(before) > 3 and not _inodes(pid) & before
     limits = {" ".join(line.split()[:-3]): line.split()[-3] for line in Path(f"/proc/{pid}/limits").read_text().splitlines()}
     assert limits["Max core file size"] == "0" and int(limits["Max open files"]) <= 4096
+    assert limits["Max file size"] == str(4 * 1024**3)
     assert Path(f"/proc/{pid}/oom_score_adj").read_text().strip() == "500"
     host.ask("stop", pid=pid, graceMs=0)
     host.exit_of(pid)
@@ -222,6 +223,22 @@ def test_training_and_validation_are_forked_too(host: Host, tmp_path: Path, hub:
         assert host.exit_of(pid)["code"] == 0
         verdicts.append(json.loads(host.text_of(pid, "out").splitlines()[-1])["done"]["valid"])
     assert verdicts[1] is False
+
+
+def test_a_model_is_tested_with_what_it_was_not_trained_on(host: Host, tiny_model: Path, tmp_path: Path) -> None:
+    data = tmp_path / "test_data.yml"
+    asked = {"faq/hours": "opening times please", "chitchat/greet": "hello you"}
+    data.write_text("nlu:\n" + "".join(f"- intent: {intent}\n  examples: |\n    - {text}\n" for intent, text in asked.items()))
+    out = tmp_path / "result.json"
+    pid = host.start("test", {"model": str(tiny_model), "data": str(data), "out": str(out)})
+    assert host.exit_of(pid)["code"] == 0, host.text_of(pid, "err")
+    result = json.loads(out.read_text())
+    assert [(one["text"], one["predicted"]) for one in result["nlu"]["intent_evaluation"]["predictions"]] == [("opening times please", "faq"), ("hello you", "chitchat")]
+    assert result["stories"] is None
+    data.write_text("nlu: [")
+    pid = host.start("test", {"model": str(tiny_model), "data": str(data), "out": str(out)})
+    assert host.exit_of(pid)["code"] == 1
+    assert json.loads(host.text_of(pid, "out").splitlines()[-1])["error"]["code"] == "bad_yaml"
 
 
 def test_encodes_without_a_fork(host: Host) -> None:

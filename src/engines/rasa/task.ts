@@ -6,7 +6,7 @@ import { rasaEnvironment } from './environment.js';
 /** One process to be: what it does, where, and who hears it. */
 export interface RasaTask {
   /** A command of switchboard_rasa/commands.py. */
-  command: 'run' | 'train' | 'validate' | 'actions';
+  command: 'run' | 'train' | 'validate' | 'actions' | 'test';
   /** The named Rasa installation; null: the default one. */
   runtime: string | null;
   /** It is expected to do without TensorFlow. Wrong is slower, never wrong. */

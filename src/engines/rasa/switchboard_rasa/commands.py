@@ -20,6 +20,7 @@ COMMANDS: Dict[str, Command] = {
     "train": Command("rasa-train-", "train"),
     "validate": Command("rasa-validate-", "validate"),
     "actions": Command("rasa-actions-", "actions"),
+    "test": Command("rasa-test-", "evaluate"),
 }
 
 

@@ -3,10 +3,10 @@
 The hub talks to it over the private socket that is its standard input and output, in JSON lines. It has one thread and no event loop,
 so that a fork copies nothing half done. Requests are `{"id", "do", …}`:
 
-    run train validate actions   home, env, spec   -> {"id", "started": pid}, later {"pid", "exit": {code, signal}}
-    stop                         pid, graceMs      -> {"id", "ok": true}; TERM to the child's group, KILL after graceMs
-    encode                       texts             -> {"id", "encoder", "vectors"}, float32 rows in base64
-    status                                         -> {"id", "threads", "children", "rss"}
+    run train validate actions test   home, env, spec  -> {"id", "started": pid}, later {"pid", "exit": {code, signal}}
+    stop                              pid, graceMs      -> {"id", "ok": true}; TERM to the child's group, KILL after graceMs
+    encode                            texts             -> {"id", "encoder", "vectors"}, float32 rows in base64
+    status                                              -> {"id", "threads", "children", "rss"}
 
 What children write comes as `{"pid", "out": text}` or `{"pid", "err": text}`. A request that fails gets `{"id", "error": {code, message}}`.
 The first line is `{"ready": {"rasa", "encoder", "pid"}}`, or `{"unsupported": why}` before it ends.

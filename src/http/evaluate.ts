@@ -1,0 +1,82 @@
+/** Routes that test a bot and check its project before it is trained. */
+import { z } from 'zod';
+import type { Bot, Model, Store } from '../contracts.js';
+import { HubError } from '../errors.js';
+import { botOf } from './bots.js';
+import { type Route, route } from './route.js';
+
+export interface EvaluateRoutesOptions {
+  store: Pick<Store, 'bots' | 'models'>;
+  /** Null: there is no Rasa on this machine. */
+  rasa: {
+    evaluate: (
+      asked: { bot: Bot; model: Model; yaml: string; endToEnd: boolean },
+      gone: AbortSignal,
+    ) => Promise<unknown>;
+    validate: (bot: Bot, gone: AbortSignal) => Promise<unknown>;
+  } | null;
+}
+
+const dataLimit = 5_000_000;
+const TestQuery = z.object({
+  model: z.string().optional().meta({ description: 'a modelId; the active model when absent' }),
+  e2e: z
+    .enum(['true', 'false', '1', '0'])
+    .optional()
+    .meta({ description: 'the stories have the words of users in them' }),
+});
+const Result = z.looseObject({}).nullable();
+const EvaluationView = z.object({ modelId: z.string(), nlu: Result, stories: Result }).meta({
+  id: 'Evaluation',
+  description: "Rasa's own reports, as of POST /model/test/intents and /model/test/stories.",
+});
+const ValidationView = z.object({ valid: z.boolean(), lines: z.array(z.string()) }).meta({ id: 'Validation' });
+
+export function evaluateRoutes({ store, rasa }: EvaluateRoutesOptions): Route[] {
+  const needed = (): NonNullable<typeof rasa> => {
+    if (rasa) return rasa;
+    throw new HubError('wake_failed', 'There is no Rasa on this machine; GET /health/engine says why and what to do.');
+  };
+  const modelOf = async (bot: Bot, id: string | undefined): Promise<Model> => {
+    const wanted = id ?? bot.activeModel;
+    const model = wanted === null ? null : await store.models.get(bot.appId, wanted);
+    if (!model && id !== undefined) throw new HubError('not_found', `The bot has no model ${id}.`);
+    if (!model?.archive)
+      throw new HubError('no_model', 'Only a model that Rasa trained can be tested: train the bot first.');
+    return model;
+  };
+  return [
+    route({
+      method: 'POST',
+      path: '/bots/{appId}/evaluate',
+      summary: 'Test a model with questions (nlu) and stories that it was not trained on, in one Rasa YAML text.',
+      access: 'admin',
+      query: TestQuery,
+      body: {
+        schema: z.string(),
+        limit: dataLimit,
+        types: ['application/yaml', 'application/x-yaml', 'text/yaml'],
+      },
+      answers: { 200: { description: 'What came out; null for what the text does not test.', schema: EvaluationView } },
+      handle: async (asked) => {
+        const bot = await botOf(store, asked);
+        const model = await modelOf(bot, asked.query.model);
+        const endToEnd = asked.query.e2e === 'true' || asked.query.e2e === '1';
+        const result = await needed().evaluate({ bot, model, yaml: asked.body, endToEnd }, asked.gone());
+        return { body: { modelId: model.id, ...(result as object) } };
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/bots/{appId}/validate',
+      summary:
+        "Check what the bot would be trained from, as rasa data validate does: the validator's verdict and words.",
+      access: 'admin',
+      answers: { 200: { description: 'The verdict.', schema: ValidationView } },
+      handle: async (asked) => {
+        const bot = await botOf(store, asked);
+        return { body: await needed().validate(bot, asked.gone()) };
+      },
+    }),
+  ];
+}
