@@ -87,6 +87,14 @@ def train(project: Path, out: Path, app_id: str = "demo") -> Tuple[List[Dict[str
     return [json.loads(line) for line in stdout.splitlines()], process.returncode, stderr.decode()
 
 
+def check_limits(pid: int) -> None:
+    """Fails unless the process is bounded as every child of ours is."""
+    limits = {" ".join(line.split()[:-3]): line.split()[-3] for line in Path(f"/proc/{pid}/limits").read_text().splitlines()}
+    assert limits["Max core file size"] == "0" and int(limits["Max open files"]) <= 4096
+    assert limits["Max file size"] == str(4 * 1024**3)
+    assert Path(f"/proc/{pid}/oom_score_adj").read_text().strip() == "500"
+
+
 class FakeHub:
     """The hub's tracker routes over a Unix socket, in memory. `fail` makes each call answer that status."""
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers import SECRET, Child, FakeHub, child_env, launch
+from helpers import SECRET, Child, FakeHub, check_limits, child_env, launch
 
 
 def test_answers_and_admits_not_knowing(child: Child) -> None:
@@ -65,9 +65,10 @@ def test_a_failing_action_fails_the_turn_and_stores_nothing(child: Child, shared
     assert "broken" not in shared_hub.conversations
 
 
-def test_process_title_and_open_files(child: Child) -> None:
+def test_process_title_open_files_and_limits(child: Child) -> None:
     assert Path(f"/proc/{child.process.pid}/cmdline").read_bytes().rstrip(b"\0 ").startswith(b"rasa-demo")
     assert os.stat(child.socket).st_mode & 0o077 == 0
+    check_limits(child.process.pid)
 
 
 def test_conversations_survive_a_restart_under_another_app(tiny_model: Path, hub: FakeHub) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import numpy as np
 import pytest
-from helpers import HUB_SECRET, SECRET, TINY, Child, FakeHub, child_env, write_project
+from helpers import HUB_SECRET, SECRET, TINY, Child, FakeHub, check_limits, child_env, write_project
 
 CANARY = "canary-5d3a"
 
@@ -172,10 +172,7 @@ def test_a_child_inherits_no_descriptor_and_no_variable(host: Host) -> None:
     assert "SWITCHBOARD_CANARY" not in told and "'HOME'" in told
     assert f"tmp {os.readlink(f'/proc/{pid}/cwd')}" in told
     assert len(before) > 3 and not _inodes(pid) & before
-    limits = {" ".join(line.split()[:-3]): line.split()[-3] for line in Path(f"/proc/{pid}/limits").read_text().splitlines()}
-    assert limits["Max core file size"] == "0" and int(limits["Max open files"]) <= 4096
-    assert limits["Max file size"] == str(4 * 1024**3)
-    assert Path(f"/proc/{pid}/oom_score_adj").read_text().strip() == "500"
+    check_limits(pid)
     host.ask("stop", pid=pid, graceMs=0)
     host.exit_of(pid)
 

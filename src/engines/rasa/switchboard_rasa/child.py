@@ -11,7 +11,7 @@ import sys
 from typing import Any, Dict, List
 
 from switchboard_rasa import commands
-from switchboard_rasa.isolate import Orphaned, isolate
+from switchboard_rasa.isolate import Orphaned, isolate, limit
 
 
 def main(argv: List[str]) -> int:
@@ -28,6 +28,7 @@ def main(argv: List[str]) -> int:
     except (ValueError, KeyError, TypeError) as error:
         print(f"switchboard: the spec on stdin can't be read: {error!r}", file=sys.stderr)
         return 2
+    limit()
     _quieten()
     return commands.perform(argv[1], spec)
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import gc
 import os
-import resource
 import signal
 import sys
 import tempfile
@@ -11,11 +10,7 @@ import traceback
 from typing import Any, Dict, NamedTuple
 
 from switchboard_rasa import commands
-from switchboard_rasa.isolate import isolate
-
-_FILES = 4096
-_FILE_BYTES = 4 * 1024**3
-_OOM_SCORE = "500"
+from switchboard_rasa.isolate import isolate, limit
 
 
 class NotSafe(Exception):
@@ -116,13 +111,7 @@ def _own_place(home: str, env: Dict[str, str]) -> None:
     os.environ.clear()
     os.environ.update(env)
     tempfile.tempdir = None
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
-    files = min(_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
-    # Short of memory, the kernel should end a bot rather than the hub.
-    with open("/proc/self/oom_score_adj", "w") as score:
-        score.write(_OOM_SCORE)
+    limit()
     # Python reseeds its own dice after a fork, numpy does not.
     numpy = sys.modules.get("numpy")
     if numpy is not None:

@@ -8,6 +8,9 @@ import sys
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
+_FILES = 4096
+_FILE_BYTES = 4 * 1024**3
+_OOM_SCORE = "500"
 
 
 class Orphaned(Exception):
@@ -34,6 +37,22 @@ def close_inherited() -> None:
     except OSError:
         highest = 4096
     os.closerange(3, highest + 1)
+
+
+def limit() -> None:
+    """Bounds what this process and all that it starts may take: no core dumps, files of 4 GB, 4,096 descriptors."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    for kind, wanted in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, _FILE_BYTES), (resource.RLIMIT_NOFILE, _FILES)):
+        hard = resource.getrlimit(kind)[1]
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(kind, (most, most))
+    if sys.platform.startswith("linux"):
+        # Short of memory, the kernel should end a bot rather than the hub.
+        with open("/proc/self/oom_score_adj", "w") as score:
+            score.write(_OOM_SCORE)
 
 
 def set_title(title: str) -> None:
