@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Store } from '../src/contracts.js';
+import { HubError } from '../src/errors.js';
 import { migrateStore, openStore, storeMembers } from '../src/stores/index.js';
 import { openSqliteStore, type SqliteStore } from '../src/stores/sqlite/index.js';
 import { migrate, migrations } from '../src/stores/sqlite/migrations.js';
@@ -210,6 +211,34 @@ describe('The SQLite store', function () {
       await Promise.all(Array.from({ length: 30 }, () => store.sqlite.write(() => spin(5))));
       flooded = false;
       assert.equal(turns >= 4, true, `${turns} turns of the event loop in 150 ms`);
+    });
+  });
+
+  describe('and its thread', () => {
+    it('lets the process go on while it removes much', async () => {
+      const store = await openStore(`sqlite:${file}`);
+      await store.bots.create(bot('a'));
+      await Promise.all(Array.from({ length: 4000 }, (_, n) => store.conversations.receive(message('a', `e${n}`))));
+      let turns = 0;
+      const counting = setInterval(() => (turns += 1));
+      await store.bots.delete('a');
+      clearInterval(counting);
+      await store.close();
+      assert.ok(turns > 5, `${turns} turns of the event loop`);
+    });
+    it('passes errors on as they were, faults and all', async () => {
+      const store = await openStore(`sqlite:${file}`);
+      await store.bots.create(bot('a'));
+      await assert.rejects(
+        store.bots.create(bot('a')),
+        (error) => error instanceof HubError && error.code === 'bot_exists',
+      );
+      await store.close();
+      await assert.rejects(store.bots.list({ limit: 1 }), { code: 'store_unavailable', message: /stopping/ });
+    });
+    it('keeps alive no process that has nothing to ask it', async () => {
+      const { code, err } = await childEnds(`await openStore('sqlite:${file}');`);
+      assert.deepEqual([code, err], [0, '']);
     });
   });
 

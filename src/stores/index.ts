@@ -1,7 +1,8 @@
 /** The stores: the one list. A URL's scheme chooses. Adding one: a folder beside `sqlite/` and a line in `storeMembers`. */
 import { join } from 'node:path';
 import type { Store } from '../contracts.js';
-import { migrateSqlite, openSqliteStore } from './sqlite/index.js';
+import { migrateSqlite } from './sqlite/index.js';
+import { openSqliteThread } from './sqlite/thread.js';
 
 export interface StoreOptions {
   /** The clock that stamps messages; the machine's when absent. */
@@ -36,7 +37,7 @@ export const storeMembers: readonly StoreMember[] = [
     scheme: 'sqlite',
     form: 'sqlite:PATH',
     localUrl: (directory) => `sqlite:${join(directory, 'switchboard.db')}`,
-    open: async (url, options) => openSqliteStore(sqlitePath(url), options),
+    open: async (url, options) => openSqliteThread(sqlitePath(url), options),
     migrate: async (url) => migrateSqlite(sqlitePath(url)),
   },
   {
