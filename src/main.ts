@@ -13,7 +13,7 @@ import { openLab } from './lab.js';
 import { type Logs, openLog } from './log.js';
 import { migrateStore, openStore } from './stores/index.js';
 import { openTrainer } from './trainer.js';
-import { openModelShelf } from './training/models.js';
+import { openShelf } from './training/shelf.js';
 
 /** Exit codes follow sysexits: 78 is a configuration error. */
 const badConfig = 78;
@@ -153,10 +153,10 @@ function onSignals(starting: AbortController, running: Running, { log }: Logs): 
 
 /** Runs `work` on the store and the shelf that the settings name; no hub may use them meanwhile. */
 async function withParts<T>(work: (parts: BackupParts) => Promise<T>): Promise<T> {
-  const { databaseUrl, dataDir } = readConfig();
+  const { databaseUrl, dataDir, modelStorage } = readConfig();
   const store = await openStore(databaseUrl);
   try {
-    return await work({ store, shelf: await openModelShelf(join(dataDir, 'models')), dataDir });
+    return await work({ store, shelf: await openShelf(modelStorage, join(dataDir, 'models')), dataDir });
   } finally {
     await store.close();
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { access, mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -300,19 +300,24 @@ describe('A backup', function () {
     const { files, missing } = await backUp(source, join(folder, 'hub.backup'));
     assert.deepEqual([files, missing], [1, [archive]]);
   });
-  it('is two commands', async () => {
+  it('is two commands, which find the model files where MODEL_STORAGE says', async () => {
     const source = await hub('sqlite');
     await fill(source);
     await source.store.close();
     const file = join(folder, 'hub.backup');
     const run = (command: string, DATABASE_URL: string, DATA_DIR: string): Promise<{ stdout: string }> =>
       promisify(execFile)(process.execPath, ['dist/src/main.js', command, file], {
-        env: { ...process.env, DATABASE_URL, DATA_DIR },
+        env: { ...process.env, DATABASE_URL, DATA_DIR, ...more },
       });
+    let more: Record<string, string> = {};
     const { stdout } = await run('backup', urls.sqlite(), source.dataDir);
     assert.match(stdout, /3 bots, 31 messages, 2 model files/);
     const data = join(folder, 'moved');
+    const shelf = join(folder, 'shelf');
+    more = { MODEL_STORAGE: `file:${shelf}` };
     assert.match((await run('restore', server.url('commanded'), data)).stdout, /Restored 3 bots, 31 messages, 2 model/);
     await assert.rejects(run('restore', server.url('commanded'), data), /The store is not empty: it has bots/);
+    const kept = await readdir(shelf, { recursive: true, withFileTypes: true });
+    assert.equal(kept.filter((entry) => entry.isFile()).length, 2);
   });
 });
