@@ -33,7 +33,8 @@ async function underLoad(rig: Rig, outage: Outage): Promise<Finding> {
   const probes: { ms: number; status: number }[] = [];
   while (performance.now() - from < outage.ms) {
     const started = performance.now();
-    const status = await rig.platforms.teams.post(probeEvent(rig));
+    const { teams } = rig.platforms;
+    const status = await teams.post(probeEvent(rig), teams.ownLine);
     probes.push({ ms: performance.now() - started, status });
     await sleep(100);
   }
