@@ -50,7 +50,7 @@ const empty: WebhookResponse = { status: 200, body: '' };
 
 class SlackConnection implements Connection {
   private readonly app: Bolt.App;
-  private readonly sdk = loadSdk<typeof Bolt>('@slack/bolt');
+  private readonly sdk = loadSdk('@slack/bolt') as typeof Bolt;
   private readonly line: Line | null;
   private readonly progress = createProgress();
   private botUserId: string | null = null;

@@ -12,7 +12,6 @@ import type {
   ConnectionContext,
   Connector,
   Delivery,
-  Json,
   SendResult,
   WebhookRequest,
   WebhookResponse,
@@ -192,7 +191,7 @@ class TeamsConnection implements Connection {
 
   private botbuilder(): BotBuilder.CloudAdapter {
     const { dispatcher } = this.parts;
-    const sdk = loadSdk<typeof BotBuilder>('botbuilder');
+    const sdk = loadSdk('botbuilder') as typeof BotBuilder;
     const signRequest = async <R extends { headers: { set(name: string, value: string): void } }>(
       request: R,
     ): Promise<R> => {

@@ -60,7 +60,7 @@ interface Import {
 function importsOf(file: string): Import[] {
   const text = readFileSync(file, 'utf8');
   const found = [...text.matchAll(/^(?:import|export)\s+(type\s+)?(?:[^;'"]*?from\s+)?['"]([^'"]+)['"]/gm)];
-  const loaded = [...text.matchAll(/\bloadSdk<[^>]*>\('([^']+)'\)/g)];
+  const loaded = [...text.matchAll(/\bloadSdk\('([^']+)'\)/g)];
   return [
     ...found.map((match) => ({ specifier: match[2] ?? '', typeOnly: match[1] !== undefined })),
     ...loaded.map((match) => ({ specifier: match[1] ?? '', typeOnly: false })),

@@ -7,17 +7,14 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import Koa from 'koa';
 import getRawBody from 'raw-body';
 import { Pool } from 'undici';
 import { openApp } from '../../src/app.js';
 import { configOf } from '../../src/config.js';
-import type { Engine, Exit, RunningEngine } from '../../src/contracts.js';
 import { openLog } from '../../src/log.js';
-import { openStore } from '../../src/stores/index.js';
-import { openModelShelf } from '../../src/training/models.js';
 import { createStandIn, protocols } from '../../test/support/standins.js';
+import { echoEngine, seedBots } from './hub.js';
 
 export interface ServerSpec {
   kind: 'ours' | 'bare';
@@ -28,55 +25,14 @@ export interface ServerSpec {
   appId: string;
 }
 
-/** A bot that answers at once: what is measured is the way to it and back. */
-function echo(): RunningEngine {
-  let gone: (exit: Exit) => void = () => undefined;
-  const exited = new Promise<Exit>((resolve) => (gone = resolve));
-  const parseOf = (text: string) => ({ text, intent: { name: 'echo', confidence: 1 }, entities: [] });
-  return {
-    engine: 'rasa',
-    pid: null,
-    exited,
-    reply: ({ sender, text }) =>
-      Promise.resolve({ messages: [{ recipient_id: sender, text: `echo ${text}` }], parse: parseOf(text) }),
-    parse: (text) => Promise.resolve(parseOf(text)),
-    stop: () => Promise.resolve(gone({ code: 0, signal: null })),
-    log: () => [],
-  };
-}
-const engine: Engine = { name: 'rasa', needsModel: true, launch: () => Promise.resolve(echo()) };
-
-/** A trained bot, put into a data folder that no hub has open. */
-async function seed({ dataDir, appId }: ServerSpec, databaseUrl: string): Promise<void> {
-  const store = await openStore(databaseUrl);
-  const { digest } = await (await openModelShelf(join(dataDir, 'models'))).putText('bench');
-  const now = new Date().toISOString();
-  const kind = { language: 'en', template: 'faq', pipeline: 'semantic', engine: 'rasa' } as const;
-  const choices = { remoteUrl: null, threshold: null, activeModel: 'm', runtime: null, lateAnswers: 'send' } as const;
-  const instances = { min: 0, max: 1 };
-  await store.bots.create({ appId, name: 'Bench', ...kind, ...choices, instances, createdAt: now, updatedAt: now });
-  const made = { jobId: 'j', bytes: 5, trainSeconds: 0, createdAt: now };
-  await store.models.add({
-    id: 'm',
-    appId,
-    engine: 'rasa',
-    pipeline: 'semantic',
-    archive: digest,
-    content: digest,
-    ...made,
-  });
-  await store.settings.set('demo', 'none');
-  await store.close();
-}
-
 async function ours(spec: ServerSpec): Promise<number> {
   const { PATH = '', HOME = '' } = process.env;
   const config = configOf({ PATH, HOME, PORT: '0', DATA_DIR: spec.dataDir, MIN_FREE_DISK: '1', LOG_LEVEL: 'warn' });
-  await seed(spec, config.databaseUrl);
+  await seedBots(config.databaseUrl, { dataDir: spec.dataDir, appIds: [spec.appId] });
   const logs = openLog({ level: 'warn', pretty: false, write: (line) => void process.stderr.write(line) });
   const connectors = [createStandIn('slack', { apiRoot: spec.apiRoot, secret: spec.secret, limited: false })];
   const rasa = { reason: 'The bench brings its own engine.' };
-  const app = await openApp({ config, logs, rasa, standIns: { engines: { rasa: engine }, connectors } });
+  const app = await openApp({ config, logs, rasa, standIns: { engines: { rasa: echoEngine }, connectors } });
   process.on('SIGTERM', () => void app.stop().then(() => process.exit(0)));
   return Number(new URL(app.url).port);
 }

@@ -51,14 +51,13 @@ const invalid = (field: string, detail: string): HubError =>
  */
 export function rasaMessages({ recipient_id, text, buttons, custom, image, attachment }: BotMessage): BotMessage[] {
   const messages: Omit<BotMessage, 'recipient_id'>[] = [];
-  if (buttons?.length) messages.push({ text: text ?? '', buttons });
-  else if (text !== undefined)
-    messages.push(
-      ...text
-        .trim()
-        .split('\n\n')
-        .map((part) => ({ text: part })),
-    );
+  // Half of a character pair is no JSON that every reader takes.
+  const words = text?.toWellFormed();
+  if (buttons?.length) messages.push({ text: words ?? '', buttons });
+  else if (words !== undefined) {
+    const parts = words.trim().split('\n\n');
+    messages.push(...parts.map((part) => ({ text: part })));
+  }
   if (custom !== undefined) messages.push({ custom });
   if (image !== undefined) messages.push({ image });
   if (attachment !== undefined) messages.push({ attachment });

@@ -35,6 +35,12 @@ export class FakeTeams extends FakePlatform {
   typings = 0;
   protected readonly repeats = Array.from({ length: 20 }, () => 15);
   protected readonly ackSeconds = 15;
+  /** The key that tokens are signed with. */
+  private get key(): Key {
+    const [key] = this.keys;
+    if (!key) throw new Error('this Teams has no signing key');
+    return key;
+  }
   /** Microsoft's own form, and the one with a slash at the end. */
   private get serviceUrl(): string {
     return `${this.url}/amer/`;
@@ -101,7 +107,7 @@ export class FakeTeams extends FakePlatform {
     const says = (change: Json): Delivery => this.by(good, JSON.stringify({ ...activity, ...change }));
     const bearer = (authorization: string | string[]): Delivery => ({ headers: { ...json, authorization }, body });
     const [, payload = '', signature = ''] = good.split('.');
-    const pem = this.keys[0]!.pair.publicKey.export({ type: 'spki', format: 'pem' }) as string;
+    const pem = this.key.pair.publicKey.export({ type: 'spki', format: 'pem' }) as string;
     const hs = (secret: string): Delivery => {
       const start = `${part({ alg: 'HS256', kid: 'k1' })}.${part(this.claims())}`;
       return bearer(`Bearer ${start}.${createHmac('sha256', secret).update(start).digest('base64url')}`);
@@ -124,7 +130,7 @@ export class FakeTeams extends FakePlatform {
       ['no key id', with_({}, { kid: undefined })],
       [
         'a key of its own in the header',
-        with_({}, { kid: 'k8', jwk: this.keys[0]!.pair.publicKey.export({ format: 'jwk' }) }),
+        with_({}, { kid: 'k8', jwk: this.key.pair.publicKey.export({ format: 'jwk' }) }),
       ],
       ['another bot', with_({ aud: '99999999-1111-2222-3333-444444444444' })],
       ['a list of bots', with_({ aud: [appId] })],
@@ -166,7 +172,7 @@ export class FakeTeams extends FakePlatform {
     };
   }
 
-  token(claims: Json = {}, head: Json = {}, key: Key = this.keys[0]!): string {
+  token(claims: Json = {}, head: Json = {}, key: Key = this.key): string {
     const start = `${part({ alg: 'RS256', typ: 'JWT', kid: key.kid, ...head })}.${part({ ...this.claims(), ...claims })}`;
     return `${start}.${sign('RSA-SHA256', Buffer.from(start), key.pair.privateKey).toString('base64url')}`;
   }

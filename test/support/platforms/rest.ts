@@ -79,7 +79,7 @@ export class FakeRest extends FakePlatform {
       ['all but the first character', by(`Bearer ${key.slice(1)}`)],
       ['one character more', by(`Bearer ${key}x`)],
       ['in capitals', by(`Bearer ${key.toUpperCase()}`)],
-      ['backwards', by(`Bearer ${[...key].reverse().join('')}`)],
+      ['backwards', by(`Bearer ${Buffer.from(key).reverse().toString()}`)],
       ['twice in one', by(`Bearer ${key}${key}`)],
       ['twice with a blank', by(`Bearer ${key} ${key}`)],
       ['in quotes', by(`Bearer "${key}"`)],

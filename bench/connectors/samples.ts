@@ -1,0 +1,101 @@
+/** What each SDK's own sample does: it listens, verifies, says `echo …`, and keeps nothing. Each answers the port it listens on. */
+import { App, HTTPReceiver, LogLevel } from '@slack/bolt';
+import { CloudAdapter, ConfigurationBotFrameworkAuthentication, type Request, type Response } from 'botbuilder';
+import { once } from 'node:events';
+import { Agent, createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import getRawBody from 'raw-body';
+import { Server as SocketServer } from 'socket.io';
+import { Telegraf } from 'telegraf';
+
+type Settings = Record<string, string>;
+
+async function listening(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+const serve = (handle: RequestListener): Promise<number> => listening(createServer(handle));
+
+async function slack({ botToken, signingSecret, apiUrl }: Settings): Promise<number> {
+  const receiver = new HTTPReceiver({
+    signingSecret: signingSecret ?? '',
+    endpoints: '/hook',
+    logLevel: LogLevel.ERROR,
+  });
+  const clientOptions = { slackApiUrl: `${apiUrl}/` };
+  const app = new App({ token: botToken ?? '', receiver, clientOptions, logLevel: LogLevel.ERROR });
+  app.message(async ({ message, say }) => void (await say(`echo ${'text' in message ? (message.text ?? '') : ''}`)));
+  const server = (await app.start(0)) as Server;
+  return (server.address() as AddressInfo).port;
+}
+
+async function telegram({ token, apiRoot, secretToken }: Settings): Promise<number> {
+  // A reply in the body of the webhook's answer would cost nothing, and nobody would know what became of it.
+  const bot = new Telegraf(token ?? '', { telegram: { apiRoot: apiRoot ?? '', webhookReply: false } });
+  bot.telegram.options.agent = new Agent({ keepAlive: true });
+  bot.on('text', (context) => context.reply(`echo ${context.message.text}`));
+  const handle = bot.webhookCallback('/hook', { secretToken: secretToken ?? '' });
+  return serve((request, response) => void handle(request, response));
+}
+
+/** The face of an express response that the adapter asks for. */
+const expressLike = (response: ServerResponse): Response => ({
+  socket: response.socket,
+  status: (code: number) => (response.statusCode = code),
+  header: (name: string, value: unknown) => response.setHeader(name, String(value)),
+  send: (body: unknown) => response.write(typeof body === 'string' ? body : JSON.stringify(body)),
+  end: () => response.end(),
+});
+
+async function teams(settings: Settings): Promise<number> {
+  const { microsoftAppId = '', openIdMetadataUrl = '', accessToken = '' } = settings;
+  const credentials: unknown = {
+    isValidAppId: (id: string) => Promise.resolve(id === microsoftAppId),
+    isAuthenticationDisabled: () => Promise.resolve(false),
+    createCredentials: () =>
+      Promise.resolve({
+        signRequest: (request: { headers: { set(name: string, value: string): void } }) => {
+          request.headers.set('authorization', `Bearer ${accessToken}`);
+          return Promise.resolve(request);
+        },
+      }),
+  };
+  const authentication = new ConfigurationBotFrameworkAuthentication(
+    {
+      MicrosoftAppId: microsoftAppId,
+      ToChannelFromBotOAuthScope: 'https://api.botframework.com',
+      ToBotFromChannelTokenIssuer: 'https://api.botframework.com',
+      ToBotFromChannelOpenIdMetadataUrl: openIdMetadataUrl,
+      ToBotFromEmulatorOpenIdMetadataUrl: openIdMetadataUrl,
+      OAuthUrl: 'https://api.botframework.com',
+      CallerId: 'bench',
+    },
+    credentials as never,
+  );
+  const adapter = new CloudAdapter(authentication);
+  return serve((request, response) => {
+    void getRawBody(request, { limit: 1_000_000 }).then((bytes) => {
+      const { method, headers } = request;
+      const asked = { method, headers, body: JSON.parse(bytes.toString()) as Record<string, unknown> } as Request;
+      return adapter.process(asked, expressLike(response), async (turn) => {
+        await turn.sendActivity(`echo ${turn.activity.text}`);
+      });
+    });
+  });
+}
+
+async function web(): Promise<number> {
+  const server = createServer();
+  const io = new SocketServer(server, { serveClient: false });
+  io.on('connection', (socket) => {
+    socket.on('user_uttered', ({ message }: { message: string }, ack: (answer: object) => void) => {
+      ack({ ok: true });
+      socket.emit('bot_uttered', { text: `echo ${message}` });
+    });
+  });
+  return listening(server);
+}
+
+/** Starts the sample of a platform; `settings` as the hub's channel has them, and Teams' `accessToken`. */
+export const samples: Record<string, (settings: Settings) => Promise<number>> = { slack, telegram, teams, web };

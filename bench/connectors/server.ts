@@ -1,0 +1,53 @@
+/**
+ * One server under measurement, in a process of its own: `node server.js SPEC` with the spec as JSON. `ours`: the whole hub with `bots` bots that
+ * answer at once, each connected to the platform; `sample`: what that platform's SDK shows. Prints one JSON line `{port, bots}` when it listens.
+ */
+import { openApp } from '../../src/app.js';
+import { configOf } from '../../src/config.js';
+import { openLog } from '../../src/log.js';
+import { echoEngine, seedBots } from '../path/hub.js';
+import { samples } from './samples.js';
+
+export interface ServerSpec {
+  kind: 'ours' | 'sample';
+  platform: string;
+  settings: Record<string, unknown>;
+  dataDir: string;
+  bots: number;
+}
+
+async function ours({ platform, settings, dataDir, bots }: ServerSpec): Promise<{ port: number; bots: string[] }> {
+  const config = configOf({
+    PORT: '0',
+    HOME: dataDir,
+    DATA_DIR: dataDir,
+    MIN_FREE_DISK: '1',
+    LOG_LEVEL: 'warn',
+    EGRESS_ALLOW: '127.0.0.1',
+    PUBLIC_URL: 'https://hub.example',
+  });
+  const appIds = Array.from({ length: bots }, (_, n) => `bench-${n}`);
+  await seedBots(config.databaseUrl, { dataDir, appIds });
+  const logs = openLog({ level: 'error', pretty: false, write: (line) => void process.stderr.write(line) });
+  const rasa = { reason: 'The bench brings its own engine.' };
+  const app = await openApp({ config, logs, rasa, trains: false, standIns: { engines: { rasa: echoEngine } } });
+  for (const appId of appIds) {
+    const response = await fetch(`${app.url}/api/v1/bots/${appId}/channels/${platform}`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${app.adminToken}`, 'content-type': 'application/json' },
+      body: JSON.stringify(settings),
+    });
+    if (!response.ok) throw new Error(`${platform} could not be set up: ${await response.text()}`);
+  }
+  process.on('SIGTERM', () => void app.stop().then(() => process.exit(0)));
+  return { port: Number(new URL(app.url).port), bots: appIds };
+}
+
+const spec = JSON.parse(process.argv[2] ?? '') as ServerSpec;
+if (spec.kind === 'sample') process.on('SIGTERM', () => process.exit(0));
+const facts =
+  spec.kind === 'ours'
+    ? await ours(spec)
+    : { port: await samples[spec.platform]!(spec.settings as Record<string, string>), bots: [] };
+process.on('disconnect', () => process.exit(1));
+process.stdout.write(`${JSON.stringify(facts)}\n`);
