@@ -214,11 +214,8 @@ export class SocketDrive implements Drive {
     const space = this.kind === 'ours' ? `/bots/${this.target.bots[0]!}` : '/';
     const url = `http://127.0.0.1:${this.target.port}${space}`;
     const sockets = Array.from({ length: count }, () => io(url, { transports: ['websocket'], forceNew: true }));
-    await Promise.all(
-      sockets.map((socket) =>
-        socket.connected ? null : new Promise<void>((resolve) => socket.once('connect', resolve)),
-      ),
-    );
+    const opening = sockets.filter(({ connected }) => !connected);
+    await Promise.all(opening.map((socket) => new Promise<void>((resolve) => socket.once('connect', resolve))));
     return sockets;
   }
 }

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import getRawBody from 'raw-body';
 import { Server as SocketServer } from 'socket.io';
 import { Telegraf } from 'telegraf';
+import { message } from 'telegraf/filters';
 
 type Settings = Record<string, string>;
 
@@ -25,7 +26,7 @@ async function slack({ botToken, signingSecret, apiUrl }: Settings): Promise<num
   });
   const clientOptions = { slackApiUrl: `${apiUrl}/` };
   const app = new App({ token: botToken ?? '', receiver, clientOptions, logLevel: LogLevel.ERROR });
-  app.message(async ({ message, say }) => void (await say(`echo ${'text' in message ? (message.text ?? '') : ''}`)));
+  app.message(async ({ message: said, say }) => void (await say(`echo ${'text' in said ? (said.text ?? '') : ''}`)));
   const server = (await app.start(0)) as Server;
   return (server.address() as AddressInfo).port;
 }
@@ -34,7 +35,7 @@ async function telegram({ token, apiRoot, secretToken }: Settings): Promise<numb
   // A reply in the body of the webhook's answer would cost nothing, and nobody would know what became of it.
   const bot = new Telegraf(token ?? '', { telegram: { apiRoot: apiRoot ?? '', webhookReply: false } });
   bot.telegram.options.agent = new Agent({ keepAlive: true });
-  bot.on('text', (context) => context.reply(`echo ${context.message.text}`));
+  bot.on(message('text'), (context) => context.reply(`echo ${context.message.text}`));
   const handle = bot.webhookCallback('/hook', { secretToken: secretToken ?? '' });
   return serve((request, response) => void handle(request, response));
 }
@@ -89,9 +90,9 @@ async function web(): Promise<number> {
   const server = createServer();
   const io = new SocketServer(server, { serveClient: false });
   io.on('connection', (socket) => {
-    socket.on('user_uttered', ({ message }: { message: string }, ack: (answer: object) => void) => {
+    socket.on('user_uttered', ({ message: text }: { message: string }, ack: (answer: object) => void) => {
       ack({ ok: true });
-      socket.emit('bot_uttered', { text: `echo ${message}` });
+      socket.emit('bot_uttered', { text: `echo ${text}` });
     });
   });
   return listening(server);
