@@ -59,7 +59,9 @@ class LabDesk implements Desk {
     const statuses = await this.platform.say(this.webhook, act);
     if (kind === 'duplicate') {
       statuses.push(await this.platform.post(this.webhook, this.platform.deliver(act)).catch(() => 0));
-      return void this.note(`Delivered twice; the hub said ${statuses.map(statusWords).join(' and ')}. One answer comes.`);
+      return void this.note(
+        `Delivered twice; the hub said ${statuses.map(statusWords).join(' and ')}. One answer comes.`,
+      );
     }
     const last = statuses.at(-1) ?? 0;
     if (last < 200 || last > 299) this.note(`The hub did not take it: ${statuses.map(statusWords).join(', ')}.`);

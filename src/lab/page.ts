@@ -57,12 +57,14 @@ async function answer(options: PageOptions, request: IncomingMessage, response: 
   };
   const file = files[path];
   if (!isOurs(request)) return void say(403, 'text/plain', 'The lab answers its own page alone.');
-  if (file && request.method === 'GET') return void say(200, file.type, await readFile(join(options.folder, file.name)));
+  if (file && request.method === 'GET')
+    return void say(200, file.type, await readFile(join(options.folder, file.name)));
   if (path === '/state' && request.method === 'GET') {
     return void say(200, 'application/json', JSON.stringify({ ...options.facts, lines: options.desk.lines() }));
   }
   if (path !== '/deeds' || request.method !== 'POST') return void say(404, 'text/plain', 'There is nothing here.');
-  if (!/^application\/json/.test(request.headers['content-type'] ?? '')) return void say(415, 'text/plain', 'Send JSON.');
+  if (!/^application\/json/.test(request.headers['content-type'] ?? ''))
+    return void say(415, 'text/plain', 'Send JSON.');
   const deed = DeedBody.safeParse(await bodyOf(request));
   if (!deed.success) return void say(422, 'text/plain', 'That is nothing that can be done here.');
   await options.desk.act(deed.data);
