@@ -276,7 +276,8 @@ export function connectorContract(platform: FakePlatform): void {
       }
       assert.deepEqual([...statuses], [200]);
       await eventually(() => new Set(platform.posts.map(({ chat }) => chat)).size === texts.length, 60);
-      const heard = new Set(bot.turns.map((text) => squeezed(clean(text))));
+      // A slash in front comes as the full-width one, lest Rasa take the words for an intent.
+      const heard = new Set(bot.turns.map((text) => squeezed(clean(text.replace(/^\s*\uff0f/, '/')))));
       // JSON carries no half characters, and some platforms trim: what is left must be whole.
       const missing = texts.filter((text) => !heard.has(squeezed(clean(text.slice(0, 4000)))));
       assert.deepEqual(missing, []);
