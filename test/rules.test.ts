@@ -16,7 +16,7 @@ const facts = [
   'src/metrics.ts',
 ];
 const rules: { files: RegExp; own: string | null; may: string[] }[] = [
-  { files: /^src\/(app|main|trainer|lab)\.ts$/, own: null, may: ['src/', 'connectors/'] },
+  { files: /^src\/((app|main|trainer|lab)\.ts|app\/\w+\.ts)$/, own: null, may: ['src/', 'connectors/'] },
   { files: /^src\/(contracts|wire|errors)\.ts$/, own: null, may: [] },
   { files: /^src\/\w+\.ts$/, own: null, may: [...ground, ...facts] },
   { files: /^src\/(engines|training)\//, own: '$folder', may: [...ground, ...facts, 'src/child.ts'] },

@@ -1,0 +1,76 @@
+/** Wires the engines and the pool that bots wake and sleep in. */
+import { join } from 'node:path';
+import type { Bot, Engine, Engines, Model } from '../contracts.js';
+import { createLiteEngine } from '../engines/lite.js';
+import { type MemoryOptions, openPool } from '../engines/pool/index.js';
+import { openTrackerChannel } from '../engines/rasa/channel.js';
+import { createRasaEngine } from '../engines/rasa/rasa.js';
+import { createRemoteEngine } from '../engines/remote.js';
+import { freeDisk, freeMemory, shareOfMemory } from '../machine.js';
+import type { Metrics } from '../metrics.js';
+import { chitchatOf, fallbackOf } from '../training/templates.js';
+import { packageDir, type Parts } from './parts.js';
+
+/** Awake bots may use this much of the memory when MEMORY_BUDGET does not say; the rest is for trainings, the hub and the system. */
+const budgetShare = 0.6;
+
+export async function openEngines(parts: Parts, metrics: Metrics): Promise<Engines> {
+  const { options, store, shelf, life, log } = parts;
+  const lite = createLiteEngine({
+    chitchat: ({ bot }) => chitchatOf(parts.templates, bot),
+    fallback: ({ bot }) => fallbackOf(parts.templates, bot),
+  });
+  const remote = createRemoteEngine();
+  const rasa = options.standIns?.engines?.rasa ?? (await openRasa(parts));
+  const pool = openPool({
+    bot: (appId) => store.bots.get(appId),
+    model: (appId, id) => store.models.get(appId, id),
+    load: async (model) => ({
+      ...model,
+      archivePath: model.archive && (await shelf.fetch(model.archive)),
+      contentPath: await shelf.fetch(model.content),
+    }),
+    engineFor: (bot: Bot, model: Model | null) => {
+      if (bot.engine === 'remote') return remote;
+      return rasa && model?.archive ? rasa : lite;
+    },
+    idleParkMs: options.config.idleParkSeconds * 1000,
+    memory: memoryOf(parts),
+    observer: metrics,
+    log,
+  });
+  metrics.watchPool(() => pool.usage());
+  life.onStop('bots', () => pool.stop());
+  return pool;
+}
+
+/** What bots may use of this machine. */
+function memoryOf({ options, runtimeDir }: Parts): MemoryOptions {
+  const { memoryBudget, botMemoryCap: cap, minFreeMemory, minFreeDisk } = options.config;
+  return {
+    budget: memoryBudget ?? shareOfMemory(budgetShare),
+    cap,
+    // Trainings wait first: a disk that fills up shall not keep bots from answering while there is space to unpack a model.
+    floors: { memory: minFreeMemory, disk: minFreeDisk / 4 },
+    freeMemory,
+    freeDisk: () => freeDisk(runtimeDir),
+  };
+}
+
+async function openRasa({ options, store, runtimeDir, warm, life, log, egress }: Parts): Promise<Engine | null> {
+  if (!('python' in options.rasa) || !warm) return null;
+  const channel = await openTrackerChannel({ socket: join(runtimeDir, 'hub.sock'), trackers: store.trackers, log });
+  life.onStop('tracker channel', () => channel.close());
+  return createRasaEngine({
+    python: options.rasa.python,
+    packageDir,
+    runtimeDir,
+    env: options.config.childEnv,
+    channel,
+    start: (task) => warm.start(task),
+    memory: () => warm.memory(),
+    traceAfterSeconds: options.config.rasaTraceSeconds,
+    actions: { egress, customCode: options.config.customCode },
+    hide: (secret) => options.logs.hide(secret),
+  });
+}

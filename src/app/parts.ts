@@ -1,0 +1,99 @@
+/** What every part of the hub is built from: the options, the store, the shelf, a short-lived folder, and where Rasa processes come from. */
+import { mkdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { refuseHalfRestored } from '../backup/lines.js';
+import type { Config } from '../config.js';
+import type { Connector, Engine, ModelShelf, Store } from '../contracts.js';
+import { createEgress, type Egress } from '../egress.js';
+import { openWarmRasa, type WarmRasa } from '../engines/rasa/warm.js';
+import type { Lifecycle } from '../lifecycle.js';
+import type { Log, Logs } from '../log.js';
+import { openScratch } from '../scratch.js';
+import { openStore } from '../stores/index.js';
+import { openShelf } from '../training/shelf.js';
+import { loadTemplates, type Template } from '../training/templates.js';
+import type { Trainer } from '../training/training.js';
+
+/** Where Rasa is, and which version where that is known, or in words why there is none. */
+export type RasaRuntime = { python: string; version?: string } | { reason: string };
+
+export interface AppOptions {
+  config: Config;
+  rasa: RasaRuntime;
+  logs: Logs;
+  /** False: trainings are left to trainers elsewhere (REDIS_URL). */
+  trains?: boolean;
+  /** For tests, benches and the fault rig: what stands in for a part, and what is added. */
+  standIns?: StandIns;
+}
+
+export interface StandIns {
+  engines?: { rasa?: Engine };
+  /** Channels beside the real ones. */
+  connectors?: Connector[];
+  /** Wraps the store of the message path. */
+  store?: (store: Store) => Store;
+  /** Trains in place of Rasa, and how soon the queue calls a trainer lost. */
+  training?: { train?: Trainer; lockMs?: number; sweepMs?: number; gpuGraceMs?: number };
+}
+
+export const here = fileURLToPath(new URL('.', import.meta.url));
+
+const templatesDir = join(here, '..', '..', 'templates');
+
+export const packageDir = join(here, '..', 'engines', 'rasa');
+
+/** What the parts share while they are put together. */
+export interface Parts {
+  options: AppOptions;
+  log: Log;
+  life: Lifecycle;
+  store: Store;
+  shelf: ModelShelf;
+  templates: Template[];
+  runtimeDir: string;
+  /** Where Rasa processes come from; null on a machine without Rasa. */
+  warm: WarmRasa | null;
+  egress: Egress;
+}
+
+export async function openFoundations(options: AppOptions, life: Lifecycle): Promise<Parts> {
+  const { config, logs } = options;
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const opened = await openStore(config.databaseUrl);
+  life.onStop('store', () => opened.close());
+  await refuseHalfRestored(opened);
+  const store = options.standIns?.store?.(opened) ?? opened;
+  const shelf = await openShelf(config.modelStorage, join(config.dataDir, 'models'));
+  const runtimeDir = await openScratch(tmpdir());
+  life.onStop('runtime folder', () => rm(runtimeDir, { recursive: true, force: true }));
+  const warm = openWarm(options, runtimeDir);
+  life.onStop('Rasa parents', async () => warm?.stop());
+  return {
+    options,
+    log: logs.log,
+    life,
+    store,
+    shelf,
+    templates: await loadTemplates(templatesDir),
+    runtimeDir,
+    warm,
+    egress: createEgress(config.egressAllow),
+  };
+}
+
+function openWarm({ config, rasa, logs }: AppOptions, runtimeDir: string): WarmRasa | null {
+  if (!('python' in rasa)) return null;
+  const warm = openWarmRasa({
+    pythons: { '': rasa.python, ...config.rasaRuntimes },
+    packageDir,
+    runtimeDir,
+    encoderDir: join(config.cacheDir, 'encoder'),
+    env: config.childEnv,
+    log: logs.log,
+  });
+  void warm.prepare();
+  return warm;
+}

@@ -1,0 +1,123 @@
+/** Wires the message path: connectors, channels, outbox and hub. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { createConnectors } from '../../connectors/index.js';
+import type { BotProgress, Engines, StoredMessage, Training } from '../contracts.js';
+import { type Auth, keptSecret } from '../http/auth.js';
+import { createChannelNotes } from '../hub/channel-notes.js';
+import { createChannels } from '../hub/channels.js';
+import { type Connections, createConnections } from '../hub/connections.js';
+import { createHub } from '../hub/hub.js';
+import { createOutbox } from '../hub/outbox.js';
+import type { Metrics } from '../metrics.js';
+import { openSeal, type Seal } from '../seal.js';
+import type { Parts } from './parts.js';
+
+interface PathParts {
+  engines: Engines;
+  training: Training;
+  metrics: Metrics;
+  sessionKey: string;
+  seal: Seal;
+  auth: Auth;
+}
+
+/** The key of the channels' secrets: SECRET_KEY, or one that is made once and kept in the data folder. */
+export function openSealOf({ options: { config, logs }, store }: Parts): Promise<Seal> {
+  const hidden = (key: string): string => {
+    logs.hide(key);
+    return key;
+  };
+  return openSeal({
+    given: config.secretKey === null ? null : hidden(config.secretKey),
+    kept: async () =>
+      existsSync(join(config.dataDir, 'secret-key')) ? hidden(await keptSecret(config.dataDir, 'secret-key')) : null,
+    make: async () => hidden(await keptSecret(config.dataDir, 'secret-key')),
+    settings: store.settings,
+  });
+}
+
+export function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey, seal, auth }: PathParts) {
+  const { store, log, life, egress } = parts;
+  const history = (appId: string, conversation: string): Promise<StoredMessage[]> =>
+    store.conversations.latest(appId, conversation, 100);
+  const own = createConnectors({
+    web: {
+      exists: async (appId) => (await store.bots.get(appId)) !== null,
+      history,
+      sessionKey,
+      publicUrl: parts.options.config.publicUrl ?? undefined,
+      log,
+    },
+    slack: { egress, log },
+    telegram: { egress, log },
+    teams: { egress, log },
+    rest: { egress, keyFits: (key) => auth.isAdmin(key), local: isLoopback(parts.options.config.host) },
+  });
+  const standIns = parts.options.standIns?.connectors ?? [];
+  const connectors = [...own.filter(({ name }) => !standIns.some((one) => one.name === name)), ...standIns];
+  const notes = createChannelNotes(store.channels, log);
+  life.onStop('channel notes', () => notes.stop());
+  const connections: Connections = createConnections({
+    connectors,
+    receive: (message) => hub.receive(message),
+    ask: (message, gone) => hub.ask(message, gone),
+    progress: (appId) => progressOf(parts, { engines, training }, appId),
+    history,
+    publicUrl: parts.options.config.publicUrl,
+    news: {
+      event: ({ appId, channel }) => notes.note(appId, channel, { lastEventAt: new Date().toISOString() }),
+      failure: ({ appId, channel }, lastError) =>
+        notes.note(appId, channel, { lastError, lastErrorAt: new Date().toISOString() }),
+    },
+    log,
+  });
+  life.onStop('channels', () => connections.stop());
+  const channels = createChannels({
+    store,
+    connectors,
+    connections,
+    notes,
+    seal,
+    hide: (secret) => parts.options.logs.hide(secret),
+    log,
+  });
+  const outbox = createOutbox({ store: store.outbox, connections, log, onBuried: (entry) => metrics.buried(entry) });
+  metrics.watchOutbox(() => outbox.size);
+  const hub = createHub({
+    store,
+    engines,
+    connections,
+    outbox,
+    slowAnswerMs: parts.options.config.slowAnswerSeconds * 1000,
+    trained: (appId) => training.settled(appId),
+    log,
+    onSettled: (message) => metrics.message(message),
+  });
+  life.onStop('hub', () => hub.stop());
+  return { hub, connections, connectors, channels };
+}
+
+/** What a waiting person is told about the bot. */
+async function progressOf(
+  parts: Parts,
+  { engines, training }: { engines: Engines; training: Training },
+  appId: string,
+): Promise<BotProgress> {
+  const [bot, job] = await Promise.all([parts.store.bots.get(appId), training.current(appId)]);
+  const { state, engineInUse, reason } = engines.status(appId);
+  const quarantined = state === 'quarantined' ? reason : null;
+  const untrained = bot?.activeModel === null && bot.engine !== 'remote';
+  const problem = quarantined ?? (untrained && !job ? 'no_model' : null);
+  const shown = job && untrained ? { percent: job.percent, stage: job.stage, eta: job.eta } : null;
+  return {
+    ready: state === 'awake' || (!untrained && problem === null && bot !== null),
+    state,
+    training: shown,
+    engineInUse,
+    problem,
+  };
+}
+
+/** Does a hub that listens there hear its own machine alone? */
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\.[\d.]+$/.test(host);

@@ -1,0 +1,141 @@
+/** Wires the routes to the parts that answer them. */
+import { join } from 'node:path';
+import type { Engines, Hub, ProjectFile, Training, TrainingQueue } from '../contracts.js';
+import { actionEndpointOf } from '../engines/rasa/action-endpoint.js';
+import type { WarmRasa } from '../engines/rasa/warm.js';
+import { botPresenter, botRoutes } from '../http/bots.js';
+import { channelRoutes } from '../http/channels.js';
+import { deadLetterRoutes } from '../http/dead-letters.js';
+import { evaluateRoutes } from '../http/evaluate.js';
+import { faqRoutes } from '../http/faq.js';
+import { fileRoutes } from '../http/files.js';
+import { openApiOf } from '../http/openapi.js';
+import { healthRoutes, machineRoutes, type Place } from '../http/operations.js';
+import { pageRoutes } from '../http/pages.js';
+import { processRoutes } from '../http/processes.js';
+import { restRoutes } from '../http/rest.js';
+import type { Route } from '../http/route.js';
+import { talkRoutes } from '../http/talk.js';
+import { trainerRoutes } from '../http/trainers.js';
+import { trainingRoutes } from '../http/training.js';
+import { webhookRoutes } from '../http/webhooks.js';
+import type { Channels } from '../hub/channels.js';
+import type { Connections } from '../hub/connections.js';
+import { freeDisk, readMachine } from '../machine.js';
+import type { Metrics } from '../metrics.js';
+import { storePlaceOf } from '../stores/index.js';
+import { createFetchModel, type FetchModel } from '../training/initial.js';
+import { redisPlaceOf } from '../training/redis.js';
+import type { JobTokens } from '../training/tokens.js';
+import { here, type Parts } from './parts.js';
+import { evaluationOf } from './training.js';
+import { welcome } from './bots.js';
+
+const widgetDir = join(here, '..', '..', 'widget');
+
+/** What kind of queue the hub has, and where; for operators. */
+function queuePlaceOf(redisUrl: string | null): Place {
+  return redisUrl ? { kind: 'bull', at: redisPlaceOf(redisUrl) } : { kind: 'embedded', at: null };
+}
+
+interface RouteParts {
+  engines: Engines;
+  tokens: JobTokens;
+  training: Training;
+  queue: TrainingQueue;
+  hub: Hub;
+  connections: Connections;
+  channels: Channels;
+  metrics: Metrics;
+  publicUrl: () => string;
+}
+
+export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Route[] } {
+  const { store, shelf, templates, options } = parts;
+  const { engines, tokens, training, queue, hub, connections, channels, metrics, publicUrl } = made;
+  const operations = {
+    store,
+    machine: async () => ({
+      ...(await readMachine(options.config.dataDir)),
+      store: storePlaceOf(options.config.databaseUrl),
+      queue: queuePlaceOf(options.config.redisUrl),
+    }),
+    queue,
+    pool: () => engines.usage(),
+    engine: () =>
+      'python' in options.rasa
+        ? { engine: 'rasa' as const, reason: plainReason(parts.warm) }
+        : { engine: 'lite' as const, reason: options.rasa.reason },
+    metrics: () => metrics.text(),
+  };
+  const bots = botRoutes({
+    store,
+    engines,
+    training,
+    templates,
+    fetchModel: fetchModelOf(parts),
+    defaultEngine: operations.engine().engine,
+    runtimes: Object.keys(options.config.rasaRuntimes),
+    publicUrl,
+    onCreated: (bot) => welcome(parts, { channels, engines }, bot),
+    onDeleted: async (appId) => {
+      await connections.close(appId);
+      await engines.forget(appId);
+    },
+  });
+  const api = [
+    ...bots,
+    ...processRoutes({ store, engines, present: botPresenter({ engines, training, publicUrl }) }),
+    ...faqRoutes({ store }),
+    ...fileRoutes({ store, customCode: options.config.customCode, faultIn: (file) => endpointFault(parts, file) }),
+    ...evaluateRoutes({ store, rasa: evaluationOf(parts) }),
+    ...trainingRoutes({ store, training, queue, shelf }),
+    ...trainerRoutes({
+      training,
+      queue,
+      tokenFits: (jobId, token) => tokens.fits(jobId, token),
+      folder: parts.runtimeDir,
+    }),
+    ...talkRoutes({ store, hub }),
+    ...deadLetterRoutes({ store, hub }),
+    ...channelRoutes({ store, channels, publicUrl }),
+    ...machineRoutes(operations),
+  ];
+  const health = healthRoutes(operations);
+  const appearance = async (appId: string): Promise<unknown> =>
+    (await channels.get(appId, 'web')).settings['appearance'];
+  const pages = pageRoutes({ store, widgetDir, appearance, openApi: () => document });
+  const webhooks = webhookRoutes({
+    store,
+    find: (address) => connections.find(address),
+    knows: (channel) => connections.knows(channel),
+  });
+  const rest = restRoutes({ store, find: (address) => connections.find(address) });
+  const root = [...health, ...webhooks, ...rest, ...pages];
+  const document = openApiOf([...api.map((row) => ({ ...row, path: `/api/v1${row.path}` })), ...root]);
+  return { api, root };
+}
+
+/** Fetches initial models, where there is a Rasa to start them. */
+function fetchModelOf({ options, runtimeDir, egress }: Parts): FetchModel | null {
+  const { config, rasa, standIns } = options;
+  if (!('python' in rasa) && !standIns?.engines?.rasa) return null;
+  return createFetchModel({
+    egress,
+    folder: runtimeDir,
+    freeDisk: () => freeDisk(runtimeDir),
+    minFreeDisk: config.minFreeDisk,
+  });
+}
+
+/** Why a project's endpoints.yml can't be used; null for any other file. */
+function endpointFault({ egress }: Parts, file: ProjectFile): string | null {
+  const found = actionEndpointOf([file], egress);
+  return found && 'fault' in found ? found.fault : null;
+}
+
+/** Why Rasa is slower and larger here than it could be; null when it is not. */
+function plainReason(warm: WarmRasa | null): string | null {
+  const why = warm?.plainly ?? null;
+  return why === null ? null : `Bots start as plain Rasa processes, slower and larger: ${why}.`;
+}
