@@ -49,6 +49,7 @@ async function everything(env, signal) {
       () => step('lint', () => lint(root, out), still),
       () => step('pytest', () => pytest(root, { python, out }), still),
       () => step('mocha, units', () => mocha(root, { part: 'units', env, out }), still),
+      () => step('mocha, faults', () => mocha(root, { part: 'faults', env, out }), still),
     ];
     const counts = [];
     for (const part of parts) if (!signal.aborted) counts.push(await part());

@@ -67,7 +67,7 @@ export function junitCounts(xml) {
 }
 
 /**
- * TypeScript tests, in one process. `part`: `ends` for those in test/e2e/, `units` for the others, `all`. `args` are mocha's, a test file among
+ * TypeScript tests, in one process. `part`: one of `parts` below. `args` are mocha's, a test file among
  * them (as source or compiled) replaces the whole list. `env` is added to the environment.
  */
 export async function mocha(root, { part, args = [], env, out = 'inherit' }) {
@@ -105,10 +105,18 @@ function mochaArgs(root, part, args) {
   return ['--reporter', './scripts/lib/reporter.mjs', ...strict, ...args.filter((word) => !isFile(word)), ...files];
 }
 
+/** The parts of the TypeScript tests, by the path below dist/test/. The fault rig is as long as all units. */
+const parts = {
+  all: () => true,
+  units: (name) => !name.startsWith('e2e/'),
+  faults: (name) => name === 'e2e/faults.test.js',
+  ends: (name) => !parts.units(name) && !parts.faults(name),
+};
+
 function testFiles(root, part) {
   const names = readdirSync(join(root, 'dist', 'test'), { recursive: true }).map((name) => name.replaceAll('\\', '/'));
   return names
-    .filter((name) => name.endsWith('.test.js') && (part === 'all' || (part === 'ends') === name.startsWith('e2e/')))
+    .filter((name) => name.endsWith('.test.js') && parts[part](name))
     .map((name) => `dist/test/${name}`)
     .sort();
 }
