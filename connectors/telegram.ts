@@ -17,7 +17,7 @@ import type {
   WebhookResponse,
 } from '../src/contracts.js';
 import { HubError } from '../src/errors.js';
-import type { Guard } from './message/call.js';
+import { type Guard, limited } from './message/call.js';
 import { jsonObjectIn } from './message/json.js';
 import { keepOpen, type Line } from './message/line.js';
 import { saidOf } from './message/message.js';
@@ -166,8 +166,9 @@ class TelegramConnection implements Connection {
   }
 
   private call(method: string, args: Json, signal?: AbortSignal): Promise<unknown> {
-    const limit = signal ?? AbortSignal.any([this.closing.signal, AbortSignal.timeout(setUpLimitMs)]);
-    return this.bot.telegram.callApi(method as 'getMe', args, { signal: limit as never });
+    const ask = (limit: AbortSignal): Promise<unknown> =>
+      this.bot.telegram.callApi(method as 'getMe', args, { signal: limit as never });
+    return signal ? ask(signal) : limited(this.closing.signal, setUpLimitMs, ask);
   }
 
   private telegraf(): Telegraf {
@@ -238,11 +239,9 @@ class TelegramConnection implements Connection {
   private async pollUntil(signal: AbortSignal): Promise<void> {
     const timeout = this.options.pollSeconds ?? 30;
     for (let offset = 0; !signal.aborted;) {
-      const limit = AbortSignal.any([signal, AbortSignal.timeout((timeout + 10) * 1000)]);
-      const updates = (await this.call(
-        'getUpdates',
-        { offset, timeout, allowed_updates: allowedUpdates },
-        limit,
+      const asked = { offset, timeout, allowed_updates: allowedUpdates };
+      const updates = (await limited(signal, (timeout + 10) * 1000, (limit) =>
+        this.call('getUpdates', asked, limit),
       )) as Json[];
       for (const update of updates) {
         await this.take(update);

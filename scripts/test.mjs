@@ -41,15 +41,14 @@ async function provide(quick, signal) {
 
 const still = { ticks: false };
 
-/** The end-to-end tests; beside them, as those mostly wait, all the rest: their processors are idle half of the time. */
+/** The end-to-end tests; beside them, as those mostly wait, the rest: their processors are idle half of the time. */
 async function everything(env, signal) {
   const python = env.SWITCHBOARD_TEST_PYTHON;
   const rest = async (out) => {
     const parts = [
-      () => step('lint', () => lint(root, out), still),
       () => step('pytest', () => pytest(root, { python, out }), still),
       () => step('mocha, units', () => mocha(root, { part: 'units', env, out }), still),
-      () => step('mocha, faults', () => mocha(root, { part: 'faults', env, out }), still),
+      () => step('mocha, rigs', () => mocha(root, { part: 'rigs', env, out }), still),
     ];
     const counts = [];
     for (const part of parts) if (!signal.aborted) counts.push(await part());
@@ -63,8 +62,14 @@ async function everything(env, signal) {
 /** Prepares and runs what is asked for; answers the counts of each part. */
 async function results(quick, args, signal) {
   await prepare(root);
-  const env = await step('Providing Rasa, the MongoDB test server and Chromium', () => provide(quick, signal), still);
-  if (!quick && args.length === 0) return everything(env, signal);
+  const providing = () =>
+    step('Providing Rasa, the MongoDB test server and Chromium', () => provide(quick, signal), still);
+  if (!quick && args.length === 0) {
+    // Downloads and the linter do not stand in each other's way.
+    const [env, linted] = await Promise.all([providing(), step('lint', () => lint(root, 'inherit'), still)]);
+    return [linted, ...(await everything(env, signal))];
+  }
+  const env = await providing();
   const part = quick ? 'units' : 'all';
   return [await step('mocha', () => mocha(root, { part, args, env }), still)];
 }

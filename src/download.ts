@@ -32,7 +32,13 @@ const idleMs = 30_000;
 export async function download(egress: Egress, wanted: Download): Promise<void> {
   const limits = { headersTimeout: idleMs, bodyTimeout: idleMs };
   const dispatcher = new Agent({ ...limits, connect: { lookup: egress.lookup, timeout: 10_000 } });
-  const signal = AbortSignal.any([wanted.signal, AbortSignal.timeout(wanted.limitMs)]);
+  const over = new AbortController();
+  const abort = (): void => over.abort();
+  // Held by us: Node 20 collects an AbortSignal.timeout that only AbortSignal.any knows, and it never comes then.
+  const timer = setTimeout(abort, wanted.limitMs);
+  wanted.signal.addEventListener('abort', abort);
+  if (wanted.signal.aborted) abort();
+  const { signal } = over;
   try {
     const body = await opened({ egress, dispatcher, signal }, wanted);
     await received(body, wanted, signal);
@@ -40,6 +46,8 @@ export async function download(egress: Egress, wanted: Download): Promise<void> 
     await rm(wanted.to, { force: true });
     throw error instanceof HubError ? error : failed(wanted.url, error);
   } finally {
+    clearTimeout(timer);
+    wanted.signal.removeEventListener('abort', abort);
     await dispatcher.destroy();
   }
 }

@@ -105,12 +105,12 @@ function mochaArgs(root, part, args) {
   return ['--reporter', './scripts/lib/reporter.mjs', ...strict, ...args.filter((word) => !isFile(word)), ...files];
 }
 
-/** The parts of the TypeScript tests, by the path below dist/test/. The fault rig is as long as all units. */
+/** The parts of the TypeScript tests, by the path below dist/test/: `ends` is as long as all else together with lint and pytest. */
 const parts = {
   all: () => true,
   units: (name) => !name.startsWith('e2e/'),
-  faults: (name) => name === 'e2e/faults.test.js',
-  ends: (name) => !parts.units(name) && !parts.faults(name),
+  rigs: (name) => /^e2e\/(docker|faults|storage)\./.test(name),
+  ends: (name) => !parts.units(name) && !parts.rigs(name),
 };
 
 function testFiles(root, part) {

@@ -10,6 +10,8 @@ import { privateBytes } from './memory.js';
 const turnTimeoutMs = 60_000;
 /** How long a broken connection waits for news of its process. */
 const goneMs = 2000;
+/** How long a turn that failed waits for news that the process of its actions has died. */
+const actionsGoneMs = 500;
 const canary = 'Are you there?';
 
 /** What one bot's process is made of. */
@@ -61,6 +63,8 @@ export class RasaBot implements RunningEngine {
     };
     const { status, json } = await this.call('/webhooks/switchboard/webhook', body);
     if (status === 200) return { ...(json as TurnResult), model: this.parts.model };
+    // Its actions may have died under the turn: who asks again shall meet the successor of both.
+    if (this.parts.actions) await within(this.exited, actionsGoneMs);
     const error = (json as { error?: { message?: string } } | null)?.error?.message ?? `status ${status}`;
     throw new HubError('turn_failed', `Rasa failed on this message: ${error}`);
   }
