@@ -236,6 +236,15 @@ describe('The SQLite store', function () {
       await store.close();
       await assert.rejects(store.bots.list({ limit: 1 }), { code: 'store_unavailable', message: /stopping/ });
     });
+    it('refuses a call that cannot cross, and makes those beside it', async () => {
+      const store = await openStore(`sqlite:${file}`);
+      const wrong = store.settings.set('a', (() => 1) as never);
+      const right = store.settings.set('b', 'v');
+      await assert.rejects(wrong, { code: 'internal' });
+      await right;
+      assert.deepEqual(await store.settings.list(), [{ name: 'b', value: 'v' }]);
+      await store.close();
+    });
     it('keeps alive no process that has nothing to ask it', async () => {
       const { code, err } = await childEnds(`await openStore('sqlite:${file}');`);
       assert.deepEqual([code, err], [0, '']);

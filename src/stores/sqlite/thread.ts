@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Store } from '../../contracts.js';
-import { type ErrorCode, type Fault, HubError } from '../../errors.js';
+import { type ErrorCode, type Fault, HubError, hubErrorOf } from '../../errors.js';
 import { closedError } from './failure.js';
 import type { SqliteOptions } from './index.js';
 
@@ -88,6 +88,24 @@ class Thread {
   private send(): void {
     const calls = this.calls;
     this.calls = [];
+    try {
+      this.post(calls);
+    } catch {
+      // Something in it cannot cross, a function for instance: that call fails, the others go.
+      for (const call of calls) this.sendOne(call);
+    }
+  }
+
+  private sendOne(call: Call): void {
+    try {
+      this.post([call]);
+    } catch (error) {
+      const { code, message } = hubErrorOf(error);
+      this.settle({ id: call.id, error: { code, message, errors: undefined, cause: error } });
+    }
+  }
+
+  private post(calls: Call[]): void {
     this.worker.postMessage({ nowMs: this.now().getTime(), calls } satisfies Batch);
   }
 
