@@ -41,22 +41,25 @@ async function provide(quick, signal) {
 
 const still = { ticks: false };
 
-/** The end-to-end tests; beside them, as those mostly wait, the rest: their processors are idle half of the time. */
+/** Runs what a lane lists, one after the other; answers their counts. */
+async function lane(parts, signal) {
+  const counts = [];
+  for (const part of parts) if (!signal.aborted) counts.push(await part());
+  return counts;
+}
+
+/** All suites but the linter, in three lanes side by side: each mostly waits, so one alone leaves the processors idle half of the time. */
 async function everything(env, signal) {
   const python = env.SWITCHBOARD_TEST_PYTHON;
-  const rest = async (out) => {
-    const parts = [
-      () => step('pytest', () => pytest(root, { python, out }), still),
-      () => step('mocha, units', () => mocha(root, { part: 'units', env, out }), still),
-      () => step('mocha, rigs', () => mocha(root, { part: 'rigs', env, out }), still),
-    ];
-    const counts = [];
-    for (const part of parts) if (!signal.aborted) counts.push(await part());
-    return counts;
-  };
-  const ends = step('mocha, end to end', () => mocha(root, { part: 'ends', env }), still);
-  const [one, others] = await Promise.all([ends, printedAtTheEnd(rest)]);
-  return [one, ...others];
+  const suite = (part, out) => () => step(`mocha, ${part}`, () => mocha(root, { part, env, out }), still);
+  const lanes = [
+    lane([suite('ends', 'inherit')], signal),
+    printedAtTheEnd((out) => lane([suite('units', out), suite('faults', out)], signal)),
+    printedAtTheEnd((out) =>
+      lane([() => step('pytest', () => pytest(root, { python, out }), still), suite('outside', out)], signal),
+    ),
+  ];
+  return (await Promise.all(lanes)).flat();
 }
 
 /** Prepares and runs what is asked for; answers the counts of each part. */

@@ -105,12 +105,13 @@ function mochaArgs(root, part, args) {
   return ['--reporter', './scripts/lib/reporter.mjs', ...strict, ...args.filter((word) => !isFile(word)), ...files];
 }
 
-/** The parts of the TypeScript tests, by the path below dist/test/: `ends` is as long as all else together with lint and pytest. */
+/** The parts of the TypeScript tests, by the path below dist/test/. Those of `outside` speak to other programs' servers, mostly fetched first. */
 const parts = {
   all: () => true,
   units: (name) => !name.startsWith('e2e/'),
-  rigs: (name) => /^e2e\/(docker|faults|storage)\./.test(name),
-  ends: (name) => !parts.units(name) && !parts.rigs(name),
+  faults: (name) => name.startsWith('e2e/faults.'),
+  outside: (name) => /^e2e\/(docker|storage)\./.test(name),
+  ends: (name) => !parts.units(name) && !parts.faults(name) && !parts.outside(name),
 };
 
 function testFiles(root, part) {
