@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { prepare } from './lib/prepare.mjs';
 import { say, step } from './lib/run.mjs';
-import { lint, mocha, printedAtTheEnd, pytest } from './lib/suites.mjs';
+import { endToEnd, lint, mocha, printedAtTheEnd, pytest } from './lib/suites.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -41,25 +41,30 @@ async function provide(quick, signal) {
 
 const still = { ticks: false };
 
-/** Runs what a lane lists, one after the other; answers their counts. */
-async function lane(parts, signal) {
-  const counts = [];
-  for (const part of parts) if (!signal.aborted) counts.push(await part());
-  return counts;
-}
+/** So many suites run side by side: each mostly waits for something, so one alone leaves the processors idle half of the time. */
+const lanes = 3;
+/** The end-to-end tests that take longest, in the order in which they begin: a long one at the end would run alone. */
+const longest = ['trainer', 'rasa-same', 'faults', 'warm', 'connectors', 'storage'];
 
-/** All suites but the linter, in three lanes side by side: each mostly waits, so one alone leaves the processors idle half of the time. */
+/** All suites but the linter; what a suite prints is shown once it has ended. Answers their counts. */
 async function everything(env, signal) {
   const python = env.SWITCHBOARD_TEST_PYTHON;
-  const suite = (part, out) => () => step(`mocha, ${part}`, () => mocha(root, { part, env, out }), still);
-  const lanes = [
-    lane([suite('ends', 'inherit')], signal),
-    printedAtTheEnd((out) => lane([suite('units', out), suite('faults', out)], signal)),
-    printedAtTheEnd((out) =>
-      lane([() => step('pytest', () => pytest(root, { python, out }), still), suite('outside', out)], signal),
-    ),
+  const typescript = (name, options) => [`mocha, ${name}`, (out) => mocha(root, { ...options, env, out })];
+  const others = endToEnd(root).filter((name) => !longest.includes(name));
+  const waiting = [
+    typescript('units', { part: 'units' }),
+    ['pytest', (out) => pytest(root, { python, out })],
+    ...[...longest, ...others].map((name) => typescript(name, { args: [`test/e2e/${name}.test.ts`] })),
   ];
-  return (await Promise.all(lanes)).flat();
+  const counts = [];
+  const lane = async () => {
+    for (let next = waiting.shift(); next && !signal.aborted; next = waiting.shift()) {
+      const [name, suite] = next;
+      counts.push(await printedAtTheEnd((out) => step(name, () => suite(out), still)));
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  return counts;
 }
 
 /** Prepares and runs what is asked for; answers the counts of each part. */

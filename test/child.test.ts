@@ -54,7 +54,8 @@ describe('A child process', () => {
 
   it('that talks is heard line by line, and its standard output is kept out of its log', async () => {
     const heard: string[] = [];
-    const echo = 'while read line; do echo "heard $line"; echo "log $line" >&2; done';
+    // It is stopped at "heard two": by then its log is written.
+    const echo = 'while read line; do echo "log $line" >&2; echo "heard $line"; done';
     const child = startChild({
       command: 'sh',
       args: ['-c', echo],

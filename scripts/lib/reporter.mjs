@@ -9,6 +9,7 @@ import Mocha from 'mocha';
 /** Patience beyond a test's own timeout, and for what closes after the last test. */
 const graceMs = 30_000;
 const lingerMs = 5000;
+const lookMs = 1000;
 /** A test without a timeout may take this long. */
 const endlessMs = 10 * 60_000;
 
@@ -36,10 +37,19 @@ export default class NotingReporter extends Mocha.reporters.Spec {
   }
 
   begin(runnable) {
-    const limit = runnable.timeout() || endlessMs;
+    const began = Date.now();
+    const look = () => {
+      const until = began + (runnable.timeout() || endlessMs) + graceMs;
+      if (until === this.note.until) return;
+      this.note.until = until;
+      this.write();
+    };
     this.note.now = `${relative(process.cwd(), fileOf(runnable))}: ${runnable.fullTitle()}`;
-    this.note.until = Date.now() + limit + graceMs;
-    this.write();
+    this.note.until = 0;
+    look();
+    // It may give itself more time once it runs.
+    clearInterval(this.looking);
+    this.looking = setInterval(look, lookMs).unref();
   }
 
   watchFiles(runner, events) {
@@ -56,6 +66,7 @@ export default class NotingReporter extends Mocha.reporters.Spec {
   }
 
   end() {
+    clearInterval(this.looking);
     Object.assign(this.note, { ended: true, now: 'waiting for the end of the process', until: Date.now() + graceMs });
     this.write();
     // It fires only when something keeps the process alive.

@@ -9,7 +9,7 @@ const pythonMs = 10 * 60_000;
 /** Nobody is asked anything: a test run has no terminal. `out` is a file descriptor, or `inherit`. */
 const stdioTo = (out) => ['ignore', out, out];
 
-/** Gives `work` a file to print to, and prints what is in it once that has ended: for parts that run beside one that prints at once. */
+/** Gives `work` a file to print to, and prints what is in it once that has ended: for parts that run beside others. */
 export async function printedAtTheEnd(work) {
   const folder = mkdtempSync(join(tmpdir(), 'switchboard-output-'));
   const path = join(folder, 'output');
@@ -105,21 +105,28 @@ function mochaArgs(root, part, args) {
   return ['--reporter', './scripts/lib/reporter.mjs', ...strict, ...args.filter((word) => !isFile(word)), ...files];
 }
 
-/** The parts of the TypeScript tests, by the path below dist/test/. Those of `outside` speak to other programs' servers, mostly fetched first. */
+/** The parts of the TypeScript tests, by the path below dist/test/. */
 const parts = {
   all: () => true,
   units: (name) => !name.startsWith('e2e/'),
-  faults: (name) => name.startsWith('e2e/faults.'),
-  outside: (name) => /^e2e\/(docker|storage)\./.test(name),
-  ends: (name) => !parts.units(name) && !parts.faults(name) && !parts.outside(name),
 };
 
 function testFiles(root, part) {
+  return testNames(root)
+    .filter((name) => parts[part](name))
+    .map((name) => `dist/test/${name}`);
+}
+
+/** The names of the end-to-end tests: `chat` for test/e2e/chat.test.ts. */
+export function endToEnd(root) {
+  return testNames(root)
+    .filter((name) => !parts.units(name))
+    .map((name) => name.slice('e2e/'.length, -'.test.js'.length));
+}
+
+function testNames(root) {
   const names = readdirSync(join(root, 'dist', 'test'), { recursive: true }).map((name) => name.replaceAll('\\', '/'));
-  return names
-    .filter((name) => name.endsWith('.test.js') && parts[part](name))
-    .map((name) => `dist/test/${name}`)
-    .sort();
+  return names.filter((name) => name.endsWith('.test.js')).sort();
 }
 
 /** Ends mocha when what runs now has had its time; the reporter says in its note what that is. */
