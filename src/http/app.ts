@@ -127,6 +127,16 @@ function goneOf(ctx: RouterContext): AbortSignal {
 const checkedBody = (spec: NonNullable<Route['body']>, value: unknown): unknown =>
   value === undefined && spec.optional ? undefined : check(spec.schema, value, 'body');
 
+/** The rows by how their paths begin, so that a webhook is not held against every route of the API. */
+function tablesOf(rows: Route[], auth: Auth) {
+  const tables = ['/api/v1/', '/webhooks/', '/'].map((begins) => ({ begins, router: new Router() }));
+  for (const row of rows) {
+    const table = tables.find(({ begins }) => row.path.startsWith(begins));
+    if (table) mount(table.router, row, auth);
+  }
+  return tables.map(({ begins, router }) => ({ begins, answer: tableOf(router) }));
+}
+
 /** A router's routes, and its answer to a method that none of them takes. */
 function tableOf(router: Router): (ctx: RouterContext, next: Koa.Next) => unknown {
   const [find, methods] = [router.routes(), router.allowedMethods()];
@@ -142,10 +152,7 @@ function secure(ctx: Koa.Context): void {
 export function createHttpApp(options: HttpOptions): Koa {
   const { log, auth, onResponse } = options;
   const app = new Koa();
-  const router = new Router();
-  const api = new Router({ prefix: '/api/v1' });
-  for (const row of options.api) mount(api, row, auth);
-  for (const row of options.root) mount(router, row, auth);
+  const tables = tablesOf([...options.api.map((row) => ({ ...row, path: `/api/v1${row.path}` })), ...options.root], auth);
 
   app.use(async (ctx, next) => {
     const started = performance.now();
@@ -168,9 +175,7 @@ export function createHttpApp(options: HttpOptions): Koa {
     const matched = (ctx as { _matchedRoute?: string })._matchedRoute ?? 'none';
     onResponse?.({ method: ctx.method, route: matched, status: ctx.status, ms: performance.now() - started });
   });
-  const [ofApi, ofRoot] = [tableOf(api), tableOf(router)];
-  // A webhook is not held against every route of the API.
-  app.use((ctx, next) => (ctx.path.startsWith('/api/v1/') ? ofApi : ofRoot)(ctx as RouterContext, next));
+  app.use((ctx, next) => tables.find(({ begins }) => ctx.path.startsWith(begins))?.answer(ctx as RouterContext, next));
   app.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') log.warn({ err: error }, 'a connection failed');
   });
