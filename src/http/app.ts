@@ -152,7 +152,10 @@ function secure(ctx: Koa.Context): void {
 export function createHttpApp(options: HttpOptions): Koa {
   const { log, auth, onResponse } = options;
   const app = new Koa();
-  const tables = tablesOf([...options.api.map((row) => ({ ...row, path: `/api/v1${row.path}` })), ...options.root], auth);
+  const tables = tablesOf(
+    [...options.api.map((row) => ({ ...row, path: `/api/v1${row.path}` })), ...options.root],
+    auth,
+  );
 
   app.use(async (ctx, next) => {
     const started = performance.now();
