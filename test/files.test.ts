@@ -60,7 +60,7 @@ describe('the project files of a bot', () => {
         write: (_: string, [file]: ProjectFile[]) => Promise.resolve(void written.push(file!.path)),
       },
     } as unknown as Store;
-    const rows = fileRoutes({ store, customCode: false, faultIn: () => null });
+    const rows = fileRoutes({ store, check: (path, bytes) => Promise.resolve({ path, content: bytes.toString() }) });
     const write = (path: string) =>
       rows
         .find(({ method }) => method === 'PUT')!
@@ -95,6 +95,25 @@ describe('the project files of a bot', () => {
     assert.equal(training.status, 422);
     assert.match(training.body.detail, /brings Python \(actions\/actions\.py\).*CUSTOM_CODE=on.*or remove/);
     await hub.api('DELETE', `/bots/${appId}/files/actions/actions.py`);
+  });
+
+  it('are YAML that Rasa can read, else the line is named, and they name no class of their own', async () => {
+    for (const [path, text, line] of [
+      ['domain.yml', 'intents:\n- a\n  b: c\n', 'line 2'],
+      ['data/nlu.yml', 'version: "4.0"\nnlu: []\n', 'line 1'],
+      ['config.yml', 'language: en\npipeline:\n- name: mood.Mood\n', 'line 3'],
+      ['data/big.yml', `${'#\n'.repeat(30_000)}nlu: [`, 'line 30001'],
+    ] as const) {
+      const { status, body } = await put(path, text);
+      assert.equal(status, 422, path);
+      assert.ok((body.detail as string).startsWith(`${path} ${line}: `), body.detail);
+      assert.equal(
+        (await hub.api('GET', `/bots/${appId}/files`)).body.items.some(
+          (one: { path: string }) => one.path === path && path !== 'domain.yml',
+        ),
+        false,
+      );
+    }
   });
 
   it('name an action server only where the hub may call', async () => {

@@ -44,6 +44,9 @@ const onePlace = [
   '@slack/bolt',
   'telegraf',
   'botbuilder',
+  'yauzl',
+  'tar-stream',
+  '@fastify/busboy',
 ];
 
 function filesUnder(folder: string): string[] {

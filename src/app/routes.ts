@@ -1,9 +1,8 @@
 /** Wires the routes to the parts that answer them. */
 import { join } from 'node:path';
-import type { Engines, Hub, ProjectFile, Training, TrainingQueue } from '../contracts.js';
-import { actionEndpointOf } from '../engines/rasa/action-endpoint.js';
+import type { Engines, Hub, Training, TrainingQueue } from '../contracts.js';
 import type { WarmRasa } from '../engines/rasa/warm.js';
-import { botPresenter, botRoutes } from '../http/bots.js';
+import { botPresenter, botRoutes, type BotRoutesOptions } from '../http/bots.js';
 import { channelRoutes } from '../http/channels.js';
 import { deadLetterRoutes } from '../http/dead-letters.js';
 import { evaluateRoutes } from '../http/evaluate.js';
@@ -13,6 +12,7 @@ import { openApiOf } from '../http/openapi.js';
 import { healthRoutes, machineRoutes, type Place } from '../http/operations.js';
 import { pageRoutes } from '../http/pages.js';
 import { processRoutes } from '../http/processes.js';
+import { projectRoutes } from '../http/projects.js';
 import { restRoutes } from '../http/rest.js';
 import type { Route } from '../http/route.js';
 import { talkRoutes } from '../http/talk.js';
@@ -29,6 +29,7 @@ import { redisPlaceOf } from '../training/redis.js';
 import type { JobTokens } from '../training/tokens.js';
 import { here, type Parts } from './parts.js';
 import { evaluationOf } from './training.js';
+import { openProjects } from './projects.js';
 import { welcome } from './bots.js';
 
 const widgetDir = join(here, '..', '..', 'widget');
@@ -68,7 +69,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
         : { engine: 'lite' as const, reason: options.rasa.reason },
     metrics: () => metrics.text(),
   };
-  const bots = botRoutes({
+  const bots: BotRoutesOptions = {
     store,
     engines,
     training,
@@ -82,12 +83,14 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
       await connections.close(appId);
       await engines.forget(appId);
     },
-  });
+  };
+  const { projects, check } = openProjects(parts, { channels });
   const api = [
-    ...bots,
+    ...projectRoutes({ ...bots, projects }),
+    ...botRoutes(bots),
     ...processRoutes({ store, engines, present: botPresenter({ engines, training, publicUrl }) }),
     ...faqRoutes({ store }),
-    ...fileRoutes({ store, customCode: options.config.customCode, faultIn: (file) => endpointFault(parts, file) }),
+    ...fileRoutes({ store, check }),
     ...evaluateRoutes({ store, rasa: evaluationOf(parts) }),
     ...trainingRoutes({ store, training, queue, shelf }),
     ...trainerRoutes({
@@ -126,12 +129,6 @@ function fetchModelOf({ options, runtimeDir, egress }: Parts): FetchModel | null
     freeDisk: () => freeDisk(runtimeDir),
     minFreeDisk: config.minFreeDisk,
   });
-}
-
-/** Why a project's endpoints.yml can't be used; null for any other file. */
-function endpointFault({ egress }: Parts, file: ProjectFile): string | null {
-  const found = actionEndpointOf([file], egress);
-  return found && 'fault' in found ? found.fault : null;
 }
 
 /** Why Rasa is slower and larger here than it could be; null when it is not. */

@@ -98,9 +98,27 @@ export function botPresenter({
   };
 }
 
-async function create({ store, onCreated }: BotRoutesOptions, bot: Bot): Promise<void> {
-  await store.bots.create(bot);
-  await onCreated(bot);
+/** How routes that make bots do it. */
+export function botMaker(options: BotRoutesOptions) {
+  const { store, training, onCreated, onDeleted } = options;
+  return {
+    present: botPresenter(options),
+    /** A bot as asked for, its template chosen by its language where none is named. */
+    newBot: (asked: Partial<Bot> & { name: string }): Bot =>
+      newBot(templateOf(options, asked.template, asked.language), { engine: options.defaultEngine, ...asked }),
+    /** Keeps the bot and gives it what `fill` brings; when that fails there is no such bot. */
+    async create<T>(bot: Bot, fill: () => Promise<T>): Promise<T> {
+      await store.bots.create(bot);
+      try {
+        await onCreated(bot);
+        return await fill();
+      } catch (error) {
+        await training.discard(bot.appId);
+        await onDeleted(bot.appId);
+        throw error;
+      }
+    },
+  };
 }
 
 /** Makes the bot with an initial model, or nothing at all. */
@@ -118,12 +136,7 @@ async function createWithModel(
   }
   const path = await fetchModel({ url, sha256 }, gone);
   try {
-    await create(options, bot);
-    await training.adopt(bot.appId, path).catch(async (error: unknown) => {
-      await training.discard(bot.appId);
-      await options.onDeleted(bot.appId);
-      throw error;
-    });
+    await botMaker(options).create(bot, () => training.adopt(bot.appId, path));
   } finally {
     await rm(path, { force: true });
   }
@@ -131,7 +144,8 @@ async function createWithModel(
 
 export function botRoutes(options: BotRoutesOptions): Route[] {
   const { store, engines } = options;
-  const present = botPresenter(options);
+  const maker = botMaker(options);
+  const { present } = maker;
   return [
     route({
       method: 'POST',
@@ -141,13 +155,12 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
       body: { schema: BotCreate },
       answers: { 201: { description: 'The new bot.', schema: BotView } },
       handle: async ({ body, gone }) => {
-        const template = templateOf(options, body.template, body.language);
         checkRuntime(options, body.runtime);
         const { initialModel, ...rest } = body;
         const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
-        const bot = newBot(template, { engine: options.defaultEngine, ...given, name: body.name });
+        const bot = maker.newBot({ ...given, name: body.name });
         if (initialModel) await createWithModel(options, bot, { ...initialModel, gone: gone() });
-        else await create(options, bot);
+        else await maker.create(bot, () => Promise.resolve());
         const made = (await store.bots.get(bot.appId)) ?? bot;
         return { status: 201, headers: { location: `/api/v1/bots/${bot.appId}` }, body: await present(made) };
       },

@@ -8,47 +8,21 @@ import { param, type Route, route } from './route.js';
 
 export interface FileRoutesOptions {
   store: Pick<Store, 'bots' | 'files'>;
-  /** CUSTOM_CODE: may projects bring Python? */
-  customCode: boolean;
-  /** What is wrong with a file beyond its name, in words; null: nothing. */
-  faultIn: (file: ProjectFile) => string | null;
+  /** The file as it is kept; rejects with `invalid` when its name or its text does not fit, with the line. */
+  check: (path: string, bytes: Buffer) => Promise<ProjectFile>;
 }
 
 const fileLimit = 5_000_000;
 const mostFiles = 2000;
-const kinds = /\.(ya?ml|json|md|txt|csv|py)$/;
 const FileView = z.object({ path: z.string() }).meta({ id: 'ProjectFile' });
 
-/** Why a project can have no file of this name, in words; null when it can. */
-export function pathFault(path: string): string | null {
-  if (path.length > 200) return 'at most 200 characters';
-  const steps = path.split('/');
-  const plain = steps.every((step) => /^[\p{L}\p{N}_][\p{L}\p{N}_ .-]*$/u.test(step) && !step.endsWith('.'));
-  if (!plain || steps.length > 8)
-    return 'a relative path of letters, digits, blanks, "_", "-" and ".", with "/" between, such as data/nlu.yml';
-  return kinds.test(path) ? null : 'a file of a Rasa project ends in .yml, .json, .md, .txt, .csv or .py';
-}
-
-/** Why Python is refused. */
-export const codeRefusal = (path: string): string =>
-  `${path} is Python, which this hub does not run for its bots. Whoever runs the hub can allow it (CUSTOM_CODE=on); or name an action server in endpoints.yml.`;
+const full = (): HubError => {
+  const detail = `The project has ${mostFiles} files, which is the most: remove one first.`;
+  return new HubError('invalid', detail, { errors: [{ pointer: '/path', detail }] });
+};
 
 export function fileRoutes(options: FileRoutesOptions): Route[] {
-  const { store, customCode, faultIn } = options;
-  const refuse = (pointer: string, detail: string): never => {
-    throw new HubError('invalid', detail, { errors: [{ pointer, detail }] });
-  };
-  const checked = (path: string, bytes: Buffer): ProjectFile => {
-    const fault = pathFault(path);
-    if (fault) refuse('/path', `The file's path does not fit: ${fault}.`);
-    if (path.endsWith('.py') && !customCode) refuse('/path', codeRefusal(path));
-    const content = bytes.toString('utf8');
-    if (content.includes('\0') || !Buffer.from(content).equals(bytes))
-      refuse('/', `${path} is not text in UTF-8: save it as UTF-8 and send it again.`);
-    const wrong = faultIn({ path, content });
-    if (wrong) refuse('/', wrong);
-    return { path, content };
-  };
+  const { store, check } = options;
   const found = async (appId: string, path: string): Promise<ProjectFile> => {
     const file = (await store.files.read(appId)).find((one) => one.path === path);
     if (!file) throw new HubError('not_found', `The bot has no file ${path}.`);
@@ -87,10 +61,9 @@ export function fileRoutes(options: FileRoutesOptions): Route[] {
       answers: { 200: { description: 'It is written.', schema: FileView } },
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
-        const file = checked(param(asked, 'path'), asked.body);
+        const file = await check(param(asked, 'path'), asked.body);
         const paths = await store.files.list(appId);
-        if (paths.length >= mostFiles && !paths.includes(file.path))
-          refuse('/path', `The project has ${mostFiles} files, which is the most: remove one first.`);
+        if (paths.length >= mostFiles && !paths.includes(file.path)) throw full();
         await store.files.write(appId, [file]);
         return { body: { path: file.path } };
       },

@@ -38,6 +38,20 @@ function responseOf(answer: Answer, components: Record<string, unknown>): unknow
   return { description: answer.description, ...(content ? { content } : {}) };
 }
 
+function contentOf(body: Route['body'], components: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries([
+    ['application/json', body ? { schema: schemaOf(body.schema, 'input', components) } : {}],
+    ...(body?.types ?? []).map((type) => [type, { schema: { type: 'string' } }] as const),
+  ]);
+}
+
+/** Bytes; a form has them in its field `file`. */
+function rawContent(types: string[] = ['application/octet-stream']): Record<string, unknown> {
+  const bytes = { type: 'string', format: 'binary' };
+  const form = { type: 'object', required: ['file'], properties: { file: bytes } };
+  return Object.fromEntries(types.map((type) => [type, { schema: type.startsWith('multipart/') ? form : bytes }]));
+}
+
 function operationOf(row: Route, components: Record<string, unknown>): unknown {
   const problemAnswer = responseOf(
     { description: 'A problem; `code` says which.', schema: Problem, type: 'application/problem+json' },
@@ -46,10 +60,7 @@ function operationOf(row: Route, components: Record<string, unknown>): unknown {
   const responses = Object.fromEntries(
     Object.entries(row.answers).map(([status, answer]) => [status, responseOf(answer, components)]),
   );
-  const content = Object.fromEntries([
-    ['application/json', row.body ? { schema: schemaOf(row.body.schema, 'input', components) } : {}],
-    ...(row.body?.types ?? []).map((type) => [type, { schema: { type: 'string' } }] as const),
-  ]) as Record<string, unknown>;
+  const content = row.body?.raw ? rawContent(row.body.types) : contentOf(row.body, components);
   return {
     summary: row.summary,
     parameters: parametersOf(row, components),

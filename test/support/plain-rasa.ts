@@ -122,17 +122,29 @@ export interface PlainRasa {
   stop(): Promise<void>;
 }
 
+/** `rasa run actions` for a project that brings some, and an endpoints file that names it; null for others. */
+async function plainActions(python: string, project: RasaProject, home: string): Promise<Child | null> {
+  if (!project.files.some(({ path, content }) => path.startsWith('actions/') && content.includes('class ')))
+    return null;
+  await writeProject(home, project);
+  const port = await freePort();
+  await writeFile(join(home, 'own-endpoints.yml'), `action_endpoint:\n  url: http://127.0.0.1:${port}/webhook\n`);
+  const args = ['-m', 'rasa', 'run', 'actions', '-p', `${port}`];
+  return endsWithUs(startChild({ command: python, args, cwd: home, env: environment(project, home) }));
+}
+
 /** Starts `rasa run --enable-api` with the REST channel on a free port and waits until it has parsed something. */
 export async function plainRasa(python: string, project: RasaProject, archive: string): Promise<PlainRasa> {
   const home = await mkdtemp(join(tmpdir(), 'sb-plain-'));
   await writeFile(join(home, 'credentials.yml'), 'rest:\n');
   const port = await freePort();
+  const actions = await plainActions(python, project, home);
   const began = performance.now();
   const args = ['-m', 'rasa', 'run', '-m', archive, '--enable-api', '-i', '127.0.0.1', '-p', `${port}`];
   const child = endsWithUs(
     startChild({
       command: python,
-      args: [...args, '--credentials', 'credentials.yml'],
+      args: [...args, '--credentials', 'credentials.yml', ...(actions ? ['--endpoints', 'own-endpoints.yml'] : [])],
       cwd: home,
       env: environment(project, home),
     }),
@@ -151,6 +163,7 @@ export async function plainRasa(python: string, project: RasaProject, archive: s
   };
   const stop = async (): Promise<void> => {
     await child.stop();
+    await actions?.stop();
     await http.destroy();
     await rm(home, { recursive: true, force: true });
   };
