@@ -19,7 +19,7 @@ import type {
 import { HubError, hubErrorFrom } from '../src/errors.js';
 import { call, type Guard, guardedAgent, outcomeOf } from './message/call.js';
 import { offeredTitle } from './message/message.js';
-import { createProgress } from './message/progress.js';
+import { createProgress, type Progress } from './message/progress.js';
 import { rasaMessages, saidIn } from './rest/messages.js';
 import { restSettings, type RestSettings } from './rest/settings.js';
 
@@ -36,12 +36,10 @@ const callLimitMs = 8000;
 const callbackPrefix = 'callback:';
 
 class RestConnection implements Connection {
-  private readonly progress = createProgress();
-
   constructor(
     private readonly context: ConnectionContext,
     private readonly settings: RestSettings,
-    private readonly options: RestOptions & { dispatcher: Dispatcher },
+    private readonly options: RestOptions & { dispatcher: Dispatcher; progress: Progress },
   ) {}
 
   async webhook(request: WebhookRequest): Promise<WebhookResponse> {
@@ -74,7 +72,7 @@ class RestConnection implements Connection {
       // The same whenever the same reply comes again.
       key: `${delivery.messageId}.${delivery.part}.${n}`,
     }));
-    return this.progress.send(delivery, posts, { post: (post) => this.post(url, post), pauseMs: 0 });
+    return this.options.progress.send(delivery, posts, { post: (post) => this.post(url, post), pauseMs: 0 });
   }
 
   check(): Promise<ChannelCheck> {
@@ -114,7 +112,7 @@ class RestConnection implements Connection {
   private async post(url: string, { body, key }: { body: string; key: string }): Promise<SendResult> {
     try {
       const headers = { 'content-type': 'application/json', 'idempotency-key': key };
-      const limitMs = this.progress.leftMs(callLimitMs);
+      const limitMs = this.options.progress.leftMs(callLimitMs);
       await call(this.options.dispatcher, { url, method: 'POST', headers, body, limitMs });
       return { outcome: 'sent' };
     } catch (error) {
@@ -151,11 +149,12 @@ function responseOf({ replies }: StoredMessage, stream: string | string[] | unde
 /** The REST connector. */
 export function createRestConnector(options: RestOptions): Connector {
   const dispatcher = guardedAgent(options.egress);
+  const parts = { ...options, dispatcher, progress: createProgress() };
   return {
     name: 'rest',
     settings: restSettings((url) => options.egress.refusal(url)),
     reaches: (to) => to.startsWith(callbackPrefix),
-    open: (context) => new RestConnection(context, context.settings as RestSettings, { ...options, dispatcher }),
+    open: (context) => new RestConnection(context, context.settings as RestSettings, parts),
     close: () => dispatcher.destroy(),
   };
 }

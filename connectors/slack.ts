@@ -21,7 +21,7 @@ import { type Guard, guardedAgent } from './message/call.js';
 import { jsonObjectIn } from './message/json.js';
 import { keepOpen, type Line } from './message/line.js';
 import { saidOf } from './message/message.js';
-import { createProgress } from './message/progress.js';
+import { createProgress, type Progress } from './message/progress.js';
 import { loadSdk } from './message/sdk.js';
 import { commandIn, placeOf, pressedIn, type Said, saidIn } from './slack/events.js';
 import { isSlackJson, slackPosts, type SlackPost, withoutImages } from './slack/render.js';
@@ -52,13 +52,12 @@ class SlackConnection implements Connection {
   private readonly app: Bolt.App;
   private readonly sdk = loadSdk('@slack/bolt') as typeof Bolt;
   private readonly line: Line | null;
-  private readonly progress = createProgress();
   private botUserId: string | null = null;
 
   constructor(
     private readonly context: ConnectionContext,
     private readonly settings: SlackSettings,
-    private readonly options: SlackOptions & { dispatcher: Dispatcher },
+    private readonly options: SlackOptions & { dispatcher: Dispatcher; progress: Progress },
   ) {
     this.app = this.bolt();
     const { appToken } = settings;
@@ -88,7 +87,7 @@ class SlackConnection implements Connection {
   send(to: string, delivery: Delivery): Promise<SendResult> {
     const said = saidOf(delivery.reply, delivery, { channel: 'slack', native: isSlackJson });
     const place = placeOf(to);
-    return this.progress.send(delivery, slackPosts(said), {
+    return this.options.progress.send(delivery, slackPosts(said), {
       post: (post) => this.post(place, post),
       pauseMs: betweenPostsMs,
     });
@@ -203,7 +202,7 @@ class SlackConnection implements Connection {
       rejectRateLimitedCalls: true,
       maxRequestConcurrency: 10_000,
       fetch: (url, init) => {
-        const over = AbortSignal.timeout(this.progress.leftMs(callLimitMs));
+        const over = AbortSignal.timeout(this.options.progress.leftMs(callLimitMs));
         return fetch(url, { ...init, signal: over, dispatcher } as Parameters<typeof fetch>[1]);
       },
     };
@@ -286,11 +285,12 @@ function bodyOf(text: string): Json | null {
 /** Slack's connector. */
 export function createSlackConnector(options: SlackOptions): Connector {
   const dispatcher = guardedAgent(options.egress);
+  const parts = { ...options, dispatcher, progress: createProgress() };
   return {
     name: 'slack',
     limits: { conversation: [{ count: 1, ms: 1000 }] },
     settings: slackSettings((url) => options.egress.refusal(url)),
-    open: (context) => new SlackConnection(context, context.settings as SlackSettings, { ...options, dispatcher }),
+    open: (context) => new SlackConnection(context, context.settings as SlackSettings, parts),
     close: () => dispatcher.destroy(),
   };
 }

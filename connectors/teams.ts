@@ -20,7 +20,7 @@ import { HubError } from '../src/errors.js';
 import { call, type Guard, guardedAgent, Refused } from './message/call.js';
 import { jsonObjectIn } from './message/json.js';
 import { saidOf } from './message/message.js';
-import { createProgress } from './message/progress.js';
+import { createProgress, type Progress } from './message/progress.js';
 import { loadSdk } from './message/sdk.js';
 import { createTyping } from './message/typing.js';
 import { type Reference, referenceOf, saidIn } from './teams/events.js';
@@ -40,6 +40,7 @@ export interface TeamsOptions {
 }
 interface Parts extends TeamsOptions {
   dispatcher: Dispatcher;
+  progress: Progress;
   /** Signing keys by metadata URL: all bots share them. */
   keysOf(metadataUrl: string): Keys;
 }
@@ -52,7 +53,6 @@ const taken: WebhookResponse = { status: 200, body: '' };
 
 class TeamsConnection implements Connection {
   private readonly adapter: BotBuilder.CloudAdapter;
-  private readonly progress = createProgress();
   private readonly typist = createTyping((to) => this.showTyping(to));
   private token: { value: string; until: number } | null = null;
   private asking: Promise<string> | null = null;
@@ -94,7 +94,7 @@ class TeamsConnection implements Connection {
       };
     }
     const said = saidOf(delivery.reply, delivery, { channel: 'teams', native: isTeamsJson });
-    return this.progress.send(delivery, teamsPosts(said), {
+    return this.parts.progress.send(delivery, teamsPosts(said), {
       post: (post) => this.post(reference, post),
       pauseMs: betweenPostsMs,
     });
@@ -171,7 +171,7 @@ class TeamsConnection implements Connection {
     const { text } = await call(this.parts.dispatcher, {
       url: tokenEndpointOf(this.settings),
       method: 'POST',
-      limitMs: this.progress.leftMs(callLimitMs),
+      limitMs: this.parts.progress.leftMs(callLimitMs),
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: new URLSearchParams({
         grant_type: 'client_credentials',
@@ -212,7 +212,7 @@ class TeamsConnection implements Connection {
           url,
           method: method as 'POST',
           headers: headers.toJson(),
-          limitMs: this.progress.leftMs(callLimitMs),
+          limitMs: this.parts.progress.leftMs(callLimitMs),
           body,
         });
         // All that the SDK reads of an answer's headers is that it is JSON, which the request says, too.
@@ -248,6 +248,7 @@ export function createTeamsConnector(options: TeamsOptions): Connector {
     known.set(metadataUrl, keys);
     return keys;
   };
+  const parts = { ...options, dispatcher, keysOf, progress: createProgress() };
   return {
     name: 'teams',
     limits: {
@@ -260,8 +261,7 @@ export function createTeamsConnector(options: TeamsOptions): Connector {
       bot: [{ count: 50, ms: 1000 }],
     },
     settings: teamsSettings((url) => options.egress.refusal(url)),
-    open: (context) =>
-      new TeamsConnection(context, context.settings as TeamsSettings, { ...options, dispatcher, keysOf }),
+    open: (context) => new TeamsConnection(context, context.settings as TeamsSettings, parts),
     close: () => dispatcher.destroy(),
   };
 }

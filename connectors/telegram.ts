@@ -21,7 +21,7 @@ import { type Guard, limited } from './message/call.js';
 import { jsonObjectIn } from './message/json.js';
 import { keepOpen, type Line } from './message/line.js';
 import { saidOf } from './message/message.js';
-import { createProgress } from './message/progress.js';
+import { createProgress, type Progress } from './message/progress.js';
 import { createTyping } from './message/typing.js';
 import { type Agents, createAgents } from './telegram/agents.js';
 import { placeOf, pressedIn, pressIdIn, type Said, saidIn, type Self } from './telegram/events.js';
@@ -49,7 +49,6 @@ class TelegramConnection implements Connection {
   private readonly secret: Buffer;
   private readonly line: Line;
   private readonly self: Self;
-  private readonly progress = createProgress();
   private readonly pace = createGroupPace();
   private readonly closing = new AbortController();
   private readonly typist = createTyping((to) => {
@@ -61,7 +60,7 @@ class TelegramConnection implements Connection {
   constructor(
     private readonly context: ConnectionContext,
     private readonly settings: TelegramSettings,
-    private readonly options: TelegramOptions & { agents: Agents },
+    private readonly options: TelegramOptions & { agents: Agents; progress: Progress },
   ) {
     this.self = { id: Number(settings.token.split(':')[0]), username: null };
     this.secret = Buffer.from(webhookSecretOf(settings));
@@ -91,7 +90,7 @@ class TelegramConnection implements Connection {
   async send(to: string, delivery: Delivery): Promise<SendResult> {
     this.typing(to, false);
     const said = saidOf(delivery.reply, delivery, { channel: 'telegram', native: isTelegramJson });
-    return this.progress.send(delivery, telegramPosts(said), {
+    return this.options.progress.send(delivery, telegramPosts(said), {
       post: (post) => this.post(placeOf(to), post),
       pauseMs: betweenPostsMs,
     });
@@ -151,7 +150,7 @@ class TelegramConnection implements Connection {
     if (wait > 0)
       return { outcome: 'later', reason: 'a group takes 20 posts a minute', afterMs: wait, scope: 'conversation' };
     try {
-      await this.call(method, { ...args, ...place }, AbortSignal.timeout(this.progress.leftMs(setUpLimitMs)));
+      await this.call(method, { ...args, ...place }, AbortSignal.timeout(this.options.progress.leftMs(setUpLimitMs)));
       this.pace.posted(place.chat_id);
       return { outcome: 'sent' };
     } catch (error) {
@@ -268,11 +267,12 @@ function wordsOf(error: unknown): string {
 /** Telegram's connector. */
 export function createTelegramConnector(options: TelegramOptions): Connector {
   const agents = createAgents(options.egress);
+  const parts = { ...options, agents, progress: createProgress() };
   return {
     name: 'telegram',
     limits: { conversation: [{ count: 1, ms: 1000 }], bot: [{ count: 30, ms: 1000 }] },
     settings: telegramSettings((url) => options.egress.refusal(url)),
-    open: (context) => new TelegramConnection(context, context.settings as TelegramSettings, { ...options, agents }),
+    open: (context) => new TelegramConnection(context, context.settings as TelegramSettings, parts),
     close() {
       agents.http.destroy();
       agents.https.destroy();

@@ -22,11 +22,14 @@ export interface Progress {
 }
 
 /** Replies that are half out at the same time; the oldest is forgotten beyond that, and would begin anew. */
-const most = 1000;
+const most = 10_000;
 /** An attempt ends so much before the hub gives it up. */
 const marginMs = 200;
 
-/** Remembers, in memory, how far each reply of a connection is. */
+/**
+ * Remembers, in memory, how far each reply of a connector is. One for all its connections: Node passes every promise of the process by each
+ * storage of this kind, so that one for each of two hundred bots would take two fifths of the hub's time.
+ */
 export function createProgress(): Progress {
   const done = new Map<string, number>();
   const ends = new AsyncLocalStorage<number>();

@@ -3,6 +3,7 @@
  * green: add its fake to test/e2e/connectors.test.ts.
  */
 import assert from 'node:assert/strict';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -166,6 +167,23 @@ export function connectorContract(platform: FakePlatform): void {
       const delivery = platform.deliver(act('both'));
       for (const id of [first, second]) assert.equal(await platform.post(webhook(id), delivery), 200);
       await eventually(() => bot.turns.length === 2);
+    });
+
+    it('keeps no asynchronous storage for each bot: every promise of the hub would be passed by all of them', async () => {
+      const used = new Set<unknown>();
+      const { run } = AsyncLocalStorage.prototype;
+      AsyncLocalStorage.prototype.run = function (...args: unknown[]) {
+        used.add(this);
+        return Reflect.apply(run, this, args) as never;
+      };
+      try {
+        const ids = [appId, await newBot(), await newBot()];
+        for (const [n, id] of ids.entries()) await platform.post(webhook(id), platform.deliver(act(`stored ${n}`)));
+        await shown(ids.length);
+      } finally {
+        AsyncLocalStorage.prototype.run = run;
+      }
+      assert.ok(used.size <= 1, `${used.size} storages`);
     });
 
     it('answers the messages of a conversation in order', async () => {
