@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { limited } from '../connectors/message/call.js';
 import { keepOpen } from '../connectors/message/line.js';
 import { createProgress } from '../connectors/message/progress.js';
 import type { Delivery, SendResult } from '../src/contracts.js';
@@ -84,6 +85,25 @@ describe('a reply of several posts', () => {
     };
     await assert.rejects(progress.send(delivery(300), [{}], { pauseMs: 1, post }), { code: 'TOO_LATE' });
     assert.equal(called, false);
+  });
+});
+
+describe('a limit on time', () => {
+  const forever = (limit: AbortSignal) =>
+    new Promise<string>((resolve) => limit.addEventListener('abort', () => resolve('aborted')));
+
+  it('ends the work when it is over, or when all is closed, however much runs at once, without a warning', async () => {
+    const warnings: Error[] = [];
+    const hear = (warning: Error): number => warnings.push(warning);
+    process.on('warning', hear);
+    const closing = new AbortController();
+    const over = limited(closing.signal, 20, forever);
+    const many = Array.from({ length: 20 }, () => limited(closing.signal, 60_000, forever));
+    assert.equal(await over, 'aborted');
+    closing.abort();
+    assert.deepEqual(new Set(await Promise.all(many)), new Set(['aborted']));
+    process.off('warning', hear);
+    assert.deepEqual(warnings, []);
   });
 });
 

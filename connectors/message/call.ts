@@ -1,4 +1,5 @@
 /** HTTP calls that are made once: nothing here repeats, waits or follows a redirect; that is the hub's business. */
+import { setMaxListeners } from 'node:events';
 import type { LookupFunction } from 'node:net';
 import { Agent, type Dispatcher, request } from 'undici';
 
@@ -110,6 +111,8 @@ export async function limited<T>(
   const over = new AbortController();
   const abort = (): void => over.abort();
   const timer = setTimeout(abort, ms);
+  // As many listen as calls are under way: Node would take more than ten for a leak, and say so.
+  setMaxListeners(0, signal);
   signal.addEventListener('abort', abort);
   if (signal.aborted) abort();
   try {
