@@ -37,8 +37,21 @@ export interface Bot {
   lateAnswers: 'send' | 'drop';
   /** Processes that it is to have at least, however idle, and may have at most, when its turns queue up. */
   instances: { min: number; max: number };
+  /** What its author chose instead of what the hub would; absent: nothing. */
+  options?: BotOptions;
   readonly createdAt: string;
   updatedAt: string;
+}
+/** A component or a policy of Rasa with its settings. */
+export type Component = Json & { name: string };
+/** Choices of a bot's author. */
+export interface BotOptions {
+  /** Rasa components in place of those of the bot's pipeline, as config.yml has them. */
+  pipeline?: Component[] | undefined;
+  /** Rasa policies in place of the bot's. */
+  policies?: Component[] | undefined;
+  /** What the bot says when it does not know. */
+  fallback?: string | undefined;
 }
 
 /** One reply, in the shape of Rasa's REST channel; absent keys are omitted. */
@@ -100,6 +113,8 @@ export interface TrainingJob {
   /** Which trainer has it or had it last, and on what it computes, in words; null until it is taken. */
   trainer: string | null;
   device: string | null;
+  /** Who asked for it; absent where nobody said. */
+  readonly by?: string;
   readonly createdAt: string;
   startedAt: string | null;
   endedAt: string | null;
@@ -113,7 +128,9 @@ export interface JobError {
 }
 /** What a model is trained from: everything the trainer needs, nothing it must look up. */
 export interface TrainingContent {
-  bot: Pick<Bot, 'appId' | 'name' | 'language' | 'template' | 'pipeline' | 'threshold'> & { runtime?: string | null };
+  bot: Pick<Bot, 'appId' | 'name' | 'language' | 'template' | 'pipeline' | 'threshold' | 'options'> & {
+    runtime?: string | null;
+  };
   pairs: FaqPair[];
   /** The bot's own project files, used as they are when `pipeline` is `project`. */
   files: ProjectFile[];
@@ -138,6 +155,18 @@ export interface Model {
   readonly bytes: number;
   readonly trainSeconds: number;
   readonly createdAt: string;
+  /** What is known of it beside; absent for models of older releases. */
+  about?: ModelFacts;
+}
+export interface ModelFacts {
+  /** Who asked for it. */
+  by: string | null;
+  /** Version of the Rasa that trained it. */
+  rasa: string | null;
+  /** What its author calls it; such a model is kept however many follow. */
+  label: string | null;
+  /** The newest test of it, as POST evaluate answered. */
+  scores: Json | null;
 }
 /** A model whose files are on this machine's disk. */
 export interface LoadableModel extends Model {
@@ -532,6 +561,8 @@ export interface TrainingRequest {
   yaml?: string;
   /** Train also when nothing has changed since the active model. */
   force?: boolean;
+  /** Who asks. */
+  by?: string;
 }
 /** The training path, as its callers see it. */
 export interface Training {
@@ -545,6 +576,8 @@ export interface Training {
   settled(appId: string): Promise<void>;
   /** Makes an earlier model the active one, once it has come up. */
   activate(appId: string, modelId: string): Promise<Model>;
+  /** Makes the model before the active one active again, once it has come up. Rejects with `no_model` when there is none. */
+  rollBack(appId: string): Promise<Model>;
   /**
    * Makes an archive that was trained elsewhere the bot's active model, once it has come up; moves the file in. Rejects with `invalid`, and
    * nothing left on the shelf, when it does not come up.
@@ -598,6 +631,7 @@ export interface Store {
   deadLetters: DeadLetterStore;
   trackers: TrackerStore;
   channels: ChannelStore;
+  templates: TemplateStore;
   /** Small facts about the hub itself: `get` answers null for an unknown name. */
   settings: {
     get(name: string): Promise<string | null>;
@@ -661,6 +695,8 @@ export interface ModelStore {
   /** Newest first. */
   list(appId: string, page: Page): Promise<Listed<Model>>;
   remove(appId: string, id: string): Promise<boolean>;
+  /** Writes what is known of a model; answers it as changed, null when there is none. */
+  note(appId: string, id: string, about: ModelFacts): Promise<Model | null>;
   /** Does any model or job still name this digest? */
   references(digest: string): Promise<boolean>;
 }
@@ -724,6 +760,27 @@ export interface TrackerStore {
   append(appId: string, sender: string, from: number, events: Json[]): Promise<boolean>;
   replace(appId: string, sender: string, events: Json[]): Promise<void>;
   senders(appId: string): Promise<string[]>;
+}
+/** A template that was added to this hub: what a new bot starts from. Shipped ones are files, not records. */
+export interface StoredTemplate {
+  readonly name: string;
+  /** By language: `en`, `zh`. */
+  title: Record<string, string>;
+  description: Record<string, string>;
+  language: string;
+  pipeline: Pipeline;
+  pairs: FaqPair[];
+  files: ProjectFile[];
+  updatedAt: string;
+}
+export interface TemplateStore {
+  get(name: string): Promise<StoredTemplate | null>;
+  /** By name. */
+  list(): Promise<StoredTemplate[]>;
+  /** Writes it, whether it is there or not. */
+  put(template: StoredTemplate): Promise<void>;
+  /** False when there was none. */
+  remove(name: string): Promise<boolean>;
 }
 /** What the author of a bot set for one channel. Whoever has the hub's key reads `secrets`; the store does not. */
 export interface ChannelRecord {

@@ -23,6 +23,8 @@ const table = {
   fetch_failed: { status: 502, title: 'The file cannot be fetched', retry: true },
   unsupported_type: { status: 415, title: 'That content type is not read here', retry: false },
   bot_exists: { status: 409, title: 'That APP_ID is taken', retry: false },
+  template_exists: { status: 409, title: 'There is a template of that name', retry: false },
+  template_shipped: { status: 409, title: 'That template is a part of the hub', retry: false },
   version_conflict: { status: 412, title: 'Somebody else changed it first', retry: false },
   job_ended: { status: 409, title: 'That job has ended', retry: false },
   stale_result: { status: 409, title: 'That result comes too late', retry: false },

@@ -39,6 +39,39 @@ export const Pair = z
 /** The FAQ payload, exactly `[{"Q":[{"q":"…"}],"A":"…"}]`. */
 export const FaqBody = z.array(Pair).max(20_000);
 export const FaqTrainBody = z.array(Pair).min(1, 'the FAQ is empty: send at least one {Q, A}').max(20_000);
+/** As the FAQ payload, but as unfinished as authors have it: that is what a linter is for. */
+export const LintBody = z
+  .array(z.object({ Q: z.array(z.object({ q: typed(100_000) })).max(1000), A: z.unknown() }))
+  .max(20_000)
+  .meta({ id: 'LintRequest' });
+export const LintView = z.object({
+  items: z.array(
+    z
+      .object({
+        kind: z.enum(['near_duplicate', 'single_question', 'empty_answer', 'no_question']),
+        row: z.number(),
+        other: z.number().optional().meta({ description: 'the other row of a near duplicate' }),
+        detail: z.string(),
+      })
+      .meta({ id: 'LintFinding' }),
+  ),
+  next: z.null(),
+});
+export const FaqImportView = z
+  .object({
+    pairs: z.number().meta({ description: 'how many topics came new' }),
+    questions: z.number(),
+    read: z.string().meta({ description: 'how the table was read: encoding, columns' }),
+    notes: z.array(z.string()),
+    rows: z.array(
+      z.object({
+        row: z.number(),
+        outcome: z.enum(['topic', 'joined', 'there already', 'empty']),
+        detail: z.string().optional(),
+      }),
+    ),
+  })
+  .meta({ id: 'FaqImport' });
 export const StoredPair = Pair.extend({ id: z.string() }).meta({ id: 'StoredPair' });
 
 const language = z.string().regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'a language tag such as en or zh');
@@ -59,6 +92,18 @@ const instances = z
     id: 'Instances',
     description: 'Processes that the bot has at least, however idle, and may have at most, when its turns queue up.',
   });
+const Component = z.looseObject({ name: nonBlank(200) });
+const Options = z
+  .strictObject({
+    pipeline: z.array(Component).min(1).max(50).optional(),
+    policies: z.array(Component).min(1).max(20).optional(),
+    fallback: nonBlank(20_000).optional(),
+  })
+  .meta({
+    id: 'BotOptions',
+    description:
+      "Choices of the author: Rasa components and policies as config.yml has them, in place of the bot's, and what it says when it does not know. They count from the next training on; what is left out is as the pipeline has it.",
+  });
 const InitialModel = z
   .strictObject({ url: httpUrl, sha256: z.string().regex(/^[0-9a-f]{64}$/, 'a sha256 in lower case hex') })
   .meta({
@@ -76,6 +121,7 @@ export const BotCreate = z
     remoteUrl: httpUrl.optional(),
     threshold: threshold.optional(),
     runtime: runtime.optional(),
+    options: Options.optional(),
     lateAnswers: lateAnswers.optional(),
     initialModel: InitialModel.optional(),
   })
@@ -91,12 +137,50 @@ export const BotChange = z
     pipeline,
     threshold,
     runtime,
+    options: Options,
     remoteUrl: httpUrl,
     lateAnswers,
     instances,
   })
   .partial()
   .meta({ id: 'BotChange' });
+
+const Words = z
+  .strictObject({ en: nonBlank(2000).optional(), zh: nonBlank(2000).optional() })
+  .refine((words) => words.en !== undefined || words.zh !== undefined, 'needs words in en or zh')
+  .transform(({ en, zh }): Record<string, string> => ({ ...(en && { en }), ...(zh && { zh }) }));
+const TemplateName = z.string().regex(/^[a-z][a-z0-9-]{0,60}$/, 'lower-case letters, digits and "-", a letter first');
+const FileText = z.strictObject({ path: z.string().max(200), content: typed(5_000_000) });
+const templateFields = {
+  title: Words.optional(),
+  description: Words.optional(),
+  language: language.optional(),
+  pipeline: pipeline.optional(),
+  pairs: FaqBody.optional(),
+  files: z.array(FileText).max(2000).optional(),
+};
+export const TemplateChange = z.strictObject(templateFields).meta({ id: 'TemplateChange' });
+export const TemplateCreate = z
+  .strictObject({ name: TemplateName, fromBot: z.string().max(100).optional(), ...templateFields })
+  .refine(({ fromBot, pairs, files }) => fromBot === undefined || (pairs === undefined && files === undefined), {
+    path: ['fromBot'],
+    error: 'brings its own pairs and files: leave those out',
+  })
+  .meta({ id: 'TemplateCreate' });
+const templateShown = {
+  name: z.string(),
+  title: z.record(z.string(), z.string()),
+  description: z.record(z.string(), z.string()),
+  language: z.string(),
+  pipeline,
+  shipped: z.boolean().meta({ description: 'a part of the hub, which nobody changes' }),
+};
+export const TemplateView = z
+  .object({ ...templateShown, pairs: z.number(), files: z.number() })
+  .meta({ id: 'Template', description: 'With how many pairs and project files its bots start.' });
+export const TemplateFull = z
+  .object({ ...templateShown, pairs: FaqBody, files: z.array(FileText) })
+  .meta({ id: 'TemplateFull' });
 
 export const JobView = z
   .object({
@@ -116,6 +200,7 @@ export const JobView = z
     attempts: z.number(),
     trainer: z.string().nullable().meta({ description: 'who has it, or had it last' }),
     device: z.string().nullable().meta({ description: 'on what it computes, with the reason where that is not a GPU' }),
+    by: z.string().nullable().meta({ description: 'who asked for it' }),
     createdAt: z.string(),
     startedAt: z.string().nullable(),
     endedAt: z.string().nullable(),
@@ -149,6 +234,7 @@ export const BotView = z
     remoteUrl: z.string().nullable(),
     lateAnswers,
     runtime: z.string().nullable(),
+    options: Options,
     instances,
     state: z.enum(['asleep', 'waking', 'awake', 'draining', 'quarantined']),
     reason: z.string().nullable().meta({ description: 'why it is quarantined, or what its wake waits for' }),
@@ -197,8 +283,49 @@ export const ModelView = z
     bytes: z.number(),
     trainSeconds: z.number(),
     createdAt: z.string(),
+    by: z.string().nullable().meta({ description: 'who asked for it' }),
+    rasa: z
+      .string()
+      .nullable()
+      .meta({ description: 'the version of Rasa that trained it, or the installation by name' }),
+    label: z.string().nullable().meta({ description: 'what its author calls it; such a model is kept' }),
+    scores: z.record(z.string(), z.unknown()).nullable().meta({ description: 'of its newest test by POST evaluate' }),
   })
   .meta({ id: 'Model' });
+export const ModelChange = z.strictObject({ label: nonBlank(200).nullable() }).meta({ id: 'ModelChange' });
+const PairOf = z.object({ id: z.string(), questions: z.array(z.string()), answer: Answer });
+export const VersionDiff = z
+  .object({
+    settings: z
+      .record(z.string(), z.object({ from: z.unknown(), to: z.unknown() }))
+      .meta({ description: "the bot's settings that differ" }),
+    pairs: z.object({
+      added: z.array(PairOf),
+      removed: z.array(PairOf),
+      changed: z.array(z.object({ id: z.string(), from: PairOf, to: PairOf })),
+    }),
+    files: z.object({
+      added: z.array(z.string()),
+      removed: z.array(z.string()),
+      changed: z.array(
+        z.object({ path: z.string(), removed: z.array(z.string()), added: z.array(z.string()) }).meta({
+          id: 'FileDiff',
+          description: 'Lines that only one of the two has.',
+        }),
+      ),
+    }),
+    answers: z
+      .object({
+        asked: z.number(),
+        changed: z.array(z.object({ question: z.string(), from: z.string().nullable(), to: z.string().nullable() })),
+      })
+      .nullable()
+      .meta({
+        description:
+          'with answers=true: what the two models answer otherwise to the questions of both; null: not asked',
+      }),
+  })
+  .meta({ id: 'VersionDiff' });
 export const ParseBody = z.strictObject({ text: typed(8000) }).meta({ id: 'ParseRequest' });
 export const ParseView = z
   .looseObject({

@@ -103,6 +103,7 @@ describe('the admin API', () => {
         '{appId}': { name: 'x' },
         '{pairId}': shopFaq[0],
         '{name}': {},
+        '{modelId}': { label: null },
       };
       let routes = 0;
       for (const [path, verbs] of Object.entries(document.paths)) {

@@ -15,7 +15,7 @@ import { openStore } from '../src/stores/index.js';
 import { collections } from '../src/stores/mongo/migrations.js';
 import { openSqliteStore } from '../src/stores/sqlite/index.js';
 import { openModelShelf } from '../src/training/models.js';
-import { bot, job, message } from './contract/store.js';
+import { bot, job, message, template } from './contract/store.js';
 import { newHub, type TestHub } from './support/hub.js';
 import { MongoServer } from './support/mongo.js';
 
@@ -87,6 +87,7 @@ describe('A backup', function () {
     await store.channels.put({ ...set, appId: 'b', channel: 'web', secrets: null });
     await store.channels.note('a', 'slack', { lastEventAt: '2026', lastErrorAt: '2027', lastError: nasty });
     await store.channels.note('empty', 'telegram', { lastEventAt: '2028' });
+    await store.templates.put(template('t'));
     await store.faq.put('a', []);
     await store.faq.put('a', [{ id: '1', questions: [nasty], answer: nasty }]);
     await store.files.write('a', [{ path: 'x', content: nasty }]);
@@ -157,6 +158,7 @@ describe('A backup', function () {
       outbox: await all((page) => store.outbox.pending(page)),
       letters: await all((page) => store.deadLetters.list(page)),
       unsettled: await all((page) => store.conversations.unsettled(page)),
+      templates: await store.templates.list(),
       setting: await store.settings.get(nasty),
       keys: await Promise.all(['session-key', 'secret-key'].map((name) => readFile(join(dataDir, name), 'utf8'))),
     };
@@ -241,10 +243,10 @@ describe('A backup', function () {
     );
     // A new one is no part of a backup by itself: write it and put it back in src/backup, then add it here and above.
     const tables =
-      'bots channel_health channels conversations dead_letters faq files job_log jobs messages models outbox pulse schema_version settings';
+      'bots channel_health channels conversations dead_letters faq files job_log jobs messages models outbox pulse schema_version settings templates';
     assert.deepEqual((names.pluck().all() as string[]).sort(), `${tables} tracker_events trackers`.split(' '));
     const expected =
-      'bots channel_health channels conversations faqs files hub job_lines jobs messages models settings texts tracker_events trackers';
+      'bots channel_health channels conversations faqs files hub job_lines jobs messages models settings templates texts tracker_events trackers';
     assert.deepEqual(collections.map(({ name }) => name).sort(), expected.split(' '));
     await close();
   });

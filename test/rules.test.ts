@@ -47,6 +47,9 @@ const onePlace = [
   'yauzl',
   'tar-stream',
   '@fastify/busboy',
+  'csv-parse/sync',
+  'chardet',
+  'sax',
 ];
 
 function filesUnder(folder: string): string[] {

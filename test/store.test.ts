@@ -104,8 +104,8 @@ describe('The SQLite store', function () {
     });
     it('answers every statement by an index', async () => {
       const { sqlite } = await opened();
-      // The one that is asked for a whole table, which holds a handful of facts, in the order of its key.
-      const listing = 'SELECT name, value FROM settings ORDER BY name';
+      // Those that are asked for a whole table, which holds a handful of rows, in the order of its key.
+      const listings = ['SELECT name, value FROM settings ORDER BY name', 'SELECT body FROM templates ORDER BY name'];
       const statements = sqlite.statements().filter((sql) => !/^\s*INSERT/.test(sql));
       assert.equal(statements.length > 25, true);
       for (const sql of statements) {
@@ -116,7 +116,7 @@ describe('The SQLite store', function () {
         for (const { detail } of plan) {
           const whole =
             detail.startsWith('SCAN') &&
-            sql !== listing &&
+            !listings.includes(sql) &&
             !/CONSTANT ROW|USING INDEX (messages_unsettled|jobs_unfinished)/.test(detail);
           assert.equal(whole || detail.includes('TEMP B-TREE'), false, `${detail}: ${sql}`);
         }

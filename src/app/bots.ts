@@ -3,16 +3,19 @@ import type { Bot, Engines, Store, Training } from '../contracts.js';
 import { newBot } from '../http/bots.js';
 import type { Channels } from '../hub/channels.js';
 import type { Parts } from './parts.js';
+import { openTemplates } from './templates.js';
 
 interface BotParts {
   channels: Channels;
   engines: Engines;
 }
 
-/** A new bot gets its template's pairs, open channels and its place in the pool. */
-export async function welcome({ store, templates }: Parts, { channels, engines }: BotParts, bot: Bot): Promise<void> {
-  const pairs = templates.find((template) => template.name === bot.template)?.pairs ?? [];
+/** A new bot gets its template's pairs and files, open channels and its place in the pool. */
+export async function welcome(parts: Parts, { channels, engines }: BotParts, bot: Bot): Promise<void> {
+  const { store } = parts;
+  const { pairs = [], files = [] } = (await openTemplates(parts).find(bot.template)) ?? {};
   if (pairs.length > 0) await store.faq.put(bot.appId, pairs);
+  if (files.length > 0) await store.files.write(bot.appId, files);
   await channels.open(bot);
   engines.register(bot.appId, bot.instances);
 }

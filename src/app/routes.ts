@@ -6,16 +6,19 @@ import { botPresenter, botRoutes, type BotRoutesOptions } from '../http/bots.js'
 import { channelRoutes } from '../http/channels.js';
 import { deadLetterRoutes } from '../http/dead-letters.js';
 import { evaluateRoutes } from '../http/evaluate.js';
+import { faqImportRoutes } from '../http/faq-import.js';
 import { faqRoutes } from '../http/faq.js';
 import { fileRoutes } from '../http/files.js';
 import { openApiOf } from '../http/openapi.js';
 import { healthRoutes, machineRoutes, type Place } from '../http/operations.js';
+import { modelRoutes } from '../http/models.js';
 import { pageRoutes } from '../http/pages.js';
 import { processRoutes } from '../http/processes.js';
 import { projectRoutes } from '../http/projects.js';
 import { restRoutes } from '../http/rest.js';
 import type { Route } from '../http/route.js';
 import { talkRoutes } from '../http/talk.js';
+import { templateRoutes } from '../http/templates.js';
 import { trainerRoutes } from '../http/trainers.js';
 import { trainingRoutes } from '../http/training.js';
 import { webhookRoutes } from '../http/webhooks.js';
@@ -24,12 +27,18 @@ import type { Connections } from '../hub/connections.js';
 import { freeDisk, readMachine } from '../machine.js';
 import type { Metrics } from '../metrics.js';
 import { storePlaceOf } from '../stores/index.js';
+import { faqImport } from '../training/faq/import.js';
+import { lintFaq } from '../training/faq/lint.js';
+import { tableOf } from '../training/faq/table.js';
 import { createFetchModel, type FetchModel } from '../training/initial.js';
+import { optionFaults } from '../training/components.js';
 import { redisPlaceOf } from '../training/redis.js';
 import type { JobTokens } from '../training/tokens.js';
 import { here, type Parts } from './parts.js';
 import { evaluationOf } from './training.js';
 import { openProjects } from './projects.js';
+import { openTemplates } from './templates.js';
+import { contentOfModel, diffOf } from './versions.js';
 import { welcome } from './bots.js';
 
 const widgetDir = join(here, '..', '..', 'widget');
@@ -52,7 +61,8 @@ interface RouteParts {
 }
 
 export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Route[] } {
-  const { store, shelf, templates, options } = parts;
+  const { store, shelf, options } = parts;
+  const templates = openTemplates(parts);
   const { engines, tokens, training, queue, hub, connections, channels, metrics, publicUrl } = made;
   const operations = {
     store,
@@ -76,6 +86,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     templates,
     fetchModel: fetchModelOf(parts),
     defaultEngine: operations.engine().engine,
+    optionFaults: (chosen) => optionFaults(chosen, options.config.customCode),
     runtimes: Object.keys(options.config.rasaRuntimes),
     publicUrl,
     onCreated: (bot) => welcome(parts, { channels, engines }, bot),
@@ -85,14 +96,31 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     },
   };
   const { projects, check } = openProjects(parts, { channels });
+  const rasa = evaluationOf(parts);
   const api = [
     ...projectRoutes({ ...bots, projects }),
     ...botRoutes(bots),
     ...processRoutes({ store, engines, present: botPresenter({ engines, training, publicUrl }) }),
+    ...templateRoutes({ store, templates, check }),
     ...faqRoutes({ store }),
+    ...faqImportRoutes({
+      store,
+      readTable: async (bytes, present) => {
+        const table = await tableOf(bytes);
+        return { ...faqImport(table.rows, present), read: table.read, notes: table.notes };
+      },
+      lint: lintFaq,
+    }),
     ...fileRoutes({ store, check }),
-    ...evaluateRoutes({ store, rasa: evaluationOf(parts) }),
-    ...trainingRoutes({ store, training, queue, shelf }),
+    ...evaluateRoutes({ store, rasa }),
+    ...trainingRoutes({ store, training, queue }),
+    ...modelRoutes({
+      store,
+      training,
+      shelf,
+      diff: diffOf(parts, rasa),
+      project: async (model) => projects.packContent(await contentOfModel(parts, model)),
+    }),
     ...trainerRoutes({
       training,
       queue,

@@ -87,6 +87,7 @@ export async function openTraining(
       minFreeDisk: config.minFreeDisk,
       modelsKept: config.modelsKept,
       customCode: config.customCode,
+      rasaVersion: versionOf(rasa),
       log,
     }),
   };

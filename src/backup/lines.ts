@@ -11,6 +11,7 @@ import type {
   ProjectFile,
   Restorable,
   Store,
+  StoredTemplate,
   TrainingJob,
 } from '../contracts.js';
 import { HubError } from '../errors.js';
@@ -35,6 +36,7 @@ export type Line =
   /** Its secrets as the store has them: sealed. */
   | { kind: 'channel'; record: ChannelRecord }
   | { kind: 'health'; appId: string; channel: string; health: ChannelHealth }
+  | { kind: 'template'; template: StoredTemplate }
   | { kind: 'project'; appId: string; file: ProjectFile }
   | { kind: 'job'; job: TrainingJob }
   | { kind: 'log'; jobId: string; lines: string[] }
@@ -46,7 +48,7 @@ export type Line =
   | { kind: 'end'; lines: number };
 
 /** Counted up with every new kind of line, which an older release could not put back. */
-export const format = 2;
+export const format = 3;
 /** The setting that says how far a restore came; the hub does not start on half of one. */
 export const marker = 'restore';
 export const unfinished = 'unfinished';

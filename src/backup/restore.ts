@@ -70,6 +70,8 @@ async function putBack(
       return store.channels.put(line.record);
     case 'health':
       return store.channels.note(line.appId, line.channel, line.health);
+    case 'template':
+      return store.templates.put(line.template);
     case 'project':
       return store.files.write(line.appId, [line.file]);
     case 'job':

@@ -57,6 +57,7 @@ async function* everything(parts: BackupParts, summary: BackupSummary): AsyncGen
   for (const setting of await store.settings.list()) {
     if (setting.name !== marker) yield { kind: 'setting', ...setting };
   }
+  for (const template of await store.templates.list()) yield { kind: 'template', template };
   const digests = new Set<string>();
   for await (const bot of all((page) => store.bots.list(page))) {
     summary.bots += 1;

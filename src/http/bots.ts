@@ -1,19 +1,38 @@
 /** Routes of bots: make, list, change, delete. Those of their processes are in processes.ts. */
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import type { Bot, EngineName, Engines, Pipeline, Store, Training } from '../contracts.js';
-import { HubError } from '../errors.js';
+import type {
+  Bot,
+  BotOptions,
+  EngineName,
+  Engines,
+  FaqPair,
+  Pipeline,
+  ProjectFile,
+  Store,
+  Training,
+} from '../contracts.js';
+import { type Fault, HubError } from '../errors.js';
 import { BotChange, BotCreate, BotView, listOf, PageQuery } from '../wire.js';
 import { presentBot } from './present.js';
 import { type Asked, param, type Route, route } from './route.js';
 
-/** What the routes need to know of a template. */
+/** A template: what a new bot is made from, and starts with. */
 export interface TemplateFacts {
   name: string;
   language: string;
   pipeline: Pipeline;
   title: Record<string, string>;
   description: Record<string, string>;
+  pairs: FaqPair[];
+  files: ProjectFile[];
+  /** A part of the hub, which nobody changes. */
+  shipped: boolean;
+}
+export interface Templates {
+  /** By name. */
+  list(): Promise<TemplateFacts[]>;
+  find(name: string): Promise<TemplateFacts | null>;
 }
 export interface BotRoutesOptions {
   store: Store;
@@ -21,8 +40,10 @@ export interface BotRoutesOptions {
   training: Pick<Training, 'current' | 'discard' | 'adopt'>;
   /** Fetches an initial model to a file; null where no Rasa could start it. */
   fetchModel: ((source: { url: string; sha256: string }, signal: AbortSignal) => Promise<string>) | null;
-  templates: TemplateFacts[];
+  templates: Templates;
   defaultEngine: EngineName;
+  /** What is wrong with these options, by pointer into them; none: nothing. */
+  optionFaults: (options: BotOptions) => Fault[];
   /** Names of the Rasa installations that a bot may ask for. */
   runtimes: string[];
   publicUrl: () => string;
@@ -42,11 +63,15 @@ export async function botOf(store: Pick<Store, 'bots'>, asked: Pick<Asked<unknow
   return bot;
 }
 
-function templateOf(options: BotRoutesOptions, name: string | undefined, language: string | undefined): TemplateFacts {
+async function templateOf(
+  { templates }: BotRoutesOptions,
+  name: string | undefined,
+  language: string | undefined,
+): Promise<TemplateFacts> {
   const wanted = name ?? (language?.startsWith('zh') ? 'faq-zh' : 'faq');
-  const found = options.templates.find((template) => template.name === wanted);
+  const found = await templates.find(wanted);
   if (found) return found;
-  const names = options.templates.map((template) => template.name).join(', ');
+  const names = (await templates.list()).map((template) => template.name).join(', ');
   throw new HubError('invalid', `There is no template ${JSON.stringify(wanted)}; there are: ${names}.`, {
     errors: [{ pointer: '/template', detail: `one of ${names}` }],
   });
@@ -65,8 +90,18 @@ function checkRuntime({ runtimes }: BotRoutesOptions, name: string | null | unde
   );
 }
 
+/** Rejects with `invalid`, naming every component that cannot be. */
+function checkOptions({ optionFaults }: BotRoutesOptions, options: BotOptions | undefined): void {
+  const errors = optionFaults(options ?? {}).map(({ pointer, detail }) => ({ pointer: `/options${pointer}`, detail }));
+  const [first] = errors;
+  if (first) throw new HubError('invalid', `The options do not fit at ${first.pointer}: ${first.detail}.`, { errors });
+}
+
 /** A new bot from a checked request; the template fills what was left out. */
-export function newBot(template: TemplateFacts, asked: Partial<Bot> & { name: string }): Bot {
+export function newBot(
+  template: Pick<TemplateFacts, 'name' | 'language' | 'pipeline'>,
+  asked: Partial<Bot> & { name: string },
+): Bot {
   const now = new Date().toISOString();
   return {
     appId: asked.appId ?? newAppId(),
@@ -81,6 +116,7 @@ export function newBot(template: TemplateFacts, asked: Partial<Bot> & { name: st
     instances: asked.instances ?? { min: 0, max: 1 },
     activeModel: null,
     runtime: asked.runtime ?? null,
+    ...(asked.options && { options: asked.options }),
     createdAt: now,
     updatedAt: now,
   };
@@ -104,8 +140,8 @@ export function botMaker(options: BotRoutesOptions) {
   return {
     present: botPresenter(options),
     /** A bot as asked for, its template chosen by its language where none is named. */
-    newBot: (asked: Partial<Bot> & { name: string }): Bot =>
-      newBot(templateOf(options, asked.template, asked.language), { engine: options.defaultEngine, ...asked }),
+    newBot: async (asked: Partial<Bot> & { name: string }): Promise<Bot> =>
+      newBot(await templateOf(options, asked.template, asked.language), { engine: options.defaultEngine, ...asked }),
     /** Keeps the bot and gives it what `fill` brings; when that fails there is no such bot. */
     async create<T>(bot: Bot, fill: () => Promise<T>): Promise<T> {
       await store.bots.create(bot);
@@ -156,9 +192,10 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
       answers: { 201: { description: 'The new bot.', schema: BotView } },
       handle: async ({ body, gone }) => {
         checkRuntime(options, body.runtime);
+        checkOptions(options, body.options);
         const { initialModel, ...rest } = body;
         const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
-        const bot = maker.newBot({ ...given, name: body.name });
+        const bot = await maker.newBot({ ...given, name: body.name });
         if (initialModel) await createWithModel(options, bot, { ...initialModel, gone: gone() });
         else await maker.create(bot, () => Promise.resolve());
         const made = (await store.bots.get(bot.appId)) ?? bot;
@@ -189,13 +226,14 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
       method: 'PATCH',
       path: '/bots/{appId}',
       summary:
-        'Change a bot. Language, pipeline, threshold and runtime take effect with the next training, runtime also when it next wakes, instances at once.',
+        'Change a bot. Language, pipeline, threshold, options and runtime take effect with the next training, runtime also when it next wakes, instances at once.',
       access: 'admin',
       body: { schema: BotChange },
       answers: { 200: { description: 'The changed bot.', schema: BotView } },
       handle: async (asked) => {
         const bot = await botOf(store, asked);
         checkRuntime(options, asked.body.runtime);
+        checkOptions(options, asked.body.options);
         if (asked.body.remoteUrl !== undefined && bot.engine !== 'remote') {
           throw new HubError('invalid', 'Only a bot with engine "remote" has a remoteUrl.', {
             errors: [{ pointer: '/remoteUrl', detail: 'only for engine "remote"' }],
@@ -220,26 +258,6 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
         await options.onDeleted(appId);
         return { status: 204 };
       },
-    }),
-    route({
-      method: 'GET',
-      path: '/templates',
-      summary: 'What a new bot can be made from.',
-      access: 'admin',
-      answers: { 200: { description: 'All templates.' } },
-      handle: () =>
-        Promise.resolve({
-          body: {
-            items: options.templates.map(({ name, language, pipeline, title, description }) => ({
-              name,
-              language,
-              pipeline,
-              title,
-              description,
-            })),
-            next: null,
-          },
-        }),
     }),
   ];
 }

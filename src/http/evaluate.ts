@@ -1,6 +1,6 @@
 /** Routes that test a bot and check its project before it is trained. */
 import { z } from 'zod';
-import type { Bot, Model, Store } from '../contracts.js';
+import type { Bot, Json, Model, Store } from '../contracts.js';
 import { HubError } from '../errors.js';
 import { botOf } from './bots.js';
 import { type Route, route } from './route.js';
@@ -12,7 +12,7 @@ export interface EvaluateRoutesOptions {
     evaluate: (
       asked: { bot: Bot; model: Model; yaml: string; endToEnd: boolean },
       gone: AbortSignal,
-    ) => Promise<unknown>;
+    ) => Promise<{ nlu: Json | null; stories: Json | null }>;
     validate: (bot: Bot, gone: AbortSignal) => Promise<unknown>;
   } | null;
 }
@@ -31,6 +31,17 @@ const EvaluationView = z.object({ modelId: z.string(), nlu: Result, stories: Res
   description: "Rasa's own reports, as of POST /model/test/intents and /model/test/stories.",
 });
 const ValidationView = z.object({ valid: z.boolean(), lines: z.array(z.string()) }).meta({ id: 'Validation' });
+
+/** The figures of a test that a list of versions shows, each 0..1. */
+function scoresOf({ nlu, stories }: { nlu: Json | null; stories: Json | null }): Json {
+  const accuracy = (part: unknown): unknown => (part as Json | null | undefined)?.['accuracy'] ?? null;
+  return {
+    at: new Date().toISOString(),
+    intents: accuracy(nlu?.['intent_evaluation']),
+    answers: accuracy(nlu?.['response_selection_evaluation']),
+    stories: accuracy(stories),
+  };
+}
 
 export function evaluateRoutes({ store, rasa }: EvaluateRoutesOptions): Route[] {
   const needed = (): NonNullable<typeof rasa> => {
@@ -63,7 +74,9 @@ export function evaluateRoutes({ store, rasa }: EvaluateRoutesOptions): Route[] 
         const model = await modelOf(bot, asked.query.model);
         const endToEnd = asked.query.e2e === 'true' || asked.query.e2e === '1';
         const result = await needed().evaluate({ bot, model, yaml: asked.body, endToEnd }, asked.gone());
-        return { body: { modelId: model.id, ...(result as object) } };
+        const about = { by: null, rasa: null, label: null, ...model.about, scores: scoresOf(result) };
+        await store.models.note(bot.appId, model.id, about);
+        return { body: { modelId: model.id, ...result } };
       },
     }),
     route({

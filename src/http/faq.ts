@@ -25,7 +25,8 @@ export function pairsOf(payload: PairWire[], before: FaqPair[] = []): FaqPair[] 
     return { id, questions, answer: A };
   });
 }
-const wireOf = (pair: FaqPair): PairWire => ({ Q: pair.questions.map((q) => ({ q })), A: pair.answer });
+/** A pair as the payload has it. */
+export const wireOf = (pair: FaqPair): PairWire => ({ Q: pair.questions.map((q) => ({ q })), A: pair.answer });
 const storedOf = (pair: FaqPair): unknown => ({ id: pair.id, ...wireOf(pair) });
 
 /** The version named by If-Match, if any; `*` and an absent header ask for none. */

@@ -12,7 +12,7 @@ export function presentJob(
     ? { code: error.code, message: error.message, ...(error.detail === undefined ? {} : { detail: error.detail }) }
     : null;
   const { position = null, startsIn = null } = standing ?? {};
-  return { jobId: id, ...rest, error: shown, position, startsIn };
+  return { jobId: id, by: null, ...rest, error: shown, position, startsIn };
 }
 
 export function presentBot(
@@ -20,10 +20,19 @@ export function presentBot(
   facts: { status: BotStatus; job: TrainingJob | null; publicUrl: string },
 ): BotWire {
   const trainingJob = facts.job ? presentJob(facts.job) : null;
-  return { ...bot, ...facts.status, trainingJob, chatUrl: `${facts.publicUrl}/bots/${bot.appId}/chat` };
+  return {
+    ...bot,
+    options: bot.options ?? {},
+    ...facts.status,
+    trainingJob,
+    chatUrl: `${facts.publicUrl}/bots/${bot.appId}/chat`,
+  };
 }
 
+/** Of a model that an older release made. */
+const unknown = { by: null, rasa: null, label: null, scores: null };
+
 export function presentModel(model: Model, active: boolean): ModelWire {
-  const { id, archive: _, content: __, ...rest } = model;
-  return { modelId: id, active, ...rest };
+  const { id, archive: _, content: __, about, ...rest } = model;
+  return { modelId: id, active, ...rest, ...(about ?? unknown) };
 }

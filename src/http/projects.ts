@@ -66,7 +66,7 @@ export function projectRoutes<P extends PreparedProject>(options: ProjectRoutesO
         const upload = await uploadOf(asked);
         const project = await projects.prepare(upload.bytes);
         const name = asked.query.name ?? upload.fields['name']?.trim().slice(0, 200);
-        const bot = maker.newBot({
+        const bot = await maker.newBot({
           name: name || nameOf(project, upload.name).slice(0, 200),
           pipeline: 'project',
           ...(project.language && { language: project.language }),

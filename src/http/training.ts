@@ -1,27 +1,17 @@
-/** Routes of training: jobs with their live events, and the models they make. */
-import { createReadStream } from 'node:fs';
+/** Routes of training: jobs with their live events. The models they make are in models.ts. */
 import { z } from 'zod';
-import type {
-  JobEvent,
-  ModelShelf,
-  Store,
-  Training,
-  TrainingJob,
-  TrainingQueue,
-  TrainingRequest,
-} from '../contracts.js';
+import type { JobEvent, Store, Training, TrainingJob, TrainingQueue, TrainingRequest } from '../contracts.js';
 import { HubError } from '../errors.js';
-import { FaqTrainBody, JobView, listOf, ModelView, PageQuery, type PairWire } from '../wire.js';
+import { FaqTrainBody, JobView, listOf, PageQuery, type PairWire } from '../wire.js';
 import { botOf } from './bots.js';
 import { faqLimit, pairsOf } from './faq.js';
-import { presentJob, presentModel } from './present.js';
-import { type Asked, param, type Route, route } from './route.js';
+import { presentJob } from './present.js';
+import { param, type Route, route } from './route.js';
 
 export interface TrainingRoutesOptions {
   store: Store;
   training: Training;
   queue: TrainingQueue;
-  shelf: ModelShelf;
 }
 
 const TrainQuery = z.object({
@@ -78,7 +68,7 @@ async function requestOf(store: Store, appId: string, body: string | PairWire[] 
   return { pairs: pairsOf(body, (await store.faq.get(appId)).pairs) };
 }
 
-function jobRoutes(options: TrainingRoutesOptions): Route[] {
+export function trainingRoutes(options: TrainingRoutesOptions): Route[] {
   const { store, training, queue } = options;
   return [
     route({
@@ -102,6 +92,7 @@ function jobRoutes(options: TrainingRoutesOptions): Route[] {
         const job = await training.request(appId, {
           ...(await requestOf(store, appId, asked.body)),
           ...(truly(asked.query.force) ? { force: true } : {}),
+          by: 'admin',
         });
         if (truly(asked.query.wait)) return { body: presentJob(await training.ended(job.id)) };
         return { status: 202, headers: { location: `/api/v1/jobs/${job.id}` }, body: { jobId: job.id } };
@@ -158,73 +149,4 @@ function jobRoutes(options: TrainingRoutesOptions): Route[] {
       },
     }),
   ];
-}
-
-function modelRoutes(options: TrainingRoutesOptions): Route[] {
-  const { store, training, shelf } = options;
-  const modelOf = async (asked: Asked<unknown, unknown>) => {
-    const bot = await botOf(store, asked);
-    const model = await store.models.get(bot.appId, param(asked, 'modelId'));
-    if (!model) throw new HubError('not_found', `The bot has no model ${param(asked, 'modelId')}.`);
-    return { bot, model };
-  };
-  return [
-    route({
-      method: 'GET',
-      path: '/bots/{appId}/models',
-      summary: "The bot's models, newest first.",
-      access: 'admin',
-      query: PageQuery,
-      answers: { 200: { description: 'A page of models.', schema: listOf(ModelView) } },
-      handle: async (asked) => {
-        const bot = await botOf(store, asked);
-        const { items, next } = await store.models.list(bot.appId, asked.query);
-        return { body: { items: items.map((model) => presentModel(model, model.id === bot.activeModel)), next } };
-      },
-    }),
-    route({
-      method: 'POST',
-      path: '/bots/{appId}/models/{modelId}/activate',
-      summary: 'Go back (or forward) to a model; it takes over once it has come up.',
-      access: 'admin',
-      answers: { 200: { description: 'The model, now active.', schema: ModelView } },
-      handle: async (asked) => {
-        const { bot, model } = await modelOf(asked);
-        return { body: presentModel(await training.activate(bot.appId, model.id), true) };
-      },
-    }),
-    route({
-      method: 'GET',
-      path: '/bots/{appId}/models/{modelId}/archive',
-      summary: 'The Rasa model archive (tar.gz).',
-      access: 'admin',
-      answers: { 200: { description: 'The file.', type: 'application/gzip' } },
-      handle: async (asked) => {
-        const { bot, model } = await modelOf(asked);
-        if (model.archive === null)
-          throw new HubError('not_found', 'The lite engine answers from the FAQ itself: this model has no archive.');
-        const headers = {
-          'content-type': 'application/gzip',
-          'content-disposition': `attachment; filename="${bot.appId}-${model.id}.tar.gz"`,
-        };
-        return { headers, stream: createReadStream(await shelf.fetch(model.archive)) as AsyncIterable<Buffer> };
-      },
-    }),
-    route({
-      method: 'DELETE',
-      path: '/bots/{appId}/models/{modelId}',
-      summary: 'Delete a model that is not active.',
-      access: 'admin',
-      answers: { 204: { description: 'It is gone.' } },
-      handle: async (asked) => {
-        const { bot, model } = await modelOf(asked);
-        await training.remove(bot.appId, model.id);
-        return { status: 204 };
-      },
-    }),
-  ];
-}
-
-export function trainingRoutes(options: TrainingRoutesOptions): Route[] {
-  return [...jobRoutes(options), ...modelRoutes(options)];
 }

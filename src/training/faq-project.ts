@@ -5,6 +5,7 @@
  */
 import type { AnswerPart, Bot, Pipeline } from '../contracts.js';
 import type { Topic } from './content.js';
+import { TrainingFailure } from './failure.js';
 import type { YamlMap } from './yaml.js';
 
 /** Training data and domain of some topics, as values: `project.ts` merges and writes them. */
@@ -85,7 +86,16 @@ function semantic(threshold: number | null): YamlMap[] {
 /** Where DIET and ResponseSelector answer as large a share of what they know as they decline of what they do not: two thirds (bench/answers, 20 pairs). */
 const classicThreshold = 0.4;
 
+/** Languages without blanks between words, for which Rasa has no tokenizer of its own. */
+const noTokenizer = /^(?:ja|th|lo|km|my)\b/;
+
 function classic(bot: Pick<Bot, 'language' | 'threshold'>, retrieval: Skeleton['retrieval']): YamlMap[] {
+  if (noTokenizer.test(bot.language)) {
+    throw new TrainingFailure(
+      'no_tokenizer',
+      `The pipeline "classic" cannot tell words apart in ${bot.language}. Choose "semantic", which needs no words, or a pipeline of your own (options).`,
+    );
+  }
   return [
     { name: bot.language.startsWith('zh') ? 'JiebaTokenizer' : 'WhitespaceTokenizer' },
     { name: 'RegexFeaturizer' },

@@ -68,13 +68,14 @@ function faqProject(
   const skeleton = joined([
     skeletonOf({ base: 'faq', topics: made.topics }, fewest),
     skeletonOf({ base: 'chitchat', topics: chitchatBeside(made.chitchat, made.topics) }, fewest),
-    fallbackSkeleton(made.fallback),
+    fallbackSkeleton(bot.options?.fallback ?? made.fallback),
   ]);
   return [
     {
       path: 'config.yml',
       content: yamlDocument({
         ...configOf(bot, made.pipeline, skeleton.retrieval),
+        ...chosen(bot),
         ...request.config,
         assistant_id: bot.appId,
       }),
@@ -112,13 +113,20 @@ function ownConfig({ bot }: TrainingContent, files: readonly ProjectFile[], requ
   }
   const { sections, sectioned } = readYaml(file?.content ?? '', 'The file config.yml');
   const stamp = { assistant_id: bot.appId };
-  if (!file || !sectioned || Object.keys(request.config).length > 0) {
-    return { path: 'config.yml', content: yamlDocument({ ...stamp, ...sections, ...request.config }) };
+  const over = { ...chosen(bot), ...request.config };
+  if (!file || !sectioned || Object.keys(over).length > 0) {
+    return { path: 'config.yml', content: yamlDocument({ ...stamp, ...sections, ...over }) };
   }
   return {
     path: 'config.yml',
     content: 'assistant_id' in sections ? file.content : `${file.content}\n${yamlLines(stamp)}`,
   };
+}
+
+/** What the bot's author chose in place of the pipeline and the policies. */
+function chosen({ options }: TrainingContent['bot']): YamlMap {
+  const { pipeline, policies } = options ?? {};
+  return { ...(pipeline && { pipeline: pipeline as YamlMap[] }), ...(policies && { policies: policies as YamlMap[] }) };
 }
 
 /** The project's domain with `more` in it: untouched without; a file more where the domain is a folder. */

@@ -1,10 +1,13 @@
-/** Templates: what a new bot starts from. Each is a folder with a `template.yml`; the schema below is the description of that file. */
+/**
+ * Templates: what a new bot starts from. Each is a folder with a `template.yml`, which the schema below describes, and, where its pipeline is
+ * `project`, the files of a Rasa project beside it.
+ */
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import type { Bot, FaqPair } from '../contracts.js';
+import type { Bot, FaqPair, ProjectFile } from '../contracts.js';
 
 const text = z.string().refine((value) => value.trim() !== '', 'must not be empty');
 const words = z.strictObject({ en: text, zh: text });
@@ -24,7 +27,7 @@ const template = z.strictObject({
   /** What somebody who tries it sees of Rasa and of the hub. */
   shows: words,
   language: z.string().regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'a language tag such as en or zh'),
-  pipeline: z.enum(['semantic', 'classic']),
+  pipeline: z.enum(['semantic', 'classic', 'project']),
   /** What the bot says when it does not know. */
   fallback: text,
   /** Topics every bot of this template knows beside its own FAQ; those of the language's first template when absent. */
@@ -37,7 +40,12 @@ const template = z.strictObject({
 });
 
 /** A checked template. Its chit-chat and pairs have the shape of a stored FAQ. */
-export type Template = Omit<z.infer<typeof template>, 'chitchat' | 'pairs'> & { chitchat: FaqPair[]; pairs: FaqPair[] };
+export type Template = Omit<z.infer<typeof template>, 'chitchat' | 'pairs'> & {
+  chitchat: FaqPair[];
+  pairs: FaqPair[];
+  /** Of its Rasa project; none but for the pipeline `project`. */
+  files: ProjectFile[];
+};
 
 /**
  * Reads all templates of a folder, sorted by name.
@@ -47,9 +55,7 @@ export async function loadTemplates(dir: string): Promise<Template[]> {
   const folders = (await readdir(dir, { withFileTypes: true }))
     .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name);
-  const read = await Promise.all(
-    folders.sort().map((folder) => readTemplate(join(dir, folder, 'template.yml'), folder)),
-  );
+  const read = await Promise.all(folders.sort().map((folder) => readTemplate(join(dir, folder), folder)));
   const faults = read.flatMap((one) => one.faults);
   if (faults.length > 0) throw new Error(`Templates that cannot be used:\n${faults.join('\n')}`);
   return read.flatMap((one) => one.template ?? []);
@@ -80,7 +86,8 @@ export function fallbackOf(templates: readonly Template[], bot: Pick<Bot, 'templ
   return templateOf(templates, bot).fallback;
 }
 
-async function readTemplate(path: string, folder: string): Promise<{ template?: Template; faults: string[] }> {
+async function readTemplate(home: string, folder: string): Promise<{ template?: Template; faults: string[] }> {
+  const path = join(home, 'template.yml');
   const source = await readFile(path, 'utf8').catch(() => null);
   if (source === null) return { faults: [`${path}: cannot be read`] };
   const document = parseDocument(source);
@@ -98,7 +105,25 @@ async function readTemplate(path: string, folder: string): Promise<{ template?: 
     questions: Q.map(({ q }) => q),
     answer: A,
   }));
-  return { template: { ...checked.data, pairs }, faults: [] };
+  const files = await filesOf(home);
+  const own = checked.data.pipeline === 'project';
+  if (own !== files.some((file) => file.path === 'config.yml'))
+    return { faults: [`${path}: pipeline: "project" goes with a config.yml in the folder, and only with it`] };
+  return { template: { ...checked.data, pairs, files }, faults: [] };
+}
+
+/** The files of the template's Rasa project, by path. */
+async function filesOf(home: string): Promise<ProjectFile[]> {
+  const entries = await readdir(home, { recursive: true, withFileTypes: true });
+  const paths = entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.yml'))
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(home.length + 1)
+        .replaceAll('\\', '/'),
+    )
+    .filter((path) => path !== 'template.yml');
+  return Promise.all(paths.sort().map(async (path) => ({ path, content: await readFile(join(home, path), 'utf8') })));
 }
 
 /** The same pair has the same id in every bot made from the template. */

@@ -46,6 +46,8 @@ export interface TrainingOptions {
   modelsKept: number;
   /** CUSTOM_CODE: may projects bring Python? */
   customCode: boolean;
+  /** Version of the default Rasa installation; null where nobody knows. */
+  rasaVersion: string | null;
   log: Log;
 }
 const over = (job: TrainingJob): boolean => !['queued', 'running', 'evaluating'].includes(job.state);
@@ -85,7 +87,7 @@ class TrainingPath implements Training {
     const refusal = this.options.customCode ? null : codeRefusal(content);
     if (refusal) throw new HubError('invalid', refusal);
     const { digest } = await shelf.putText(JSON.stringify(content));
-    const job = newJob(appId, digest);
+    const job = { ...newJob(appId, digest), ...(request.by && { by: request.by }) };
     const same = request.force ? null : await this.unchanged(bot, digest);
     if (same) {
       const now = job.createdAt;
@@ -148,6 +150,16 @@ class TrainingPath implements Training {
       throw new HubError('invalid', `The model was fetched but does not start: ${wordsOf(error)}`, { cause: error });
     });
     return model;
+  }
+
+  async rollBack(appId: string): Promise<Model> {
+    const bot = await this.bot(appId);
+    const models = await all((page) => this.options.store.models.list(appId, page));
+    const place = models.findIndex(({ id }) => id === bot.activeModel);
+    const earlier = place < 0 ? undefined : models[place + 1];
+    if (!earlier) throw new HubError('no_model', 'There is no earlier model to go back to.');
+    await this.goLive(earlier);
+    return earlier;
   }
 
   async remove(appId: string, modelId: string): Promise<void> {
@@ -244,7 +256,11 @@ class TrainingPath implements Training {
     const { shelf, store } = this.options;
     const content = JSON.parse(await readFile(await shelf.fetch(job.content), 'utf8')) as TrainingContent;
     report({ percent: 95, stage: 'starting the new model' });
-    const model: Model = { ...modelOf(job, made), pipeline: content.bot.pipeline };
+    const model: Model = {
+      ...modelOf(job, made),
+      pipeline: content.bot.pipeline,
+      about: { by: job.by ?? null, rasa: this.rasaOf(content, made), label: null, scores: null },
+    };
     await store.models.remove(model.appId, model.id);
     await store.models.add(model);
     await this.goLive(model).catch(async (error: unknown) => {
@@ -266,10 +282,16 @@ class TrainingPath implements Training {
     const { store, modelsKept } = this.options;
     const { activeModel } = await this.bot(appId);
     const models = await all((page) => store.models.list(appId, page));
-    for (const { id, archive, content } of models.filter((model) => model.id !== activeModel).slice(modelsKept)) {
+    const loose = models.filter(({ id, about }) => id !== activeModel && !about?.label);
+    for (const { id, archive, content } of loose.slice(modelsKept)) {
       await store.models.remove(appId, id);
       await this.clear([archive, content]);
     }
+  }
+
+  /** Which Rasa made it, in words; null for what the lite engine answers from. */
+  private rasaOf({ bot }: TrainingContent, { archive }: Made): string | null {
+    return archive && (bot.runtime ?? this.options.rasaVersion);
   }
 
   /** The active model, when it was made from this very content by what would be used now. */
@@ -344,9 +366,18 @@ export async function contentOf(
   bot: Bot,
   yaml: string | null,
 ): Promise<TrainingContent> {
-  const { appId, name, language, template, pipeline, threshold, runtime } = bot;
+  const { appId, name, language, template, pipeline, threshold, runtime, options } = bot;
   const [faq, files] = await Promise.all([store.faq.get(appId), store.files.read(appId)]);
-  const facts = { appId, name, language, template, pipeline, threshold, ...(runtime === null ? {} : { runtime }) };
+  const facts = {
+    appId,
+    name,
+    language,
+    template,
+    pipeline,
+    threshold,
+    ...(runtime === null ? {} : { runtime }),
+    ...(options && { options }),
+  };
   return { bot: facts, pairs: faq.pairs, files, yaml };
 }
 

@@ -14,6 +14,7 @@ import type {
   Page,
   Store,
   StoredMessage,
+  StoredTemplate,
   TrainingJob,
 } from '../../src/contracts.js';
 import type { ErrorCode } from '../../src/errors.js';
@@ -31,6 +32,17 @@ export interface OpenStore {
 
 const nasty =
   'NUL \0, DLE \x10 \x100000, emoji 👩‍🚀, lone \ud83d and \udc00, pair swapped \udc00\ud83d, \u202e, \ufffd, ｆｕｌｌ, "\'\\ %_';
+
+export const template = (name: string): StoredTemplate => ({
+  name,
+  title: { en: nasty, zh: '模板' },
+  description: { en: 'x', zh: 'y' },
+  language: 'en',
+  pipeline: 'project',
+  pairs: [{ id: 'p', questions: [nasty], answer: [{ text: nasty }] }],
+  files: [{ path: 'data/nlu.yml', content: nasty }],
+  updatedAt: '2026-01-01T00:00:00.000Z',
+});
 
 /** Runs the suite over the store that `open` makes; `open` is called for each test. */
 export function storeContract(name: string, open: () => Promise<OpenStore>): void {
@@ -59,6 +71,22 @@ export function storeContract(name: string, open: () => Promise<OpenStore>): voi
       ));
     trackerTests(() => store, reopen);
     describe('and its channels', () => channelTests(() => store, reopen));
+
+    it('keeps templates whole, by name, the newest of each', async () => {
+      assert.deepEqual([await store.templates.get('a'), await store.templates.list()], [null, []]);
+      const one = template('a');
+      await store.templates.put(template('b'));
+      await store.templates.put({ ...one, pairs: [] });
+      await store.templates.put(one);
+      await reopen();
+      assert.deepEqual(await store.templates.get('a'), one);
+      assert.deepEqual(
+        (await store.templates.list()).map(({ name }) => name),
+        ['a', 'b'],
+      );
+      assert.deepEqual([await store.templates.remove('b'), await store.templates.remove('b')], [true, false]);
+      assert.deepEqual(await store.templates.list(), [one]);
+    });
 
     it('keeps settings and answers null for one it does not know', async () => {
       assert.equal(await store.settings.get('key'), null);
@@ -92,6 +120,7 @@ function botTests(store: () => Store, reopen: () => Promise<void>): void {
       engine: 'remote',
       activeModel: 'm',
       instances: { min: 1, max: 3 },
+      options: { fallback: nasty, pipeline: [{ name: 'x', deep: [1, null] }] },
     });
     await store().bots.create(full);
     await store().bots.create(bot('b'));
@@ -260,6 +289,8 @@ function contentTests(store: () => Store, reopen: () => Promise<void>): void {
 function trainingTests(store: () => Store, reopen: () => Promise<void>): void {
   it('answers a job as it was created and as it was changed', async () => {
     await store().bots.create(bot('a'));
+    await store().jobs.create(job('i', 'a', { by: nasty }));
+    assert.equal((await store().jobs.get('i'))?.by, nasty);
     await store().jobs.create(job('j', 'a', { stage: nasty }));
     assert.deepEqual(await store().jobs.get('j'), job('j', 'a', { stage: nasty }));
     assert.equal(await store().jobs.get('k'), null);
@@ -358,6 +389,14 @@ function trainingTests(store: () => Store, reopen: () => Promise<void>): void {
       (await walk(list, 1)).map(({ id }) => id),
       ['m2', 'm1'],
     );
+    const about = { by: nasty, rasa: '3.6.21', label: 'before the sale', scores: { right: 0.5 } };
+    assert.deepEqual(await store().models.note('a', 'm1', about), { ...full, about });
+    assert.equal(await store().models.note('a', 'nothing', about), null);
+    await store().models.add(model('m3', 'a', { about }));
+    await reopen();
+    assert.deepEqual((await store().models.get('a', 'm1'))?.about, about);
+    assert.deepEqual((await store().models.get('a', 'm3'))?.about, about);
+    assert.deepEqual(await store().models.get('b', 'm1'), model('m1', 'b'));
     assert.equal(await store().models.remove('a', 'm1'), true);
     assert.equal(await store().models.remove('a', 'm1'), false);
     assert.notEqual(await store().models.get('b', 'm1'), null);

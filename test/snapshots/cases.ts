@@ -37,6 +37,7 @@ export const template: Template = {
     { id: 'bye', questions: ['Bye', 'See you'], answer: 'Goodbye!' },
   ],
   pairs: [],
+  files: [],
 };
 
 export const cases: Record<string, TrainingContent> = {

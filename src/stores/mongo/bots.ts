@@ -2,7 +2,7 @@
  * Bots, and the door to what is a bot's own: it is written only while the bot is there, and goes with it. A bot that is being deleted is
  * marked first; what was cut off is finished at the next start.
  */
-import type { Bot, BotStore, Listed, Page } from '../../contracts.js';
+import type { Bot, BotOptions, BotStore, Listed, Page } from '../../contracts.js';
 import { HubError } from '../../errors.js';
 import { first, Pager } from '../page.js';
 import type { Mongo } from './database.js';
@@ -11,13 +11,15 @@ import type { Numbers } from './facts.js';
 import { Doors } from './lanes.js';
 import type { Table } from './table.js';
 
-interface BotDoc extends Stored, Omit<Bot, 'appId' | 'instances'> {
+interface BotDoc extends Stored, Omit<Bot, 'appId' | 'instances' | 'options'> {
   /** The APP_ID. */
   _id: string;
   seq: number;
   minInstances: number;
   maxInstances: number;
   deleting: boolean;
+  /** As JSON; absent in documents of older releases. */
+  options?: string | null;
 }
 type Questions = 'byAge' | 'all';
 export const bots: Collection<BotDoc, Questions> = {
@@ -40,6 +42,7 @@ export const bots: Collection<BotDoc, Questions> = {
     createdAt: 'string',
     updatedAt: 'string',
     deleting: 'boolean',
+    options: 'string',
   },
   indexes: { by_age: { keys: ['deleting', 'createdAt', 'seq'] } },
   questions: {
@@ -156,8 +159,8 @@ export class MongoBots implements BotStore {
   }
 }
 
-function fieldsOf({ appId: _appId, instances: { min, max }, ...bot }: Bot) {
-  return { ...bot, minInstances: min, maxInstances: max };
+function fieldsOf({ appId: _appId, instances: { min, max }, options, ...bot }: Bot) {
+  return { ...bot, options: options ? JSON.stringify(options) : null, minInstances: min, maxInstances: max };
 }
 
 function botOf(document: BotDoc): Bot {
@@ -168,7 +171,8 @@ function botOf(document: BotDoc): Bot {
     deleting: _deleting,
     minInstances: min,
     maxInstances: max,
+    options,
     ...bot
   } = document;
-  return { appId, ...bot, instances: { min, max } };
+  return { appId, ...bot, instances: { min, max }, ...(options && { options: JSON.parse(options) as BotOptions }) };
 }

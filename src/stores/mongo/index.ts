@@ -16,6 +16,7 @@ import { MongoOutbox } from './outbox.js';
 import { Ownership } from './owner.js';
 import { settingsOf } from './settings.js';
 import type { Table } from './table.js';
+import { MongoTemplates } from './templates.js';
 import { Texts } from './texts.js';
 import { MongoTrackers } from './trackers.js';
 
@@ -72,6 +73,7 @@ export class MongoStore implements Store {
   readonly deadLetters;
   readonly trackers;
   readonly channels;
+  readonly templates;
   readonly settings;
   private readonly facts: Table<FactDoc>;
 
@@ -95,6 +97,7 @@ export class MongoStore implements Store {
     this.outbox = new MongoOutbox(mongo, numbers, now);
     this.deadLetters = new MongoDeadLetters(mongo, numbers);
     this.channels = new MongoChannels(mongo, bots);
+    this.templates = new MongoTemplates(mongo);
     this.settings = settingsOf(mongo);
     this.facts = mongo.table(facts);
   }

@@ -33,6 +33,7 @@ export const jobs: Collection<JobDoc, Questions> = {
     fence: 'number',
     trainer: 'string',
     device: 'string',
+    by: 'string',
     createdAt: 'string',
     startedAt: 'string',
     endedAt: 'string',

@@ -15,6 +15,7 @@ import { conversations } from './conversations.js';
 import { messages } from './messages.js';
 import { models } from './models.js';
 import { settings } from './settings.js';
+import { templates } from './templates.js';
 import { texts } from './texts.js';
 import { trackerEvents, trackers } from './trackers.js';
 import type { Collection } from './declare.js';
@@ -47,6 +48,7 @@ export const collections: readonly Collection<never>[] = [
   trackerEvents,
   channels,
   channelHealth,
+  templates,
 ];
 
 /** All steps, oldest first; the version of a database is how many of them it has seen. */

@@ -1,5 +1,5 @@
 /** Models: the versions of a bot. Their files lie on the shelf. */
-import type { Listed, Model, ModelStore, Page } from '../../contracts.js';
+import type { Listed, Model, ModelFacts, ModelStore, Page } from '../../contracts.js';
 import { last, Pager } from '../page.js';
 import type { MongoBots } from './bots.js';
 import type { Mongo } from './database.js';
@@ -8,8 +8,10 @@ import type { Numbers } from './facts.js';
 import type { MongoJobs } from './jobs.js';
 import type { Table } from './table.js';
 
-interface ModelDoc extends Stored, Model {
+interface ModelDoc extends Stored, Omit<Model, 'about'> {
   _id: number;
+  /** As JSON; absent in documents of older releases. */
+  about?: string | null;
 }
 type Questions = 'byId' | 'ofBot' | 'allOfBot' | 'byArchive' | 'byContent';
 export const models: Collection<ModelDoc, Questions> = {
@@ -26,6 +28,7 @@ export const models: Collection<ModelDoc, Questions> = {
     bytes: 'number',
     trainSeconds: 'number',
     createdAt: 'string',
+    about: 'string',
   },
   indexes: {
     by_id: { keys: ['appId', 'id'], unique: true },
@@ -59,7 +62,8 @@ export class MongoModels implements ModelStore {
   add(model: Model): Promise<void> {
     return this.mongo.run(() =>
       this.bots.within(model.appId, async () => {
-        if (await this.table.insert({ _id: await this.beside.numbers.next(), ...model })) return;
+        const about = model.about ? JSON.stringify(model.about) : null;
+        if (await this.table.insert({ _id: await this.beside.numbers.next(), ...model, about })) return;
         throw new Error(`The bot has a model ${model.id} already.`);
       }),
     );
@@ -86,6 +90,19 @@ export class MongoModels implements ModelStore {
     });
   }
 
+  note(appId: string, id: string, about: ModelFacts): Promise<Model | null> {
+    return this.mongo.run(async () => {
+      const document = await this.table.first('byId', { appId, id });
+      if (!document) return null;
+      const change = { about: JSON.stringify(about) };
+      const changed = await this.table.change(document._id, (present) => ({
+        set: change,
+        answer: modelOf({ ...present, ...change }),
+      }));
+      return changed ?? null;
+    });
+  }
+
   references(digest: string): Promise<boolean> {
     return this.mongo.run(async () => {
       if (await this.table.exists('byArchive', { archive: digest })) return true;
@@ -95,6 +112,6 @@ export class MongoModels implements ModelStore {
   }
 }
 
-function modelOf({ _id, rev: _rev, ...model }: ModelDoc): Model {
-  return model;
+function modelOf({ _id, rev: _rev, about, ...model }: ModelDoc): Model {
+  return { ...model, ...(about && { about: JSON.parse(about) as ModelFacts }) };
 }

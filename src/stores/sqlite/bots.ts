@@ -1,5 +1,5 @@
 /** Bots. Deleting one removes what is its own by ON DELETE CASCADE. */
-import type { Bot, BotStore, Listed, Page } from '../../contracts.js';
+import type { Bot, BotOptions, BotStore, Listed, Page } from '../../contracts.js';
 import { HubError } from '../../errors.js';
 import type { Sqlite } from './database.js';
 import { Pager, first } from '../page.js';
@@ -19,18 +19,19 @@ interface BotRow {
   runtime: string | null;
   min_instances: number;
   max_instances: number;
+  options: string | null;
   created_at: string;
   updated_at: string;
 }
 
 const insert = `
-  INSERT INTO bots (app_id, name, language, template, pipeline, engine, remote_url, threshold, active_model, late_answers, runtime, min_instances, max_instances, created_at, updated_at)
-  VALUES (@appId, @name, @language, @template, @pipeline, @engine, @remoteUrl, @threshold, @activeModel, @lateAnswers, @runtime, @minInstances, @maxInstances, @createdAt, @updatedAt)
+  INSERT INTO bots (app_id, name, language, template, pipeline, engine, remote_url, threshold, active_model, late_answers, runtime, min_instances, max_instances, options, created_at, updated_at)
+  VALUES (@appId, @name, @language, @template, @pipeline, @engine, @remoteUrl, @threshold, @activeModel, @lateAnswers, @runtime, @minInstances, @maxInstances, @options, @createdAt, @updatedAt)
   ON CONFLICT (app_id) DO NOTHING`;
 const update = `
   UPDATE bots SET name = @name, language = @language, template = @template, pipeline = @pipeline, engine = @engine,
     remote_url = @remoteUrl, threshold = @threshold, active_model = @activeModel, late_answers = @lateAnswers, runtime = @runtime,
-    min_instances = @minInstances, max_instances = @maxInstances, updated_at = @updatedAt
+    min_instances = @minInstances, max_instances = @maxInstances, options = @options, updated_at = @updatedAt
   WHERE app_id = @appId`;
 const page = 'SELECT * FROM bots WHERE (created_at, seq) > (@at, @seq) ORDER BY created_at, seq LIMIT @fetch';
 
@@ -89,8 +90,13 @@ export class SqliteBots implements BotStore {
   }
 }
 
-function fieldsOf({ instances, ...bot }: Bot) {
-  return { ...bot, minInstances: instances.min, maxInstances: instances.max };
+function fieldsOf({ instances, options, ...bot }: Bot) {
+  return {
+    ...bot,
+    options: options ? JSON.stringify(options) : null,
+    minInstances: instances.min,
+    maxInstances: instances.max,
+  };
 }
 
 function botOf(row: BotRow): Bot {
@@ -107,6 +113,7 @@ function botOf(row: BotRow): Bot {
     lateAnswers: row.late_answers,
     runtime: row.runtime,
     instances: { min: row.min_instances, max: row.max_instances },
+    ...(row.options === null ? {} : { options: JSON.parse(row.options) as BotOptions }),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };

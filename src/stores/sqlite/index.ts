@@ -16,6 +16,7 @@ import { SqliteModels } from './models.js';
 import { SqliteOutbox } from './outbox.js';
 import { takeOwnership, type OwnerLock } from './owner.js';
 import { restoreInto } from './restore.js';
+import { SqliteTemplates } from './templates.js';
 import { SqliteTrackers } from './trackers.js';
 
 export interface SqliteOptions {
@@ -94,6 +95,7 @@ export class SqliteStore implements Store {
   readonly deadLetters;
   readonly trackers;
   readonly channels;
+  readonly templates;
   readonly settings;
   private readonly beat;
 
@@ -113,6 +115,7 @@ export class SqliteStore implements Store {
     this.conversations = new SqliteConversations(sqlite, { outbox: this.outbox, deadLetters: this.deadLetters }, now);
     this.trackers = new SqliteTrackers(sqlite);
     this.channels = new SqliteChannels(sqlite);
+    this.templates = new SqliteTemplates(sqlite);
     this.settings = settingsOf(sqlite);
     this.beat = sqlite.query(
       'INSERT INTO pulse (id, at) VALUES (1, @at) ON CONFLICT (id) DO UPDATE SET at = excluded.at',

@@ -18,14 +18,15 @@ interface JobRow {
   fence: number;
   trainer: string | null;
   device: string | null;
+  by_whom: string | null;
   created_at: string;
   started_at: string | null;
   ended_at: string | null;
 }
 
 const insert = `
-  INSERT INTO jobs (id, app_id, content, state, percent, stage, eta, error, model_id, attempts, fence, trainer, device, created_at, started_at, ended_at)
-  VALUES (@id, @appId, @content, @state, @percent, @stage, @eta, @error, @modelId, @attempts, @fence, @trainer, @device, @createdAt, @startedAt, @endedAt)`;
+  INSERT INTO jobs (id, app_id, content, state, percent, stage, eta, error, model_id, attempts, fence, trainer, device, by_whom, created_at, started_at, ended_at)
+  VALUES (@id, @appId, @content, @state, @percent, @stage, @eta, @error, @modelId, @attempts, @fence, @trainer, @device, @by, @createdAt, @startedAt, @endedAt)`;
 const update = `
   UPDATE jobs SET state = @state, percent = @percent, stage = @stage, eta = @eta, error = @error, model_id = @modelId,
     attempts = @attempts, fence = @fence, trainer = @trainer, device = @device, started_at = @startedAt, ended_at = @endedAt
@@ -102,8 +103,8 @@ export class SqliteJobs implements JobStore {
   }
 }
 
-function valuesOf(job: TrainingJob): Omit<TrainingJob, 'error'> & { error: string | null } {
-  return { ...job, error: job.error && JSON.stringify(job.error) };
+function valuesOf(job: TrainingJob): Omit<TrainingJob, 'error' | 'by'> & { error: string | null; by: string | null } {
+  return { ...job, by: job.by ?? null, error: job.error && JSON.stringify(job.error) };
 }
 
 function jobOf(row: JobRow): TrainingJob {
@@ -121,6 +122,7 @@ function jobOf(row: JobRow): TrainingJob {
     fence: row.fence,
     trainer: row.trainer,
     device: row.device,
+    ...(row.by_whom === null ? {} : { by: row.by_whom }),
     createdAt: row.created_at,
     startedAt: row.started_at,
     endedAt: row.ended_at,

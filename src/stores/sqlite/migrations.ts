@@ -117,6 +117,14 @@ CREATE TABLE channel_health (
 
 const retention = 'CREATE INDEX messages_by_age ON messages (received_at, seq);';
 
+const templates = 'CREATE TABLE templates (name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;';
+
+const versions = `
+ALTER TABLE models ADD COLUMN about TEXT;
+ALTER TABLE jobs ADD COLUMN by_whom TEXT;
+ALTER TABLE bots ADD COLUMN options TEXT;
+`;
+
 /** All steps, oldest first; the version of a database is how many of them it has seen. */
 export const migrations: readonly Migration[] = [
   { name: 'first schema', sql: bots + training + talk + hub },
@@ -126,6 +134,8 @@ export const migrations: readonly Migration[] = [
   { name: 'who trains a job', sql: trainers },
   { name: 'channel settings', sql: channels },
   { name: 'messages by age', sql: retention },
+  { name: 'templates', sql: templates },
+  { name: 'what is known of models, and options of bots', sql: versions },
 ];
 
 /**

@@ -1,5 +1,5 @@
 /** Models: the versions of a bot. Their files lie on the shelf. */
-import type { Listed, Model, ModelStore, Page } from '../../contracts.js';
+import type { Listed, Model, ModelFacts, ModelStore, Page } from '../../contracts.js';
 import type { Sqlite } from './database.js';
 import { Pager, last } from '../page.js';
 
@@ -15,11 +15,12 @@ interface ModelRow {
   bytes: number;
   train_seconds: number;
   created_at: string;
+  about: string | null;
 }
 
 const insert = `
-  INSERT INTO models (app_id, id, job_id, engine, pipeline, archive, content, bytes, train_seconds, created_at)
-  VALUES (@appId, @id, @jobId, @engine, @pipeline, @archive, @content, @bytes, @trainSeconds, @createdAt)`;
+  INSERT INTO models (app_id, id, job_id, engine, pipeline, archive, content, bytes, train_seconds, created_at, about)
+  VALUES (@appId, @id, @jobId, @engine, @pipeline, @archive, @content, @bytes, @trainSeconds, @createdAt, @about)`;
 const page = `
   SELECT * FROM models WHERE app_id = @appId AND (created_at, seq) < (@at, @seq) ORDER BY created_at DESC, seq DESC LIMIT @fetch`;
 const named = `
@@ -32,6 +33,7 @@ export class SqliteModels implements ModelStore {
   private readonly byId;
   private readonly before;
   private readonly drop;
+  private readonly write;
   private readonly named;
   private readonly pager = new Pager<ModelRow>('models', last, (row) => [row.created_at, row.seq]);
 
@@ -40,11 +42,13 @@ export class SqliteModels implements ModelStore {
     this.byId = sqlite.query<ModelRow>('SELECT * FROM models WHERE app_id = @appId AND id = @id');
     this.before = sqlite.query<ModelRow>(page);
     this.drop = sqlite.query('DELETE FROM models WHERE app_id = @appId AND id = @id');
+    this.write = sqlite.query('UPDATE models SET about = @about WHERE app_id = @appId AND id = @id');
     this.named = sqlite.query<{ named: number }>(named);
   }
 
   add(model: Model): Promise<void> {
-    return this.sqlite.write(() => void this.insert.run({ ...model }));
+    const about = model.about ? JSON.stringify(model.about) : null;
+    return this.sqlite.write(() => void this.insert.run({ ...model, about }));
   }
 
   get(appId: string, id: string): Promise<Model | null> {
@@ -65,6 +69,14 @@ export class SqliteModels implements ModelStore {
     return this.sqlite.write(() => this.drop.run({ appId, id }).changes === 1);
   }
 
+  note(appId: string, id: string, about: ModelFacts): Promise<Model | null> {
+    return this.sqlite.write(() => {
+      this.write.run({ appId, id, about: JSON.stringify(about) });
+      const row = this.byId.get({ appId, id });
+      return row ? modelOf(row) : null;
+    });
+  }
+
   references(digest: string): Promise<boolean> {
     return this.sqlite.read(() => this.named.one({ digest }).named === 1);
   }
@@ -82,5 +94,6 @@ function modelOf(row: ModelRow): Model {
     bytes: row.bytes,
     trainSeconds: row.train_seconds,
     createdAt: row.created_at,
+    ...(row.about === null ? {} : { about: JSON.parse(row.about) as ModelFacts }),
   };
 }

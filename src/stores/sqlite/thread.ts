@@ -168,6 +168,7 @@ export async function openSqliteThread(
     deadLetters: partOf(thread, 'deadLetters'),
     trackers: partOf(thread, 'trackers'),
     channels: partOf(thread, 'channels'),
+    templates: partOf(thread, 'templates'),
     settings: partOf(thread, 'settings'),
     restore: (thing) => thread.call(null, 'restore', [thing]) as Promise<void>,
     ping: () => thread.call(null, 'ping', []) as Promise<void>,

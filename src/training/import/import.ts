@@ -52,6 +52,8 @@ export interface Projects {
   replace(bot: Bot, project: Prepared): Promise<Imported>;
   /** What the bot is trained from, as a tar.gz that trains with plain `rasa train`. Rejects with `nothing_to_train`. */
   pack(bot: Bot): Promise<AsyncIterable<Buffer>>;
+  /** The same of content that was kept. */
+  packContent(content: TrainingContent): Promise<AsyncIterable<Buffer>>;
 }
 
 /** The encoder that our components need, as pip names it. */
@@ -91,12 +93,13 @@ export function createProjects(options: ProjectsOptions): Projects {
       ];
       return { files: files.length, notes: [...notes, ...more] };
     },
-    async pack(bot) {
-      const content = await options.contentOf(bot);
-      return writeTar(await exported(options, projectFiles(options, content)));
-    },
+    pack: async (bot) => packed(options, await options.contentOf(bot)),
+    packContent: (content) => packed(options, content),
   };
 }
+
+const packed = async (options: ProjectsOptions, content: TrainingContent): Promise<AsyncIterable<Buffer>> =>
+  writeTar(await exported(options, projectFiles(options, content)));
 
 /** What the bot is trained from. Throws `nothing_to_train` or `invalid`, in the words of a training that could not be. */
 function projectFiles({ projectOf }: ProjectsOptions, content: TrainingContent): ProjectFile[] {

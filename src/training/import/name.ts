@@ -5,7 +5,7 @@ const deepest = 20;
 /** Devices, whatever comes behind the dot. */
 const windowsDevice = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\.|$)/i;
 /** Control characters, and those that show a name other than it is: marks of direction, blanks without width. */
- 
+
 const unseen = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffd]/u;
 const reachesPrototypes = ['__proto__', 'constructor', 'prototype'];
 

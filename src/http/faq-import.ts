@@ -1,0 +1,116 @@
+/** Routes that take an FAQ in bulk, and that look for flaws in one. */
+import { z } from 'zod';
+import type { FaqPair, Store } from '../contracts.js';
+import { HubError } from '../errors.js';
+import { FaqImportView, LintBody, LintView, type PairWire } from '../wire.js';
+import { botOf } from './bots.js';
+import { faqLimit, pairsOf } from './faq.js';
+import { type Route, route } from './route.js';
+import { uploadOf, uploadTypes } from './upload.js';
+
+/** What becomes of a table's rows. */
+interface Imported {
+  topics: { questions: string[]; answer: string }[];
+  report: { row: number; outcome: string; detail?: string }[];
+  faults: { row: number; detail: string }[];
+  read: string;
+  notes: string[];
+}
+export interface FaqImportRoutesOptions {
+  store: Pick<Store, 'bots' | 'faq'>;
+  /** Reads a table for a bot that has these pairs. Rejects with `invalid` for what is none. */
+  readTable: (bytes: Buffer, present: readonly FaqPair[]) => Promise<Imported>;
+  lint: (pairs: { questions: string[]; answer: string }[]) => unknown[];
+}
+
+const tableLimit = 20_000_000;
+const mostFaults = 200;
+const mostPairs = 20_000;
+const types = uploadTypes(
+  'text/csv',
+  'text/tab-separated-values',
+  'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+);
+const ImportQuery = z.object({
+  replace: z
+    .enum(['true', 'false', '1', '0'])
+    .optional()
+    .meta({ description: 'the table becomes the whole FAQ; otherwise its topics are added to it' }),
+});
+
+function refusal(faults: Imported['faults']): HubError {
+  const errors = faults
+    .slice(0, mostFaults)
+    .map(({ row, detail }) => ({ pointer: `/${row}`, detail: `row ${row}: ${detail}` }));
+  const more = faults.length > 1 ? ` (and ${faults.length - 1} more, see errors)` : '';
+  return new HubError('invalid', `Nothing was imported. ${errors[0]?.detail ?? ''}${more}.`, { errors });
+}
+
+/** The answer of a pair as text, for the linter. */
+function wordsOf(answer: unknown): string {
+  if (typeof answer === 'string') return answer;
+  if (Array.isArray(answer)) return answer.map(wordsOf).join('\n');
+  const { text, image } = (answer ?? {}) as { text?: unknown; image?: unknown };
+  return [text, image].filter((word) => typeof word === 'string').join('\n');
+}
+
+export function faqImportRoutes({ store, readTable, lint }: FaqImportRoutesOptions): Route[] {
+  return [
+    route({
+      method: 'POST',
+      path: '/bots/{appId}/faq/import',
+      summary:
+        'Questions and answers from a table (csv, tsv, xlsx, json), in a form field "file" or as the body: all of it, or nothing and every fault with its row.',
+      access: 'admin',
+      query: ImportQuery,
+      body: { schema: z.instanceof(Buffer), raw: true, limit: tableLimit, types },
+      answers: { 200: { description: 'What became of each row.', schema: FaqImportView } },
+      handle: async (asked) => {
+        const { appId } = await botOf(store, asked);
+        const { bytes } = await uploadOf(asked);
+        const replace = asked.query.replace === 'true' || asked.query.replace === '1';
+        for (let tries = 0; ; tries += 1) {
+          const faq = await store.faq.get(appId);
+          const present = replace ? [] : faq.pairs;
+          const { topics, report, faults, read, notes } = await readTable(bytes, present);
+          if (faults.length > 0) throw refusal(faults);
+          const wire: PairWire[] = topics.map(({ questions, answer }) => ({
+            Q: questions.map((q) => ({ q })),
+            A: answer,
+          }));
+          const pairs = [...present, ...pairsOf(wire, replace ? faq.pairs : [])];
+          if (pairs.length > mostPairs)
+            throw refusal([{ row: 1, detail: `the FAQ would have more than ${mostPairs} pairs` }]);
+          try {
+            const version = await store.faq.put(appId, pairs, faq.version);
+            const questions = topics.reduce((sum, topic) => sum + topic.questions.length, 0);
+            return {
+              headers: { etag: `"${version}"` },
+              body: { pairs: topics.length, questions, read, notes, rows: report },
+            };
+          } catch (error) {
+            // Somebody else wrote meanwhile: the rows are held against what is there now.
+            if (!(error instanceof HubError) || error.code !== 'version_conflict' || tries > 5) throw error;
+          }
+        }
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/bots/{appId}/faq/lint',
+      summary:
+        'Flaws of an FAQ, each with its row (the place of its pair): nearly the same question with different answers, topics with one question, empty answers. Without a body, of the stored one.',
+      access: 'admin',
+      body: { schema: LintBody, limit: faqLimit, optional: true },
+      answers: { 200: { description: 'The findings, by row; none: it is fine.', schema: LintView } },
+      handle: async (asked) => {
+        const { appId } = await botOf(store, asked);
+        const body: z.infer<typeof LintBody> | undefined = asked.body;
+        const given = body?.map(({ Q, A }) => ({ questions: Q.map(({ q }) => q), answer: wordsOf(A) }));
+        const stored = async () =>
+          (await store.faq.get(appId)).pairs.map(({ questions, answer }) => ({ questions, answer: wordsOf(answer) }));
+        return { body: { items: lint(given ?? (await stored())), next: null } };
+      },
+    }),
+  ];
+}

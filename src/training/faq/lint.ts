@@ -1,0 +1,123 @@
+/** What is wrong with an FAQ before it is trained, in milliseconds. Pure. */
+import { folded } from '../content.js';
+
+export interface LintPair {
+  questions: string[];
+  /** Empty: nothing is said. */
+  answer: string;
+}
+export interface LintFinding {
+  kind: 'near_duplicate' | 'single_question' | 'empty_answer' | 'no_question';
+  /** Place of the pair in the list, from 1. */
+  row: number;
+  /** Of a near duplicate: the other pair. */
+  other?: number;
+  detail: string;
+}
+
+/** How much of two questions must be the same letters in the same order, 0..1, for them to be asked alike. */
+const alike = 0.7;
+const mostFindings = 2000;
+
+export function lintFaq(pairs: readonly LintPair[]): LintFinding[] {
+  const single = pairs.flatMap(({ questions, answer }, at): LintFinding[] => {
+    const row = at + 1;
+    const asked = questions.filter((question) => question.trim() !== '');
+    return [
+      ...(asked.length === 0
+        ? [{ kind: 'no_question', row, detail: 'Nobody can ask this: write a question.' } as const]
+        : []),
+      ...(asked.length === 1
+        ? [
+            {
+              kind: 'single_question',
+              row,
+              detail: `Only one way to ask: ${quoted(asked[0])}. Two or three more make it surer.`,
+            } as const,
+          ]
+        : []),
+      ...(answer.trim() === '' ? [{ kind: 'empty_answer', row, detail: 'The answer is empty.' } as const] : []),
+    ];
+  });
+  return [...duplicatesIn(pairs), ...single].sort((a, b) => a.row - b.row).slice(0, mostFindings);
+}
+
+interface Question {
+  row: number;
+  text: string;
+  answer: string;
+  /** Its pieces, rarest first. */
+  grams: number[];
+}
+
+/**
+ * Questions of different answers that are nearly the same. Only questions that share one of their rarest pieces are compared, which misses
+ * none (prefix filtering): two sets that overlap by the share t have one of the first n - ceil(t n) + 1 pieces of any common order in common.
+ */
+function duplicatesIn(pairs: readonly LintPair[]): LintFinding[] {
+  const questions = gramsOf(pairs);
+  const holders = new Map<number, Question[]>();
+  const found = new Map<string, LintFinding>();
+  for (const question of questions) {
+    const { grams } = question;
+    const prefix = grams.length - Math.ceil(alike * grams.length) + 1;
+    const near = new Set<Question>();
+    for (const gram of grams.slice(0, prefix)) {
+      const list = holders.get(gram) ?? [];
+      for (const other of list) if (fits(question, other)) near.add(other);
+      list.push(question);
+      holders.set(gram, list);
+    }
+    for (const other of near) {
+      const key = `${other.row} ${question.row}`;
+      if (found.has(key) || overlap(question.grams, other.grams) < alike) continue;
+      const detail = `${quoted(question.text)} is asked nearly as ${quoted(other.text)} of row ${other.row}, and answered otherwise.`;
+      found.set(key, { kind: 'near_duplicate', row: question.row, other: other.row, detail });
+    }
+  }
+  return [...found.values()];
+}
+
+/** May they be duplicates at all? */
+const fits = (one: Question, other: Question): boolean =>
+  one.row !== other.row &&
+  one.answer !== other.answer &&
+  Math.min(one.grams.length, other.grams.length) >= alike * Math.max(one.grams.length, other.grams.length);
+
+function gramsOf(pairs: readonly LintPair[]): Question[] {
+  const ids = new Map<string, number>();
+  const counts: number[] = [];
+  const questions = pairs.flatMap(({ questions: texts, answer }, at) =>
+    texts
+      .filter((text) => text.trim() !== '')
+      .map((text) => {
+        const grams = new Set<number>();
+        for (const piece of pieces(folded(text))) {
+          const id = ids.get(piece) ?? ids.size;
+          ids.set(piece, id);
+          grams.add(id);
+        }
+        for (const id of grams) counts[id] = (counts[id] ?? 0) + 1;
+        return { row: at + 1, text, answer, grams: [...grams] };
+      }),
+  );
+  for (const { grams } of questions) grams.sort((a, b) => (counts[a] ?? 0) - (counts[b] ?? 0) || a - b);
+  return questions;
+}
+
+/** Pairs of characters for scripts that write words with one or two, threes for the others; the beginning counts as one. */
+function pieces(text: string): string[] {
+  const characters = Array.from(`^${text}`);
+  const length = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u.test(text) ? 2 : 3;
+  if (characters.length <= length) return [characters.join('')];
+  return Array.from({ length: characters.length - length + 1 }, (_, at) => characters.slice(at, at + length).join(''));
+}
+
+/** Share of what both have in all that either has. */
+function overlap(one: number[], other: number[]): number {
+  const set = new Set(one);
+  const both = other.reduce((sum, gram) => sum + (set.has(gram) ? 1 : 0), 0);
+  return both / (one.length + other.length - both);
+}
+
+const quoted = (text = ''): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
