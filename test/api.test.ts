@@ -147,9 +147,13 @@ describe('the admin API', () => {
         [{ name: '' }, '/name'],
         [{ name: 'x', language: 'English!' }, '/language'],
         [{ name: 'x', pipeline: 'magic' }, '/pipeline'],
+        [{ name: 'x', options: { pipeline: [{ name: 'DIET' }] } }, '/options/pipeline/0/name'],
+        [{ name: 'x', options: { policies: [] } }, '/options/policies'],
+        [{ name: 'x', options: { fallback: ' ' } }, '/options/fallback'],
         [{ name: 'x', engine: 'remote' }, '/remoteUrl'],
         [{ name: 'x', remoteUrl: 'http://x' }, '/remoteUrl'],
         [{ name: 'x', engine: 'remote', remoteUrl: 'file:///etc/passwd' }, '/remoteUrl'],
+        [{ name: 'x', engine: 'remote', remoteUrl: 'http://169.254.169.254/latest' }, '/remoteUrl'],
         [{ name: 'x', threshold: 2 }, '/threshold'],
         [{ name: 'x\ud800' }, '/name'],
         [[], '/'],
@@ -444,7 +448,7 @@ describe('the admin API', () => {
       const target = await hub.api('POST', '/bots', {
         name: 'Remote',
         engine: 'remote',
-        remoteUrl: `${hub.url}/nowhere`,
+        remoteUrl: 'https://bot.invalid/nowhere',
       });
       assert.equal(target.status, 201);
       problem(

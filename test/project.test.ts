@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import type { ProjectFile, TrainingContent } from '../src/contracts.js';
+import { optionFaults } from '../src/training/components.js';
 import { TrainingFailure } from '../src/training/failure.js';
 import { encodeAnswer, encodeQuestion } from '../src/training/faq-project.js';
 import { projectOf, type Project } from '../src/training/project.js';
@@ -198,6 +199,65 @@ describe('A Rasa project made of content and template', () => {
     ]) {
       assert.equal(failureOf(() => projectOf(content, template)).code, 'nothing_to_train');
     }
+  });
+});
+
+describe("The options of a bot's author", () => {
+  const options = {
+    fallback: 'No idea, {sorry}.',
+    pipeline: [{ name: 'WhitespaceTokenizer' }, { name: 'KeywordIntentClassifier', case_sensitive: false }],
+    policies: [{ name: 'MemoizationPolicy', max_history: 3 }],
+  };
+  const of = (path: string, files: ProjectFile[]) =>
+    parse(files.find((file) => file.path === path)?.content ?? '') as Record<string, unknown>;
+
+  it('stand in place of what the pipeline has, in an FAQ bot and over the config.yml of a project', () => {
+    const config = { path: 'config.yml', content: 'language: en\npipeline: []\npolicies:\n- name: RulePolicy\n' };
+    for (const content of [
+      contentOf({ pairs: [pair('a', ['x?'])], bot: { options } }),
+      contentOf({ pairs: [pair('a', ['x?'])], files: [config], bot: { options, pipeline: 'project' } }),
+    ]) {
+      const { files } = projectOf(content, template);
+      const { pipeline, policies } = of('config.yml', files);
+      assert.deepEqual([pipeline, policies], [options.pipeline, options.policies]);
+    }
+    const { files } = projectOf(contentOf({ pairs: [pair('a', ['x?'])], bot: { options } }), template);
+    const { responses } = of('domain.yml', files) as { responses: Record<string, { text: string }[]> };
+    assert.equal(responses['utter_default']?.[0]?.text, 'No idea, {{sorry}}.');
+  });
+
+  it('are checked before they are trained, each with its place', () => {
+    const faults = optionFaults(
+      {
+        pipeline: [{ name: 'DIETClassifer' }, { name: 'own.Component' }, { name: 'CountVectorsFeaturizer' }],
+        policies: [{ name: 'DIETClassifier' }],
+      },
+      false,
+    );
+    const places = faults.map(({ pointer }) => pointer);
+    assert.deepEqual(places, ['/pipeline/0/name', '/pipeline/1/name', '/policies/0/name']);
+    assert.match(faults[0]?.detail ?? '', /no DIETClassifer; like it there are: DIETClassifier/);
+    assert.match(faults[1]?.detail ?? '', /CUSTOM_CODE=on/);
+    assert.deepEqual(optionFaults({ pipeline: [{ name: 'own.Component' }] }, true), []);
+    assert.match(
+      optionFaults({ pipeline: [{ name: 'DIETClassifier' }] }, true)[0]?.detail ?? '',
+      /tokenizer before it/,
+    );
+    assert.deepEqual(optionFaults(options, false), []);
+  });
+
+  it('and its language decide how words are told apart, where that can be', () => {
+    const pipelineOf = (language: string) => {
+      const bot = { language, pipeline: 'classic' as const };
+      const { files } = projectOf(contentOf({ pairs: [pair('a', ['x?']), pair('b', ['y?'])], bot }), template);
+      return (of('config.yml', files)['pipeline'] as { name: string }[])[0]?.name;
+    };
+    assert.deepEqual(['en', 'zh-CN', 'de'].map(pipelineOf), [
+      'WhitespaceTokenizer',
+      'JiebaTokenizer',
+      'WhitespaceTokenizer',
+    ]);
+    assert.throws(() => pipelineOf('ja'), /cannot tell words apart in ja\. Choose "semantic"/);
   });
 });
 

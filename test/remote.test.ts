@@ -3,11 +3,13 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Json, RunningEngine } from '../src/contracts.js';
+import { createEgress } from '../src/egress.js';
 import { createRemoteEngine } from '../src/engines/remote.js';
 import { someBot } from './support/engines.js';
 
 /** Rasa's REST channel and as much of its HTTP API as a test wants. */
 describe('the remote engine', () => {
+  const egress = createEgress(['127.0.0.1']);
   let server: Server;
   let running: RunningEngine;
   let reply: (response: ServerResponse) => void;
@@ -39,7 +41,7 @@ describe('the remote engine', () => {
     server = createServer(serve).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const remoteUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-    running = await createRemoteEngine().launch(someBot({ engine: 'remote', remoteUrl }), null);
+    running = await createRemoteEngine(egress).launch(someBot({ engine: 'remote', remoteUrl }), null);
   });
   afterEach(() => {
     server.closeAllConnections();
@@ -104,8 +106,18 @@ describe('the remote engine', () => {
   });
 
   it('never names its URL in an error', async () => {
-    const remoteUrl = 'http://user:secret@127.0.0.1:1/token-abc';
-    const other = await createRemoteEngine().launch(someBot({ engine: 'remote', remoteUrl }), null);
+    const remoteUrl = 'http://127.0.0.1:1/token-abc';
+    const other = await createRemoteEngine(egress).launch(someBot({ engine: 'remote', remoteUrl }), null);
     await assert.rejects(other.parse('hi'), (error: Error) => !/secret|token-abc/.test(error.message));
+  });
+
+  it('is not called where only the hub could reach it, whether its URL or its name says so', async () => {
+    const closed = createRemoteEngine(createEgress([]));
+    const of = (remoteUrl: string) => closed.launch(someBot({ engine: 'remote', remoteUrl }), null);
+    await assert.rejects(of('http://169.254.169.254/latest'), { code: 'wake_failed', message: /private address/ });
+    await assert.rejects(of('http://user:secret@example.com'), (error: Error) => !error.message.includes('secret'));
+    const named = await of(`http://127.0.0.1.nip.invalid:${(server.address() as AddressInfo).port}`);
+    await assert.rejects(named.parse('hi'), { code: 'turn_failed' });
+    assert.deepEqual(said, []);
   });
 });

@@ -20,7 +20,7 @@ export async function openEngines(parts: Parts, metrics: Metrics): Promise<Engin
     chitchat: ({ bot }) => chitchatOf(parts.templates, bot),
     fallback: ({ bot }) => fallbackOf(parts.templates, bot),
   });
-  const remote = createRemoteEngine();
+  const remote = createRemoteEngine(parts.egress);
   const rasa = options.standIns?.engines?.rasa ?? (await openRasa(parts));
   const pool = openPool({
     bot: (appId) => store.bots.get(appId),

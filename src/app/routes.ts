@@ -86,6 +86,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     templates,
     fetchModel: fetchModelOf(parts),
     defaultEngine: operations.engine().engine,
+    refusal: (url) => parts.egress.refusal(url),
     optionFaults: (chosen) => optionFaults(chosen, options.config.customCode),
     runtimes: Object.keys(options.config.rasaRuntimes),
     publicUrl,

@@ -1,6 +1,7 @@
 /** The remote engine: any HTTP server that speaks Rasa's REST channel, by base URL. It is somebody else's process: never started, never stopped. */
-import { request } from 'undici';
+import { Agent, type Dispatcher, request } from 'undici';
 import type { BotMessage, Engine, Exit, Json, Parse, RunningEngine, Turn } from '../contracts.js';
+import type { Egress } from '../egress.js';
 import { HubError } from '../errors.js';
 
 const timeoutMs = 30_000;
@@ -19,7 +20,10 @@ class RemoteBot implements RunningEngine {
   readonly exited: Promise<Exit>;
   private end: (exit: Exit) => void = () => undefined;
 
-  constructor(private readonly baseUrl: string) {
+  constructor(
+    private readonly baseUrl: string,
+    private readonly dispatcher: Dispatcher,
+  ) {
     this.exited = new Promise((resolve) => {
       this.end = resolve;
     });
@@ -90,7 +94,7 @@ class RemoteBot implements RunningEngine {
   /** Status and body of a GET; null when there was no answer. */
   private async look(path: string): Promise<{ status: number; text: string } | null> {
     try {
-      const limits = { headersTimeout: lookMs, bodyTimeout: lookMs };
+      const limits = { headersTimeout: lookMs, bodyTimeout: lookMs, dispatcher: this.dispatcher };
       const response = await request(`${this.baseUrl}${path}`, limits);
       return { status: response.statusCode, text: await response.body.text() };
     } catch {
@@ -111,7 +115,7 @@ class RemoteBot implements RunningEngine {
   private async send(path: string, body: string): Promise<{ status: number; text: string }> {
     const headers = { 'content-type': 'application/json', accept: 'application/json' };
     try {
-      const limits = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
+      const limits = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs, dispatcher: this.dispatcher };
       const response = await request(`${this.baseUrl}${path}`, { method: 'POST', headers, body, ...limits });
       return { status: response.statusCode, text: await response.body.text() };
     } catch (error) {
@@ -142,14 +146,17 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The engine of bots with a `remoteUrl`. */
-export function createRemoteEngine(): Engine {
+/** The engine of bots with a `remoteUrl`. The address that `egress` admits is the one that is connected to. */
+export function createRemoteEngine(egress: Pick<Egress, 'refusal' | 'lookup'>): Engine {
+  const dispatcher = new Agent({ connect: { lookup: egress.lookup }, maxResponseSize: maxBytes });
   return {
     name: 'remote',
     needsModel: false,
     launch(bot) {
       if (!bot.remoteUrl) return Promise.reject(new HubError('invalid', 'A remote bot needs its remoteUrl.'));
-      return Promise.resolve(new RemoteBot(bot.remoteUrl.replace(/\/+$/, '')));
+      const refusal = egress.refusal(bot.remoteUrl);
+      if (refusal) return Promise.reject(new HubError('wake_failed', `The remote bot is not called: ${refusal}`));
+      return Promise.resolve(new RemoteBot(bot.remoteUrl.replace(/\/+$/, ''), dispatcher));
     },
   };
 }

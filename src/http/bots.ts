@@ -42,6 +42,8 @@ export interface BotRoutesOptions {
   fetchModel: ((source: { url: string; sha256: string }, signal: AbortSignal) => Promise<string>) | null;
   templates: Templates;
   defaultEngine: EngineName;
+  /** Why this URL of a remote bot is not called; null when it is. */
+  refusal: (url: string) => string | null;
   /** What is wrong with these options, by pointer into them; none: nothing. */
   optionFaults: (options: BotOptions) => Fault[];
   /** Names of the Rasa installations that a bot may ask for. */
@@ -88,6 +90,12 @@ function checkRuntime({ runtimes }: BotRoutesOptions, name: string | null | unde
       errors: [{ pointer: '/runtime', detail: known }],
     },
   );
+}
+
+/** Rejects with `invalid` for a URL that only the hub could reach. */
+function checkRemoteUrl({ refusal }: BotRoutesOptions, url: string | undefined): void {
+  const detail = url === undefined ? null : refusal(url);
+  if (detail) throw new HubError('invalid', detail, { errors: [{ pointer: '/remoteUrl', detail }] });
 }
 
 /** Rejects with `invalid`, naming every component that cannot be. */
@@ -193,6 +201,7 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
       handle: async ({ body, gone }) => {
         checkRuntime(options, body.runtime);
         checkOptions(options, body.options);
+        checkRemoteUrl(options, body.remoteUrl);
         const { initialModel, ...rest } = body;
         const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
         const bot = await maker.newBot({ ...given, name: body.name });
@@ -234,6 +243,7 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
         const bot = await botOf(store, asked);
         checkRuntime(options, asked.body.runtime);
         checkOptions(options, asked.body.options);
+        checkRemoteUrl(options, asked.body.remoteUrl);
         if (asked.body.remoteUrl !== undefined && bot.engine !== 'remote') {
           throw new HubError('invalid', 'Only a bot with engine "remote" has a remoteUrl.', {
             errors: [{ pointer: '/remoteUrl', detail: 'only for engine "remote"' }],

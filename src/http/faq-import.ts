@@ -105,7 +105,7 @@ export function faqImportRoutes({ store, readTable, lint }: FaqImportRoutesOptio
       answers: { 200: { description: 'The findings, by row; none: it is fine.', schema: LintView } },
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
-        const body: z.infer<typeof LintBody> | undefined = asked.body;
+        const body = asked.body as z.infer<typeof LintBody> | undefined;
         const given = body?.map(({ Q, A }) => ({ questions: Q.map(({ q }) => q), answer: wordsOf(A) }));
         const stored = async () =>
           (await store.faq.get(appId)).pairs.map(({ questions, answer }) => ({ questions, answer: wordsOf(answer) }));

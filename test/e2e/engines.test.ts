@@ -9,6 +9,7 @@ import type { LoadableModel, Store, TrainingContent } from '../../src/contracts.
 import { createLiteEngine } from '../../src/engines/lite.js';
 import { openTrackerChannel, type TrackerChannel } from '../../src/engines/rasa/channel.js';
 import { createRasaEngine } from '../../src/engines/rasa/rasa.js';
+import { createEgress } from '../../src/egress.js';
 import { createRemoteEngine } from '../../src/engines/remote.js';
 import { openLog } from '../../src/log.js';
 import { openStore } from '../../src/stores/index.js';
@@ -161,7 +162,7 @@ describe('the engines', function () {
       90,
     );
     return {
-      engine: createRemoteEngine(),
+      engine: createRemoteEngine(createEgress(['127.0.0.1'])),
       bot: someBot({ engine: 'remote', remoteUrl }),
       model: null,
       texts: knownAnswer.split('\n\n'),

@@ -76,7 +76,8 @@ const config = configOf({
   SLOW_ANSWER_SECONDS: String(spec.slowAnswerSeconds),
   MIN_FREE_DISK: '1',
   LOG_LEVEL: 'warn',
-  ...(spec.standIns ? {} : { EGRESS_ALLOW: '127.0.0.1', PUBLIC_URL: 'https://hub.example' }),
+  EGRESS_ALLOW: '127.0.0.1',
+  ...(spec.standIns ? {} : { PUBLIC_URL: 'https://hub.example' }),
   ...spec.env,
 });
 const logs = openLog({ level: 'warn', pretty: false, write: (line) => void process.stderr.write(line) });

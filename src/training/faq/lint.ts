@@ -16,7 +16,7 @@ export interface LintFinding {
 }
 
 /** How much of two questions must be the same letters in the same order, 0..1, for them to be asked alike. */
-const alike = 0.7;
+const alike = 0.8;
 const mostFindings = 2000;
 
 export function lintFaq(pairs: readonly LintPair[]): LintFinding[] {
@@ -47,7 +47,7 @@ interface Question {
   text: string;
   answer: string;
   /** Its pieces, rarest first. */
-  grams: number[];
+  grams: Int32Array;
 }
 
 /**
@@ -55,36 +55,43 @@ interface Question {
  * none (prefix filtering): two sets that overlap by the share t have one of the first n - ceil(t n) + 1 pieces of any common order in common.
  */
 function duplicatesIn(pairs: readonly LintPair[]): LintFinding[] {
-  const questions = gramsOf(pairs);
-  const holders = new Map<number, Question[]>();
-  const found = new Map<string, LintFinding>();
-  for (const question of questions) {
+  const { questions, pieceCount } = gramsOf(pairs);
+  const holders: number[][] = Array.from({ length: pieceCount }, () => []);
+  // Which question has a piece, and which was compared, by the number of the question that was looked at last.
+  const has = new Int32Array(pieceCount).fill(-1);
+  const compared = new Int32Array(questions.length).fill(-1);
+  const found = new Map<number, LintFinding>();
+  for (const [at, question] of questions.entries()) {
     const { grams } = question;
-    const prefix = grams.length - Math.ceil(alike * grams.length) + 1;
-    const near = new Set<Question>();
-    for (const gram of grams.slice(0, prefix)) {
-      const list = holders.get(gram) ?? [];
-      for (const other of list) if (fits(question, other)) near.add(other);
-      list.push(question);
-      holders.set(gram, list);
-    }
-    for (const other of near) {
-      const key = `${other.row} ${question.row}`;
-      if (found.has(key) || overlap(question.grams, other.grams) < alike) continue;
-      const detail = `${quoted(question.text)} is asked nearly as ${quoted(other.text)} of row ${other.row}, and answered otherwise.`;
-      found.set(key, { kind: 'near_duplicate', row: question.row, other: other.row, detail });
+    for (const gram of grams) has[gram] = at;
+    for (const gram of grams.subarray(0, prefixOf(grams))) {
+      const list = holders[gram] ?? [];
+      for (const place of list) {
+        const other = questions[place];
+        if (!other || compared[place] === at) continue;
+        compared[place] = at;
+        const key = other.row * (pairs.length + 1) + question.row;
+        if (found.has(key) || !fits(question, other) || overlap(other.grams, { has, at, size: grams.length }) < alike)
+          continue;
+        const detail = `${quoted(question.text)} is asked nearly as ${quoted(other.text)} of row ${other.row}, and answered otherwise.`;
+        found.set(key, { kind: 'near_duplicate', row: question.row, other: other.row, detail });
+        if (found.size >= mostFindings) return [...found.values()];
+      }
+      list.push(at);
     }
   }
   return [...found.values()];
 }
 
+const prefixOf = (grams: Int32Array): number => grams.length - Math.ceil(alike * grams.length) + 1;
+
 /** May they be duplicates at all? */
 const fits = (one: Question, other: Question): boolean =>
   one.row !== other.row &&
-  one.answer !== other.answer &&
-  Math.min(one.grams.length, other.grams.length) >= alike * Math.max(one.grams.length, other.grams.length);
+  Math.min(one.grams.length, other.grams.length) >= alike * Math.max(one.grams.length, other.grams.length) &&
+  one.answer !== other.answer;
 
-function gramsOf(pairs: readonly LintPair[]): Question[] {
+function gramsOf(pairs: readonly LintPair[]): { questions: Question[]; pieceCount: number } {
   const ids = new Map<string, number>();
   const counts: number[] = [];
   const questions = pairs.flatMap(({ questions: texts, answer }, at) =>
@@ -98,11 +105,11 @@ function gramsOf(pairs: readonly LintPair[]): Question[] {
           grams.add(id);
         }
         for (const id of grams) counts[id] = (counts[id] ?? 0) + 1;
-        return { row: at + 1, text, answer, grams: [...grams] };
+        return { row: at + 1, text, answer, grams: Int32Array.from(grams) };
       }),
   );
   for (const { grams } of questions) grams.sort((a, b) => (counts[a] ?? 0) - (counts[b] ?? 0) || a - b);
-  return questions;
+  return { questions, pieceCount: ids.size };
 }
 
 /** Pairs of characters for scripts that write words with one or two, threes for the others; the beginning counts as one. */
@@ -113,11 +120,11 @@ function pieces(text: string): string[] {
   return Array.from({ length: characters.length - length + 1 }, (_, at) => characters.slice(at, at + length).join(''));
 }
 
-/** Share of what both have in all that either has. */
-function overlap(one: number[], other: number[]): number {
-  const set = new Set(one);
-  const both = other.reduce((sum, gram) => sum + (set.has(gram) ? 1 : 0), 0);
-  return both / (one.length + other.length - both);
+/** Share of what both have in all that either has; `at` is the question whose pieces are marked in `has`. */
+function overlap(grams: Int32Array, { has, at, size }: { has: Int32Array; at: number; size: number }): number {
+  let both = 0;
+  for (const gram of grams) if (has[gram] === at) both += 1;
+  return both / (grams.length + size - both);
 }
 
 const quoted = (text = ''): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
