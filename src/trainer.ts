@@ -108,6 +108,7 @@ async function rasaTrainer({ config, rasa, logs }: TrainerAppOptions, { workDir,
     workDir,
     env: config.childEnv,
     templates,
+    customCode: config.customCode,
     start: (child) => warm.start(child),
   });
 }

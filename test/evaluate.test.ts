@@ -35,12 +35,12 @@ describe('an evaluation', () => {
   };
   const answer = (result: string): string =>
     `require('fs').writeFileSync(JSON.parse(process.env.SPEC).out, ${JSON.stringify(result)}); console.log('{"done": true}')`;
-  const held = { bot: someBot(), archivePath: '/m', yaml: 'nlu: []', endToEnd: false };
+  const held = { bot: someBot(), files: [], archivePath: '/m', yaml: 'nlu: []', endToEnd: false };
   const evaluate = (signal = new AbortController().signal) => evaluator.evaluate(held, signal);
   beforeEach(async () => {
     [running, most, started] = [0, 0, 0];
     folder = await mkdtemp(join(tmpdir(), 'sb-evaluate-'));
-    evaluator = createEvaluator({ workDir: folder, start, templates: [] });
+    evaluator = createEvaluator({ workDir: folder, start, templates: [], customCode: false });
   });
   afterEach(async () => {
     assert.deepEqual(readdirSync(folder), [], 'nothing is left of it');

@@ -1,9 +1,10 @@
 /** Wires the training path, and the tests and checks of bots that use the same Rasa. */
+import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import type { Engines, Training, TrainingQueue } from '../contracts.js';
+import type { Engines, Training, TrainingContent, TrainingQueue } from '../contracts.js';
 import type { EvaluateRoutesOptions } from '../http/evaluate.js';
 import { freeDisk } from '../machine.js';
-import { createEvaluator } from '../training/evaluate.js';
+import { createEvaluator, type QuestionChild } from '../training/evaluate.js';
 import { labelsOf } from '../training/labels.js';
 import { openLine } from '../training/line.js';
 import { openBullQueue } from '../training/queue-bull.js';
@@ -71,6 +72,7 @@ export async function openTraining(
           workDir: runtimeDir,
           env: config.childEnv,
           templates,
+          customCode: config.customCode,
           start: (child) => warm.start(child),
         })
       : null);
@@ -103,11 +105,15 @@ export function evaluationOf({
   warm,
 }: Parts): EvaluateRoutesOptions['rasa'] {
   if (!warm) return null;
-  const evaluator = createEvaluator({ workDir: runtimeDir, templates, start: (child) => warm.start(child) });
+  const { customCode } = options.config;
+  const start = (child: QuestionChild) => warm.start(child);
+  const evaluator = createEvaluator({ workDir: runtimeDir, templates, customCode, start });
   return {
     evaluate: async ({ bot, model, yaml, endToEnd }, gone) => {
       const archivePath = await shelf.fetch(model.archive ?? '');
-      return evaluator.evaluate({ bot: { ...bot, pipeline: model.pipeline }, archivePath, yaml, endToEnd }, gone);
+      const { files } = JSON.parse(await readFile(await shelf.fetch(model.content), 'utf8')) as TrainingContent;
+      const held = { bot: { ...bot, pipeline: model.pipeline }, files, archivePath, yaml, endToEnd };
+      return evaluator.evaluate(held, gone);
     },
     validate: async (bot, gone) => {
       const content = await contentOf(store, bot, null);

@@ -4,12 +4,12 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Child } from '../child.js';
-import type { Bot, Json, TrainingContent } from '../contracts.js';
+import type { Bot, Json, ProjectFile, TrainingContent } from '../contracts.js';
 import { HubError } from '../errors.js';
 import { projectOf } from './project.js';
 import { TrainingFailure } from './failure.js';
 import { templateOf, type Template } from './templates.js';
-import { writeProject } from './train.js';
+import { bringsModules, writeProject } from './train.js';
 
 /** One process of Rasa that answers one question. */
 export interface QuestionChild {
@@ -27,6 +27,8 @@ export interface EvaluatorOptions {
   /** Rejects with a HubError when there can be no process. */
   start: (child: QuestionChild) => Promise<Child>;
   templates: readonly Template[];
+  /** May projects bring components of their own (CUSTOM_CODE)? */
+  customCode: boolean;
 }
 /** Rasa's own results, as its server answers them for `/model/test/intents` and `/model/test/stories`; null: the text had nothing for it. */
 export interface Evaluation {
@@ -35,6 +37,8 @@ export interface Evaluation {
 }
 export interface Held {
   bot: Pick<Bot, 'appId' | 'language' | 'pipeline' | 'runtime'>;
+  /** Of the project that the model was trained from. */
+  files: readonly ProjectFile[];
   archivePath: string;
   /** Rasa YAML with `nlu`, `stories` or both. */
   yaml: string;
@@ -84,11 +88,22 @@ async function evaluate(
   options: EvaluatorOptions,
   { held, home, signal }: { held: Held; home: string; signal: AbortSignal },
 ): Promise<Evaluation> {
-  const { bot, archivePath, yaml, endToEnd } = held;
+  const { bot, files, archivePath, yaml, endToEnd } = held;
+  const own = options.customCode && bot.pipeline === 'project' ? files.filter(({ path }) => path.endsWith('.py')) : [];
+  const modules = join(home, 'modules');
+  if (own.length > 0) await writeProject(modules, { files: [...own], notes: [] });
   // By its name Rasa knows a file with tests.
   const [data, out] = [join(home, 'test_data.yml'), join(home, 'result.json')];
   await writeFile(data, yaml);
-  const spec = { appId: bot.appId, language: bot.language, model: archivePath, data, out, e2e: endToEnd };
+  const spec = {
+    appId: bot.appId,
+    language: bot.language,
+    model: archivePath,
+    data,
+    out,
+    e2e: endToEnd,
+    modules: own.length > 0 ? modules : null,
+  };
   const light = bot.pipeline === 'semantic';
   const answer = await ask(options, { command: 'test', runtime: bot.runtime, light, home, spec }, signal);
   if (answer.error) throw new HubError('invalid', `The test could not be made: ${answer.error.message}`);
@@ -109,7 +124,8 @@ async function validate(
     if (error instanceof TrainingFailure) return { valid: false, lines: [error.message] };
     throw error;
   }
-  const spec = { appId: bot.appId, language: bot.language, project };
+  const modules = options.customCode && bringsModules(content) ? project : null;
+  const spec = { appId: bot.appId, language: bot.language, project, modules };
   const light = bot.pipeline === 'semantic';
   const answer = await ask(options, { command: 'validate', runtime: bot.runtime ?? null, light, home, spec }, signal);
   if (answer.error) return { valid: false, lines: [answer.error.message] };

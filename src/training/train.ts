@@ -24,6 +24,8 @@ export interface RasaTraining {
   /** Threads that one training may use; 1 when absent. */
   threads?: number;
   log?: ChildLog;
+  /** May projects bring components of their own (CUSTOM_CODE)? No when absent. */
+  customCode?: boolean;
   /** How the child is started; absent: as a Python of its own. */
   start?: StartTraining;
 }
@@ -187,9 +189,18 @@ function died(exit: ChildExit, lines: string[]): TrainingFailure {
   );
 }
 
+/** Has the project Python of its own, which its config.yml may name? */
+export const bringsModules = ({ bot, files }: TrainingContent): boolean =>
+  bot.pipeline === 'project' && files.some(({ path }) => path.endsWith('.py'));
+
 /** Goes over a pipe: arguments can be read by everybody on the machine. */
-function specOf({ threads }: RasaTraining, { content }: TrainingTask, home: string): Json & { appId: string } {
+function specOf(
+  { threads, customCode = false }: RasaTraining,
+  { content }: TrainingTask,
+  home: string,
+): Json & { appId: string } {
   return {
+    ...(customCode && bringsModules(content) ? { modules: join(home, 'project') } : {}),
     appId: content.bot.appId,
     language: content.bot.language,
     project: join(home, 'project'),

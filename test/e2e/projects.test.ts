@@ -34,7 +34,7 @@ const cases: Record<string, Case> = {
     pack: nested,
     talks: [
       ['hello', 'book a table', 'Roma', 'a hundred', '99', '4'],
-      ['book a table in Berlin', 'forget it', 'good morning'],
+      ['reserve a desk in Berlin', 'forget it', 'good morning'],
     ],
   },
   starter: {
@@ -189,6 +189,7 @@ describe('a Rasa project from elsewhere', function () {
       );
       if (name === 'booking') {
         assert.equal(said.at(5), '4: A table for 4 in Rome is booked.');
+        assert.equal(said.at(6), 'reserve a desk in Berlin: For how many people?');
         assert.equal(said.at(4), '99: Between 1 and 12, please. | For how many people?');
       }
       const archive = Buffer.from(await (await call('GET', `/bots/${appId}/export`)).arrayBuffer());

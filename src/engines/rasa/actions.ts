@@ -120,6 +120,22 @@ function journalOf(ring: LineRing): Pick<Actions, 'heard' | 'lines'> {
   return { heard: (line) => splitter.push(Buffer.from(`${line}\n`)), lines: () => ring.lines() };
 }
 
+/**
+ * Writes the Python of the project that `model` was trained from into `folder`, for components that its config.yml names; false where there is
+ * none, or where it is not run.
+ */
+export async function writeModules(
+  { customCode }: Pick<ActionsOptions, 'customCode'>,
+  model: LoadableModel,
+  folder: string,
+): Promise<boolean> {
+  if (model.pipeline !== 'project' || !customCode) return false;
+  const { files } = JSON.parse(await readFile(model.contentPath, 'utf8')) as TrainingContent;
+  const own = files.filter(({ path }) => path.endsWith('.py'));
+  if (own.length > 0) await writeFiles(folder, own);
+  return own.length > 0;
+}
+
 async function writeFiles(folder: string, files: readonly ProjectFile[]): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   for (const { path, content } of files) {

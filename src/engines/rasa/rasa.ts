@@ -9,7 +9,7 @@ import type { Child } from '../../child.js';
 import type { Bot, Engine, Exit, Json, LoadableModel } from '../../contracts.js';
 import { within } from '../../deadline.js';
 import { HubError } from '../../errors.js';
-import { type Actions, type ActionsOptions, openActions } from './actions.js';
+import { type Actions, type ActionsOptions, openActions, writeModules } from './actions.js';
 import { RasaBot } from './bot.js';
 import type { ChannelKey, TrackerChannel } from './channel.js';
 import { startPlainly, type StartRasa } from './task.js';
@@ -143,12 +143,14 @@ async function launchIn(options: RasaOptions, start: StartRasa, place: Place): P
   const { bot, model, actions } = place;
   let serving: () => void = () => undefined;
   const serves = new Promise<void>((resolve) => (serving = resolve));
+  const modules = join(place.home, 'modules');
+  const own = options.actions ? await writeModules(options.actions, model, modules) : false;
   const child = await start({
     command: 'run',
     runtime: bot.runtime,
     light: model.pipeline === 'semantic',
     home: place.home,
-    spec: specOf(options, place),
+    spec: { ...specOf(options, place), ...(own ? { modules } : {}) },
     onStdoutLine: (line) => {
       actions?.heard(line);
       if (saysReady(line)) serving();

@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 from typing import Any, Dict
 
-from switchboard_rasa import archive, commands, lazy, logs, serve, words
+from switchboard_rasa import archive, commands, lazy, logs, own_code, serve, words
 from switchboard_rasa.report import Report
 
 
@@ -26,6 +26,7 @@ def run(spec: Dict[str, Any]) -> int:
         light = lazy.is_light(archive.components(found))
         if not light and lazy.installed():
             return commands.NEEDS_FULL
+        own_code.admit(spec)
         serve.prepare(light)
         logs.plain(logging.WARNING)
         agent = serve.load_agent(spec, found)

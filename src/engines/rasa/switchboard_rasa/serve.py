@@ -8,7 +8,7 @@ import socket
 import sys
 from typing import Any, Dict, Optional
 
-from switchboard_rasa import archive, commands, guard, lazy, logs
+from switchboard_rasa import archive, commands, guard, lazy, logs, own_code
 from switchboard_rasa.report import Report
 
 
@@ -23,6 +23,7 @@ def run(spec: Dict[str, Any]) -> int:
         light = lazy.is_light(archive.components(found))
         if not light and lazy.installed():
             return commands.NEEDS_FULL
+        own_code.admit(spec)
         prepare(light)
         agent = load_agent(spec, found)
     except Exception as error:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List
 
-from switchboard_rasa import archive, commands, lazy, logs, words
+from switchboard_rasa import archive, commands, lazy, logs, own_code, words
 from switchboard_rasa.report import Report
 
 _LIGHT_NAMES = (
@@ -31,6 +31,7 @@ def run(spec: Dict[str, Any]) -> int:
     if not light and lazy.installed():
         return commands.NEEDS_FULL
     try:
+        own_code.admit(spec)
         _settle(spec)
         model = train(spec, light, lambda percent, stage: report.say(percent=percent, stage=stage))
     except TrainingRefused:

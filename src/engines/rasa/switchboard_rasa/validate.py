@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any, Dict
 
-from switchboard_rasa import logs, words
+from switchboard_rasa import logs, own_code, words
 from switchboard_rasa.report import Report
 
 
@@ -13,6 +13,7 @@ def run(spec: Dict[str, Any]) -> int:
     """Checks `spec["project"]`. 0 after `{"done": {"valid"}}`, whose reasons are in the log; 1 after an `error` line."""
     report = Report()
     logs.plain(logging.WARNING)
+    own_code.admit(spec)
     try:
         valid = validate(Path(spec["project"]))
     except Exception as error:
