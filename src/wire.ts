@@ -66,7 +66,7 @@ export const FaqImportView = z
     rows: z.array(
       z.object({
         row: z.number(),
-        outcome: z.enum(['topic', 'joined', 'there already', 'empty']),
+        outcome: z.enum(['topic', 'joined', 'there already']),
         detail: z.string().optional(),
       }),
     ),

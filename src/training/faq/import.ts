@@ -3,11 +3,11 @@ import type { FaqPair } from '../../contracts.js';
 import { folded } from '../content.js';
 import type { FaqRow } from './table.js';
 
-export type RowOutcome = 'topic' | 'joined' | 'there already' | 'empty';
+export type RowOutcome = 'topic' | 'joined' | 'there already';
 export interface RowReport {
   row: number;
   outcome: RowOutcome;
-  /** Which row it went to, or why nothing became of it. */
+  /** Which row it went to. */
   detail?: string;
 }
 export interface RowFault {

@@ -17,6 +17,8 @@ answerOf().then(
   (value) => port.postMessage({ value } satisfies Answer),
   (thrown: unknown) => {
     const { code, message, options } = hubErrorOf(thrown);
-    port.postMessage({ refused: { code, message, errors: options.errors } } satisfies Answer);
+    const { errors, cause } = options;
+    const why = cause instanceof Error ? cause.stack : undefined;
+    port.postMessage({ refused: { code, message, errors, cause: why } } satisfies Answer);
   },
 );

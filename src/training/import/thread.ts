@@ -13,7 +13,8 @@ import type { ProjectDraft } from './read.js';
 export type Question = { customCode: boolean } & ({ archive: Uint8Array } | { file: ProjectFile });
 /** What comes back. */
 export type Answer =
-  { value: unknown } | { refused: { code: ErrorCode; message: string; errors: Fault[] | undefined } };
+  | { value: unknown }
+  | { refused: { code: ErrorCode; message: string; errors: Fault[] | undefined; cause: string | undefined } };
 
 export interface ProjectReader {
   /** Rejects with `invalid`, as `readProject` does; also when reading takes too long. */
@@ -75,8 +76,8 @@ async function ask(question: Question, timeoutMs: number): Promise<unknown> {
     ]);
     if (answer === null) throw tooLong();
     if ('value' in answer) return answer.value;
-    const { code, message, errors } = answer.refused;
-    throw new HubError(code, message, errors ? { errors } : {});
+    const { code, message, errors, cause } = answer.refused;
+    throw new HubError(code, message, { ...(errors && { errors }), ...(cause && { cause }) });
   } catch (error) {
     if (error instanceof HubError) throw error;
     throw (error as { code?: string }).code === 'ERR_WORKER_OUT_OF_MEMORY' ? tooLong() : error;
