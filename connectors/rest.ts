@@ -11,6 +11,7 @@ import type {
   ConnectionContext,
   Connector,
   Delivery,
+  JwtUser,
   SendResult,
   StoredMessage,
   WebhookRequest,
@@ -20,6 +21,8 @@ import { HubError, hubErrorFrom } from '../src/errors.js';
 import { call, type Guard, guardedAgent, outcomeOf } from './message/call.js';
 import { offeredTitle } from './message/message.js';
 import { createProgress, type Progress } from './message/progress.js';
+import { createProgress } from './message/progress.js';
+import { userOf } from './rest/jwt.js';
 import { rasaMessages, saidIn } from './rest/messages.js';
 import { restSettings, type RestSettings } from './rest/settings.js';
 
@@ -73,6 +76,11 @@ class RestConnection implements Connection {
       key: `${delivery.messageId}.${delivery.part}.${n}`,
     }));
     return this.options.progress.send(delivery, posts, { post: (post) => this.post(url, post), pauseMs: 0 });
+  }
+
+  jwtUser(token: string): Promise<JwtUser | null> {
+    const { jwtKey, jwtMethod = 'HS256' } = this.settings;
+    return jwtKey === undefined ? Promise.resolve(null) : userOf(token, { key: jwtKey, method: jwtMethod });
   }
 
   check(): Promise<ChannelCheck> {

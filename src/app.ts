@@ -65,6 +65,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
     connections,
     channels,
     metrics,
+    auth,
     publicUrl,
   });
   const http = createHttpApp({

@@ -136,6 +136,8 @@ export interface TrainingContent {
   files: ProjectFile[];
   /** One Rasa YAML text sent with the training request, laid over the files. */
   yaml: string | null;
+  /** The model is only kept: see `TrainingRequest.apart`. */
+  apart?: true;
 }
 export interface ProjectFile {
   /** Relative, `/`-separated, normalised: never absolute, never with `..`. */
@@ -278,6 +280,21 @@ export interface TurnResult {
   /** The model that answered. */
   model?: string;
 }
+/** A request of Rasa's own HTTP API, to be passed on as it came. */
+export interface ApiRequest {
+  method: string;
+  /** Path and query, percent-encoded as the caller wrote them. */
+  path: string;
+  headers: Record<string, string>;
+  body: Buffer;
+  /** How long it may work without a sign of life; absent: as long as a turn, and the process is ended when it stands still meanwhile. */
+  limitMs?: number;
+}
+export interface ApiResponse {
+  status: number;
+  headers: Record<string, string>;
+  body: Buffer;
+}
 export interface Exit {
   code: number | null;
   signal: string | null;
@@ -307,6 +324,8 @@ export interface RunningEngine {
   tracker?(sender: string): Promise<Json[] | null>;
   /** Understand without answering. */
   parse(text: string): Promise<Parse>;
+  /** Rasa's HTTP API, for whoever speaks that; whatever status it answers. Rejects as `reply` does. Absent for an engine that is not Rasa. */
+  api?(request: ApiRequest): Promise<ApiResponse>;
   /** Bytes of memory that are this bot's alone (its process's private pages); absent where it has no process of ours, null when they can't be read. Never rejects. */
   memory?(): Promise<number | null>;
   /** Ends it: TERM, a deadline (`graceMs`, or the engine's own), KILL. Never rejects; may be called twice. */
@@ -351,6 +370,8 @@ export interface PoolUsage {
 export interface Engines {
   /** Wakes the bot if needed, however long that has to wait for memory, and lends the freest of its processes for `work`; none is stopped while lent. Rejects with `no_model`, `bot_quarantined` or `wake_failed`. */
   use<T>(appId: string, work: (running: RunningEngine) => Promise<T>): Promise<T>;
+  /** Launches a process of its own for `work`, with the given model or the active one, and ends it afterwards: for what would keep the bot from answering. Rejects as `use` does, with `not_found` for a model that the bot has not. */
+  apart<T>(appId: string, modelId: string | null, work: (running: RunningEngine) => Promise<T>): Promise<T>;
   /** Launches `model`, then switches to it and drains the old one. Rejects, changing nothing, when the new one does not come up. `live` runs at the switch. */
   swap(appId: string, model: Model, live: () => Promise<void>): Promise<void>;
   /** Puts the bot to sleep after its running turns; wakes it again on the next message. */
@@ -477,6 +498,11 @@ export interface WebhookResponse {
   headers?: Record<string, string>;
   body?: string;
 }
+/** The `user` claim of a token in Rasa's form: role `admin` may do everything, `user` only with the conversation of that name. */
+export interface JwtUser {
+  username: string | null;
+  role: string | null;
+}
 export interface Connection {
   /** Sends one reply. Called by the hub only, one at a time per conversation, in order. A rejection counts as `unsure`. */
   send(to: string, delivery: Delivery): Promise<SendResult>;
@@ -485,6 +511,8 @@ export interface Connection {
    * with is answered as that error (`store_unavailable` as 503), so that the platform sends it again.
    */
   webhook?(request: WebhookRequest): Promise<WebhookResponse>;
+  /** Who shows this JSON Web Token, for a channel whose author gave a key for them; null when it is not signed with that. */
+  jwtUser?(token: string): Promise<JwtUser | null>;
   /** Asks the platform whether the channel works. Rejects only when the platform did not answer. */
   check?(): Promise<ChannelCheck>;
   /** Shows that the bot is working on an answer, or that it has none to send, where the platform can. Never throws. */
@@ -500,6 +528,8 @@ export interface Hub {
   /** Takes a dead letter back to work; false when there is none. */
   replay(deadLetterId: string): Promise<boolean>;
   parse(appId: string, text: string): Promise<{ parse: Parse; engine: EngineName }>;
+  /** Lends the bot for `work` on one conversation, after what waits in it and before what comes later. Rejects with `mailbox_full`, or as `Engines.use` does. */
+  hold<T>(at: Pick<IncomingMessage, 'appId' | 'conversation'>, work: (running: RunningEngine) => Promise<T>): Promise<T>;
   /** Takes no new turn, goes on storing what is received, and gives running turns and sendings a few seconds; the rest stays stored. */
   stop(): Promise<void>;
 }
@@ -563,6 +593,8 @@ export interface TrainingRequest {
   force?: boolean;
   /** Who asks. */
   by?: string;
+  /** Train from `yaml` and nothing else, as Rasa's own `/model/train` does; the model is kept, and put into use only by `activate`. */
+  apart?: boolean;
 }
 /** The training path, as its callers see it. */
 export interface Training {

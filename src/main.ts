@@ -7,6 +7,8 @@ import type { BackupParts } from './backup/lines.js';
 import { restore } from './backup/restore.js';
 import { backUp } from './backup/write.js';
 import { type App, openApp } from './app.js';
+import { addCommands } from './cli/index.js';
+import { exitCodes } from './cli/output.js';
 import { type Config, ConfigError, configOf, exampleEnv } from './config.js';
 import { type RasaRuntime as ProvisionedRasa, provisionRasa, RasaUnavailable } from './engines/rasa/provision.js';
 import { openLab } from './lab.js';
@@ -210,6 +212,22 @@ program
   .command('config')
   .description('print all settings with their meaning and defaults')
   .action(() => say(exampleEnv().trimEnd()));
+
+addCommands(program, {
+  env: process.env,
+  streams: {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    tty: process.stderr.isTTY,
+  },
+  input: process.stdin,
+  config: () => configOf(process.env, (path) => readFileSync(path, 'utf8')),
+  exit: (code) => void (process.exitCode = code),
+});
+// A command line that does not fit ends as sysexits says; help and version end well.
+for (const command of [program, ...program.commands]) {
+  command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitCodes.usage));
+}
 
 program.parseAsync().catch((error: unknown) => {
   complain(error instanceof Error ? error.message : String(error));

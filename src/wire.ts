@@ -414,3 +414,7 @@ export type PairWire = z.infer<typeof Pair>;
 export type JobWire = z.infer<typeof JobView>;
 export type BotWire = z.infer<typeof BotView>;
 export type ModelWire = z.infer<typeof ModelView>;
+export type ParseWire = z.infer<typeof ParseView>;
+export type BotMessageWire = z.infer<typeof BotMessageView>;
+export type LogLineWire = z.infer<typeof LogLineView>;
+export type ProblemWire = z.infer<typeof Problem>;

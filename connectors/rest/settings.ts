@@ -8,6 +8,12 @@ const shape = (refusal: (url: string) => string | null) =>
     enabled: z.boolean().default(true),
     /** Absent: as the hub is reached, see `RestOptions.local`. */
     requireKey: z.boolean().optional(),
+    /** Signs the JSON Web Tokens that Rasa's HTTP API takes for this bot: a secret, or a public key in PEM. Absent: it takes none. */
+    jwtKey: z.string().min(1).max(10_000).optional(),
+    /** The algorithm of the tokens; HS256 when absent. */
+    jwtMethod: z
+      .enum(['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'PS256'])
+      .optional(),
     /** Where the replies to messages of the callback way are posted. */
     callbackUrl: z
       .string()
@@ -24,7 +30,7 @@ export type RestSettings = z.infer<ReturnType<typeof shape>>;
 export function restSettings(refusal: (url: string) => string | null): ChannelSettings {
   return {
     schema: shape(refusal),
-    secrets: [],
+    secrets: ['jwtKey'],
     destinations: [],
     initial: {},
     off: (settings) => (settings['enabled'] === false ? 'It is switched off: set enabled to true.' : null),

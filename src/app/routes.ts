@@ -1,6 +1,7 @@
 /** Wires the routes to the parts that answer them. */
 import { join } from 'node:path';
 import type { Engines, Hub, Training, TrainingQueue } from '../contracts.js';
+import type { Auth } from '../http/auth.js';
 import type { WarmRasa } from '../engines/rasa/warm.js';
 import { botPresenter, botRoutes, type BotRoutesOptions } from '../http/bots.js';
 import { channelRoutes } from '../http/channels.js';
@@ -15,6 +16,7 @@ import { modelRoutes } from '../http/models.js';
 import { pageRoutes } from '../http/pages.js';
 import { processRoutes } from '../http/processes.js';
 import { projectRoutes } from '../http/projects.js';
+import { rasaRoutes } from '../http/rasa/routes.js';
 import { restRoutes } from '../http/rest.js';
 import type { Route } from '../http/route.js';
 import { talkRoutes } from '../http/talk.js';
@@ -41,6 +43,8 @@ import { openTemplates } from './templates.js';
 import { contentOfModel, diffOf } from './versions.js';
 import { welcome } from './bots.js';
 
+/** Whose API it is where nobody said which Rasa there is. */
+const referenceRasa = '3.6.21';
 const widgetDir = join(here, '..', '..', 'widget');
 
 /** What kind of queue the hub has, and where; for operators. */
@@ -57,6 +61,7 @@ interface RouteParts {
   connections: Connections;
   channels: Channels;
   metrics: Metrics;
+  auth: Auth;
   publicUrl: () => string;
 }
 
@@ -143,9 +148,30 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     knows: (channel) => connections.knows(channel),
   });
   const rest = restRoutes({ store, find: (address) => connections.find(address) });
-  const root = [...health, ...webhooks, ...rest, ...pages];
+  const root = [...health, ...webhooks, ...rest, ...rasaOf(parts, made), ...pages];
   const document = openApiOf([...api.map((row) => ({ ...row, path: `/api/v1${row.path}` })), ...root]);
   return { api, root };
+}
+
+/** Rasa's own API. */
+function rasaOf(parts: Parts, { engines, training, hub, connections, auth }: RouteParts): Route[] {
+  const { store, shelf, egress, log, options } = parts;
+  return rasaRoutes({
+    store,
+    shelf,
+    egress,
+    log,
+    engines,
+    training,
+    hub,
+    auth,
+    rest: (appId) => connections.find({ appId, channel: 'rest' }),
+    version: ('python' in options.rasa ? options.rasa.version : undefined) ?? referenceRasa,
+    unload: async (appId) => {
+      await store.bots.update(appId, { activeModel: null });
+      await engines.park(appId);
+    },
+  });
 }
 
 /** Fetches initial models, where there is a Rasa to start them. */

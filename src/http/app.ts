@@ -103,15 +103,14 @@ function send(ctx: Koa.Context, reply: Reply): void {
 }
 
 function mount(router: Router, row: Route, auth: Auth): void {
-  // The path of a file has slashes of its own.
-  const path = row.path.replace('{path}', '*path').replaceAll(/\{(\w+)\}/g, ':$1');
+  const path = row.path.replace(/\{(path|conversationId)\}/, '*$1').replaceAll(/\{(\w+)\}/g, ':$1');
   router.register(path, [row.method], async (ctx: RouterContext) => {
     if (row.access === 'trainer') auth.requireTrainer(ctx.headers.authorization);
     if (row.access === 'admin') auth.requireAdmin(ctx.headers.authorization);
     const query = row.query ? check(row.query, ctx.query, 'query') : undefined;
     const body = row.body ? checkedBody(row.body, await readBody(ctx, row.body)) : undefined;
     const gone = (): AbortSignal => goneOf(ctx);
-    send(ctx, await row.handle({ params: ctx.params, query, body, headers: ctx.headers, gone }));
+    send(ctx, await row.handle({ params: ctx.params, query, body, headers: ctx.headers, url: ctx.url, gone }));
   });
 }
 /** Made only for who asks: most requests end before anybody could hang up. */

@@ -7,6 +7,8 @@ export interface Asked<B, Q> {
   query: Q;
   body: B;
   headers: Record<string, string | string[] | undefined>;
+  /** Path and query as they came, percent-encoded. */
+  url: string;
   /** A signal that aborts when the caller hangs up before the answer has left. */
   gone(): AbortSignal;
 }
@@ -28,11 +30,11 @@ export interface Answer {
 }
 export interface Route<B = unknown, Q = unknown> {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** As in OpenAPI: `/bots/{appId}/faq`. */
+  /** As in OpenAPI: `/bots/{appId}/faq`. What `{path}` and `{conversationId}` stand for may have slashes of its own. */
   path: string;
   summary: string;
-  /** `admin`: the admin token; `trainer`: that or the trainers' token; `public`: anyone who reaches the hub. */
-  access: 'admin' | 'trainer' | 'public';
+  /** `admin`: the admin token; `trainer`: that or the trainers' token; `rasa`: the bot's key as Rasa takes it, checked in rasa/; `public`: anyone who reaches the hub. */
+  access: 'admin' | 'trainer' | 'rasa' | 'public';
   query?: z.ZodType<Q>;
   /** Absent: a body is not read. `types`: JSON alone when absent; other types arrive as text. `raw`: any type arrives as a Buffer; `stream`: as it comes, of any length. */
   body?: {

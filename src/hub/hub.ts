@@ -11,6 +11,7 @@ import type {
   IncomingMessage,
   MessageChange,
   Parse,
+  RunningEngine,
   Store,
   StoredMessage,
 } from '../contracts.js';
@@ -103,6 +104,15 @@ class MessagePath implements Hub {
       parse: await running.parse(text),
       engine: running.engine,
     }));
+  }
+
+  async hold<T>(
+    at: Pick<IncomingMessage, 'appId' | 'conversation'>,
+    work: (running: RunningEngine) => Promise<T>,
+  ): Promise<T> {
+    if (this.stopping) throw stoppingError();
+    this.mailbox.check(keyOf(at));
+    return this.mailbox.post(keyOf(at), () => this.options.engines.use(at.appId, work));
   }
 
   async replay(deadLetterId: string): Promise<boolean> {

@@ -77,7 +77,8 @@ class TrainingPath implements Training {
     const bot = await this.bot(appId);
     if (bot.engine === 'remote') throw new HubError('nothing_to_train', 'A remote bot is trained where it runs.');
     if (request.pairs) await store.faq.put(appId, request.pairs);
-    const content = await contentOf(store, bot, request.yaml ?? null);
+    const stored = await contentOf(store, bot, request.yaml ?? null);
+    const content = request.apart ? aloneOf(stored) : stored;
     if (content.pairs.length === 0 && content.files.length === 0 && content.yaml === null) {
       throw new HubError(
         'nothing_to_train',
@@ -255,7 +256,7 @@ class TrainingPath implements Training {
   private async publish(job: TrainingJob, made: Made, report: JobReport): Promise<{ modelId: string }> {
     const { shelf, store } = this.options;
     const content = JSON.parse(await readFile(await shelf.fetch(job.content), 'utf8')) as TrainingContent;
-    report({ percent: 95, stage: 'starting the new model' });
+    if (!content.apart) report({ percent: 95, stage: 'starting the new model' });
     const model: Model = {
       ...modelOf(job, made),
       pipeline: content.bot.pipeline,
@@ -263,7 +264,8 @@ class TrainingPath implements Training {
     };
     await store.models.remove(model.appId, model.id);
     await store.models.add(model);
-    await this.goLive(model).catch(async (error: unknown) => {
+    const use = content.apart ? Promise.resolve() : this.goLive(model);
+    await use.catch(async (error: unknown) => {
       await store.models.remove(model.appId, model.id);
       throw new TrainingFailure(
         'model_does_not_start',
@@ -380,6 +382,15 @@ export async function contentOf(
   };
   return { bot: facts, pairs: faq.pairs, files, yaml };
 }
+
+/** The request's YAML as a project of its own. */
+const aloneOf = ({ bot, yaml }: TrainingContent): TrainingContent => ({
+  bot: { ...bot, pipeline: 'project' },
+  pairs: [],
+  files: [],
+  yaml,
+  apart: true,
+});
 
 /** Why a hub that runs no Python of bots does not touch this project; null when it brings none. Files may be older than the operator's word on them. */
 export function codeRefusal({ bot, files }: TrainingContent): string | null {

@@ -115,6 +115,7 @@ export async function archiveOf(python: string, project: RasaProject): Promise<s
 
 export interface PlainRasa {
   pid: number;
+  url: string;
   /** Milliseconds from start to the first right answer of `/status` and a parse. */
   readyMs: number;
   get(path: string): Promise<unknown>;
@@ -133,8 +134,19 @@ async function plainActions(python: string, project: RasaProject, home: string):
   return endsWithUs(startChild({ command: python, args, cwd: home, env: environment(project, home) }));
 }
 
+/** More words for `rasa run`, and what then has to follow each path. */
+export interface PlainOptions {
+  words?: string[];
+  query?: string;
+}
+
 /** Starts `rasa run --enable-api` with the REST channel on a free port and waits until it has parsed something. */
-export async function plainRasa(python: string, project: RasaProject, archive: string): Promise<PlainRasa> {
+export async function plainRasa(
+  python: string,
+  project: RasaProject,
+  archive: string,
+  { words = [], query = '' }: PlainOptions = {},
+): Promise<PlainRasa> {
   const home = await mkdtemp(join(tmpdir(), 'sb-plain-'));
   await writeFile(join(home, 'credentials.yml'), 'rest:\n');
   const port = await freePort();
@@ -144,7 +156,11 @@ export async function plainRasa(python: string, project: RasaProject, archive: s
   const child = endsWithUs(
     startChild({
       command: python,
-      args: [...args, '--credentials', 'credentials.yml', ...(actions ? ['--endpoints', 'own-endpoints.yml'] : [])],
+      args: [
+        ...args,
+        ...['--credentials', 'credentials.yml', ...words],
+        ...(actions ? ['--endpoints', 'own-endpoints.yml'] : []),
+      ],
       cwd: home,
       env: environment(project, home),
     }),
@@ -153,7 +169,7 @@ export async function plainRasa(python: string, project: RasaProject, archive: s
   const call = async (method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> => {
     const answer = await http.request({
       method,
-      path,
+      path: `${path}${query}`,
       headers: { 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
@@ -181,6 +197,7 @@ export async function plainRasa(python: string, project: RasaProject, archive: s
   }
   return {
     pid: child.pid ?? 0,
+    url: `http://127.0.0.1:${port}`,
     readyMs: performance.now() - began,
     get: (path) => call('GET', path),
     post: (path, body) => call('POST', path, body),

@@ -117,6 +117,17 @@ class Pool implements Engines {
     return answer;
   }
 
+  async apart<T>(appId: string, modelId: string | null, work: (running: RunningEngine) => Promise<T>): Promise<T> {
+    if (this.processes.stopped) throw stoppingError();
+    const bot = this.pooled(appId);
+    const instance = await this.launcher.launch(bot, { read: () => this.launcher.target(appId, modelId) });
+    try {
+      return await work(instance.running);
+    } finally {
+      await instance.running.stop();
+    }
+  }
+
   async swap(appId: string, model: Model, live: () => Promise<void>): Promise<void> {
     const before = this.swaps.get(appId) ?? Promise.resolve();
     const bot = this.pooled(appId);

@@ -45,10 +45,12 @@ export class Launcher {
     return bot;
   }
 
-  /** What the bot's settings ask for. Rejects with `not_found`, or `no_model` where one is needed. */
-  async target(appId: string): Promise<Target> {
+  /** What the bot's settings ask for, or the model that is named. Rejects with `not_found`, or `no_model` where one is needed. */
+  async target(appId: string, modelId: string | null = null): Promise<Target> {
     const bot = await this.stored(appId);
-    const model = bot.activeModel ? await this.options.model(appId, bot.activeModel) : null;
+    const wanted = modelId ?? bot.activeModel;
+    const model = wanted ? await this.options.model(appId, wanted) : null;
+    if (modelId && !model) throw new HubError('not_found', `The bot ${appId} has no model ${modelId}.`);
     if (!model && this.options.engineFor(bot, model).needsModel)
       throw new HubError('no_model', 'Train the bot first: PUT its faq, then POST train.');
     return { bot, model };

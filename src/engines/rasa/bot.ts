@@ -1,7 +1,7 @@
 /** One awake bot of the rasa engine: its Rasa process behind a Unix socket and a secret, and beside it that of its own actions, if it has any. */
-import { Pool } from 'undici';
+import { type Dispatcher, Pool } from 'undici';
 import type { Child } from '../../child.js';
-import type { Exit, Json, Parse, RunningEngine, Turn, TurnResult } from '../../contracts.js';
+import type { ApiRequest, ApiResponse, Exit, Json, Parse, RunningEngine, Turn, TurnResult } from '../../contracts.js';
 import { within } from '../../deadline.js';
 import { HubError } from '../../errors.js';
 import type { ChannelKey } from './channel.js';
@@ -79,6 +79,11 @@ export class RasaBot implements RunningEngine {
     return json as Parse;
   }
 
+  async api({ limitMs, ...request }: ApiRequest): Promise<ApiResponse> {
+    if (limitMs !== undefined) return this.explained(() => this.send(request, { limitMs }));
+    return this.watched(() => this.send(request));
+  }
+
   /** Is the model loaded and does it understand? A server without a model still says it is up, so both are asked. */
   async ready(): Promise<boolean> {
     const up = await this.request('GET', '/status').catch(() => null);
@@ -106,24 +111,33 @@ export class RasaBot implements RunningEngine {
     return this.parts.log();
   }
 
-  private async call(path: string, body: unknown): Promise<{ status: number; json: unknown }> {
+  private call(path: string, body: unknown): Promise<{ status: number; json: unknown }> {
+    return this.watched(() => this.request('POST', path, body));
+  }
+
+  /** Asks now and then, while `work` lasts, whether the process lives. */
+  private async watched<T>(work: () => Promise<T>): Promise<T> {
     this.pending += 1;
     this.watch ??= setInterval(() => void this.look(), this.parts.hang.afterMs);
     try {
-      return await this.request('POST', path, body);
-    } catch (error) {
-      if (/^UND_ERR_(HEADERS|BODY)_TIMEOUT$/.test((error as { code?: string }).code ?? ''))
-        throw new HubError(
-          'turn_timeout',
-          `The bot has worked on this for ${turnTimeoutMs / 1000} s without an answer.`,
-        );
-      // Mostly it has died: who asks again shall meet its successor, not the same dead socket.
-      await within(this.exited, goneMs);
-      throw new HubError('turn_failed', "The bot's Rasa process did not answer.", { cause: error });
+      return await this.explained(work);
     } finally {
       this.pending -= 1;
       if (this.pending === 0) clearInterval(this.watch);
       if (this.pending === 0) this.watch = undefined;
+    }
+  }
+
+  /** Makes a broken line a HubError. */
+  private async explained<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (/^UND_ERR_(HEADERS|BODY)_TIMEOUT$/.test((error as { code?: string }).code ?? ''))
+        throw new HubError('turn_timeout', 'The bot has worked on this for too long without an answer.');
+      // Mostly it has died: who asks again shall meet its successor, not the same dead socket.
+      await within(this.exited, goneMs);
+      throw new HubError('turn_failed', "The bot's Rasa process did not answer.", { cause: error });
     }
   }
 
@@ -146,16 +160,30 @@ export class RasaBot implements RunningEngine {
     body?: unknown,
     line = this.http,
   ): Promise<{ status: number; json: unknown }> {
-    const response = await line.request({
-      method,
-      path,
-      headers: { 'x-switchboard-secret': this.parts.secret, 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await response.body.text();
+    const headers = { 'content-type': 'application/json' };
+    const bytes = Buffer.from(body === undefined ? '' : JSON.stringify(body));
+    const response = await this.send({ method, path, headers, body: bytes }, { line });
+    const text = response.body.toString('utf8');
     return {
-      status: response.statusCode,
+      status: response.status,
       json: text.startsWith('{') || text.startsWith('[') ? (JSON.parse(text) as unknown) : null,
     };
+  }
+
+  private async send(
+    { method, path, headers, body }: Omit<ApiRequest, 'limitMs'>,
+    { line = this.http, limitMs = turnTimeoutMs }: { line?: Pool; limitMs?: number } = {},
+  ): Promise<ApiResponse> {
+    const response = await line.request({
+      method: method as Dispatcher.HttpMethod,
+      path,
+      headers: { ...headers, 'x-switchboard-secret': this.parts.secret },
+      headersTimeout: limitMs,
+      bodyTimeout: limitMs,
+      ...(body.length === 0 ? {} : { body }),
+    });
+    const answered = Object.entries(response.headers).map(([name, value]) => [name, String(value)] as const);
+    const bytes = Buffer.from(await response.body.arrayBuffer());
+    return { status: response.statusCode, headers: Object.fromEntries(answered), body: bytes };
   }
 }

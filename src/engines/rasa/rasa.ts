@@ -86,7 +86,8 @@ function specOf(options: RasaOptions, { bot, model, socket, secret, key, actions
   const traceAfter = options.traceAfterSeconds === undefined ? defaultTraceAfter : options.traceAfterSeconds;
   const { appId, language } = bot;
   const served = actions ? { actions: actions.spec } : {};
-  return { appId, language, model: model.archivePath, socket, secret, hub, traceAfter, ...served };
+  const modelFile = `${model.id}.tar.gz`;
+  return { appId, language, model: model.archivePath, modelFile, socket, secret, hub, traceAfter, ...served };
 }
 
 /** The engine of trained bots on machines that have Rasa. */

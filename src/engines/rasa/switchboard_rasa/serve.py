@@ -62,6 +62,7 @@ def load_agent(spec: Dict[str, Any], found: Dict[str, Any]) -> Any:
     agent.load_model(spec["model"])
     processor = agent.processor
     processor.__class__ = StrictProcessor
+    processor.model_filename = spec.get("modelFile", processor.model_filename)  # what `GET /status` says: on the shelf it is a digest
     speed.settle(processor.domain)
     processor.model_metadata = dataclasses.replace(processor.model_metadata, assistant_id=spec["appId"])
     return agent
@@ -81,7 +82,6 @@ def serve(spec: Dict[str, Any], agent: Any, report: Report) -> None:
     guard.install(app, spec["secret"])
     app.config.KEEP_ALIVE_TIMEOUT = 600
     app.config.REQUEST_MAX_SIZE = 64 * 1024 * 1024
-    app.config.FALLBACK_ERROR_FORMAT = "json"
 
     @app.listener("after_server_start")
     async def tell(*_: Any) -> None:

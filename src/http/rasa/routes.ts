@@ -1,0 +1,162 @@
+/**
+ * Rasa's own HTTP API for every bot: who speaks it moves here by changing the base URL. The bot's Rasa process answers nearly all of it
+ * itself; the hub decides who may ask, keeps the order within a conversation, and does what touches models in its own way.
+ */
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import type { ApiResponse, Bot, Engines, Hub, RunningEngine } from '../../contracts.js';
+import { HubError } from '../../errors.js';
+import { param, type Reply, type Route, route } from '../route.js';
+import { answerLater, type CallbackOptions } from './callback.js';
+import { admit, type CallerOptions } from './caller.js';
+import { failureReply, notRasa } from './failure.js';
+import { load, modelAt, type ModelOptions, train } from './model.js';
+import { conversationOf, queryOf, type RasaAsked, replyOf, requestFor } from './request.js';
+
+export interface RasaRoutesOptions extends CallerOptions, ModelOptions, CallbackOptions {
+  engines: Pick<Engines, 'use' | 'apart'>;
+  hub: Pick<Hub, 'hold'>;
+}
+type Does = (options: RasaRoutesOptions, bot: Bot, asked: RasaAsked) => Promise<Reply>;
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+const bodyLimit = 64_000_000;
+/** Rasa's own limit for an answer. */
+const patienceMs = 3_600_000;
+
+async function ask(running: RunningEngine, request: Parameters<NonNullable<RunningEngine['api']>>[0]): Promise<ApiResponse> {
+  if (!running.api) throw notRasa(running.engine);
+  return running.api(request);
+}
+
+/** Asks the bot's process. */
+const passes =
+  (method: Method): Does =>
+  async ({ engines }, { appId }, asked) =>
+    replyOf(await engines.use(appId, (running) => ask(running, requestFor(asked, method))));
+
+/** The same in a turn of the conversation: what changes it waits for what is under way in it. */
+const turns =
+  (method: Method): Does =>
+  async ({ hub }, { appId }, asked) => {
+    const conversation = conversationOf(asked) ?? '';
+    return replyOf(await hub.hold({ appId, conversation }, (running) => ask(running, requestFor(asked, method))));
+  };
+
+/** A test computes for long: it gets a process of its own, with the model that it names. */
+const tests: Does = async (options, bot, asked) => {
+  const named = queryOf(asked, 'model');
+  const model = named === undefined ? null : await modelAt(options, bot, named);
+  const request = { ...requestFor(asked, 'POST', ['model', 'callback_url']), limitMs: patienceMs };
+  const work = (): Promise<ApiResponse> =>
+    options.engines.apart(bot.appId, model?.id ?? null, (running) => ask(running, request));
+  const callback = queryOf(asked, 'callback_url');
+  if (callback === undefined) return replyOf(await work());
+  return answerLater(options, callback, async () => {
+    const { headers, body } = await work();
+    return { type: headers['content-type'] ?? 'application/json', body };
+  });
+};
+
+const trains: Does = async (options, bot, asked) => {
+  const callback = queryOf(asked, 'callback_url');
+  const type = 'application/gzip';
+  if (callback !== undefined)
+    return answerLater(options, callback, async () => {
+      const { archive } = await train(options, bot, asked);
+      return { type, body: await readFile(archive) };
+    });
+  const { file, archive } = await train(options, bot, asked);
+  const headers = { 'content-type': type, filename: file, 'content-disposition': `attachment; filename="${file}"` };
+  return { headers, stream: createReadStream(archive) as AsyncIterable<Buffer> };
+};
+
+const loads: Does = async (options, bot, asked) => {
+  await load(options, bot, asked);
+  return { status: 204 };
+};
+
+const unloads: Does = async ({ unload }, { appId }) => {
+  await unload(appId);
+  return { status: 204 };
+};
+
+/** What the release that was read for this says of itself; of another one its process is asked. */
+const known = '3.6.21';
+/** Answered without a process where that is possible: whoever looks whether Rasa is there wakes nobody. */
+const says =
+  (reply: Reply): Does =>
+  (options, bot, asked) =>
+    bot.runtime === null && options.version === known ? Promise.resolve(reply) : passes('GET')(options, bot, asked);
+const greets = says({
+  headers: { 'content-type': 'text/plain; charset=utf-8' },
+  text: `Hello from Rasa: ${known}`,
+});
+const tellsVersion = says({ body: { version: known, minimum_compatible_version: known } });
+
+interface Row {
+  method: Method;
+  path: string;
+  summary: string;
+  does: Does;
+  access?: Route['access'];
+}
+const inConversation = '/conversations/{conversationId}';
+const table: Row[] = [
+  { method: 'GET', path: '/', summary: "Rasa's greeting.", does: greets, access: 'public' },
+  { method: 'GET', path: '/version', summary: "The bot's Rasa version.", does: tellsVersion, access: 'public' },
+  { method: 'GET', path: '/status', summary: 'The model in use.', does: passes('GET') },
+  { method: 'GET', path: '/domain', summary: 'The domain, as JSON or YAML by `Accept`.', does: passes('GET') },
+  { method: 'POST', path: '/model/parse', summary: 'Understand a text.', does: passes('POST') },
+  { method: 'POST', path: '/model/predict', summary: 'The next action after these events.', does: passes('POST') },
+  {
+    method: 'POST',
+    path: '/model/train',
+    summary: 'Train a model from one YAML text; it is queued, kept among the models of the bot, and put into use by PUT /model.',
+    does: trains,
+  },
+  { method: 'POST', path: '/model/test/intents', summary: 'Test how the bot understands.', does: tests },
+  { method: 'POST', path: '/model/test/stories', summary: 'Test how the bot acts.', does: tests },
+  { method: 'PUT', path: '/model', summary: 'Put one of the models of the bot into use.', does: loads },
+  { method: 'DELETE', path: '/model', summary: 'Take the model out of use.', does: unloads },
+  { method: 'GET', path: `${inConversation}/tracker`, summary: 'A conversation.', does: passes('GET') },
+  { method: 'GET', path: `${inConversation}/story`, summary: 'A conversation as a test story.', does: passes('GET') },
+  { method: 'POST', path: `${inConversation}/tracker/events`, summary: 'Append events.', does: turns('POST') },
+  { method: 'PUT', path: `${inConversation}/tracker/events`, summary: 'Replace all events.', does: turns('PUT') },
+  { method: 'POST', path: `${inConversation}/messages`, summary: 'Add a message; nothing is answered.', does: turns('POST') },
+  { method: 'POST', path: `${inConversation}/predict`, summary: 'The next action.', does: turns('POST') },
+  { method: 'POST', path: `${inConversation}/trigger_intent`, summary: 'Act as if an intent had been heard.', does: turns('POST') },
+  { method: 'POST', path: `${inConversation}/execute`, summary: 'Run an action.', does: turns('POST') },
+];
+
+async function answered(options: RasaRoutesOptions, { does, access = 'rasa' }: Row, asked: RasaAsked): Promise<Reply> {
+  const appId = param(asked, 'appId');
+  try {
+    if (access === 'rasa') await admit(options, appId, asked);
+    const bot = await options.store.bots.get(appId);
+    if (!bot) throw new HubError('not_found', `There is no bot ${appId}.`);
+    return await does(options, bot, asked);
+  } catch (error) {
+    options.log.debug({ err: error, appId }, 'a request of the Rasa API was refused');
+    return failureReply(error, options.version);
+  }
+}
+
+const failure = { description: "Rasa's error body: version, status, message, reason, details, help, code." };
+
+export function rasaRoutes(options: RasaRoutesOptions): Route[] {
+  return table.map((row) => {
+    const { method, path, summary, access = 'rasa' } = row;
+    const raw = { schema: z.instanceof(Buffer), raw: true, limit: bodyLimit };
+    return route<Buffer | undefined>({
+      method,
+      path: `/bots/{appId}${path}`,
+      summary: `Rasa's API: ${summary}`,
+      access,
+      ...(method === 'GET' ? {} : { body: raw }),
+      answers: { 200: { description: 'As Rasa 3.6 answers.' }, 400: failure, 401: failure, 409: failure },
+      handle: (asked) => answered(options, row, asked),
+    });
+  });
+}

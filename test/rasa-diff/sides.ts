@@ -1,0 +1,107 @@
+/** The two that are compared: a plain `rasa run --enable-api`, and a hub's facade over the same archive. */
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { SignJWT } from 'jose';
+import { type Dispatcher, Pool } from 'undici';
+import { newHub, type TestHub } from '../support/hub.js';
+import { plainRasa } from '../support/plain-rasa.js';
+import type { RasaProject } from '../support/rasa-projects.js';
+import type { Step } from './steps.js';
+
+export interface Answer {
+  status: number;
+  /** Content type, without the charset's letter case; empty for none. */
+  type: string;
+  body: unknown;
+}
+export interface Side {
+  ask(step: Step): Promise<Answer>;
+  stop(): Promise<void>;
+}
+
+const jwtKey = 'a key of thirty-two bytes or more';
+const plainKey = 'plain-key';
+
+async function token(key: string, user: object, expires = '2h'): Promise<string> {
+  const jwt = new SignJWT({ user }).setProtectedHeader({ alg: 'HS256' }).setExpirationTime(expires);
+  return `Bearer ${await jwt.sign(new TextEncoder().encode(key))}`;
+}
+
+/** How a step's caller shows who he is. */
+async function credentials(as: Step['as'], key: string): Promise<{ query?: string; authorization?: string }> {
+  const anna = { username: 'anna', role: 'user' };
+  if (as === undefined || as === 'key') return { query: `token=${key}` };
+  if (as === 'wrong') return { query: 'token=wrong' };
+  if (as === 'not-bearer') return { authorization: 'Basic YTpi' };
+  if (as === 'jwt-admin') return { authorization: await token(jwtKey, { username: 'x', role: 'admin' }) };
+  if (as === 'jwt-anna') return { authorization: await token(jwtKey, anna) };
+  if (as === 'jwt-none') return { authorization: await token(jwtKey, { username: 'anna' }) };
+  if (as === 'jwt-forged') return { authorization: await token('another key, of thirty-two bytes', anna) };
+  if (as === 'jwt-late') return { authorization: await token(jwtKey, anna, '-1h') };
+  return {};
+}
+
+/** Asks as it stands: nothing of the path is tidied up, no header is added. */
+function asker(base: string, key: string, model: () => string): Side['ask'] {
+  const { origin, pathname } = new URL(base);
+  const http = new Pool(origin, { connections: 1, headersTimeout: 300_000 });
+  return async (step) => {
+    const { query, authorization } = await credentials(step.as, key);
+    const path = query === undefined ? step.path : `${step.path}${step.path.includes('?') ? '&' : '?'}${query}`;
+    const { statusCode: status, headers, body } = await http.request({
+      method: step.method as Dispatcher.HttpMethod,
+      path: `${pathname.replace(/\/$/, '')}${path}`,
+      headers: { ...step.headers, ...(authorization === undefined ? {} : { authorization }) },
+      ...(step.body === undefined ? {} : { body: step.body.replace('{MODEL}', model()) }),
+    });
+    const text = await body.text();
+    const type = String(headers['content-type'] ?? '').toLowerCase().replace(/\s/g, '');
+    return { status, type: status === 204 ? '' : type, body: parsed(text) };
+  };
+}
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}
+
+export async function plainSide(python: string, project: RasaProject, archive: string): Promise<Side> {
+  const words = ['--auth-token', plainKey, '--jwt-secret', jwtKey];
+  const plain = await plainRasa(python, project, archive, { words, query: `?token=${plainKey}` });
+  return { ask: asker(plain.url, plainKey, () => archive), stop: () => plain.stop() };
+}
+
+/** A bot of a hub whose model is the archive, from a web server of ours. */
+async function botWith(hub: TestHub, archive: string): Promise<string> {
+  const files = createServer((_request, response) => createReadStream(archive).pipe(response)).listen(0, '127.0.0.1');
+  await once(files, 'listening');
+  try {
+    const url = `http://127.0.0.1:${(files.address() as AddressInfo).port}/model.tar.gz`;
+    const sha256 = createHash('sha256').update(await readFile(archive)).digest('hex');
+    const made = await hub.api('POST', '/bots', { name: 'A', pipeline: 'project', initialModel: { url, sha256 } });
+    if (made.status !== 201) throw new Error(JSON.stringify(made.body));
+    return made.body.appId as string;
+  } finally {
+    files.close();
+  }
+}
+
+export async function facadeSide(python: string, archive: string): Promise<Side & { hub: TestHub; appId: string }> {
+  const hub = await newHub({ rasa: { python }, env: { EGRESS_ALLOW: '127.0.0.1' } });
+  try {
+    const appId = await botWith(hub, archive);
+    await hub.api('PUT', `/bots/${appId}/channels/rest`, { jwtKey });
+    const { activeModel } = (await hub.api('GET', `/bots/${appId}`)).body as { activeModel: string };
+    const ask = asker(`${hub.url}/bots/${appId}`, hub.app.adminToken, () => `models/${activeModel}.tar.gz`);
+    return { hub, appId, ask, stop: () => hub.stop() };
+  } catch (error) {
+    await hub.stop();
+    throw error;
+  }
+}
