@@ -1,21 +1,18 @@
 #!/usr/bin/env node
-/** The command line. Each command reads the settings from the environment (`switchboard config` prints them all). */
+/**
+ * The command line. Each command reads the settings from the environment (`switchboard config` prints them all), and loads what it runs
+ * when it runs it: those that only speak to a hub shall not load one.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import type { App } from './app.js';
 import type { BackupParts } from './backup/lines.js';
-import { restore } from './backup/restore.js';
-import { backUp } from './backup/write.js';
-import { type App, openApp } from './app.js';
 import { addCommands } from './cli/index.js';
 import { exitCodes } from './cli/output.js';
 import { type Config, ConfigError, configOf, exampleEnv } from './config.js';
-import { type RasaRuntime as ProvisionedRasa, provisionRasa, RasaUnavailable } from './engines/rasa/provision.js';
-import { openLab } from './lab.js';
-import { type Logs, openLog } from './log.js';
-import { migrateStore, openStore } from './stores/index.js';
-import { openTrainer } from './trainer.js';
-import { openShelf } from './training/shelf.js';
+import type { RasaRuntime as ProvisionedRasa } from './engines/rasa/provision.js';
+import type { Logs } from './log.js';
 
 /** Exit codes follow sysexits: 78 is a configuration error. */
 const badConfig = 78;
@@ -44,6 +41,7 @@ async function findRasa(
 ): Promise<ProvisionedRasa | { reason: string }> {
   if (config.rasaPython === 'none')
     return { reason: 'RASA_PYTHON=none: Rasa is switched off; bots answer with the lite engine.' };
+  const { provisionRasa, RasaUnavailable } = await import('./engines/rasa/provision.js');
   try {
     return await provisionRasa({
       cacheDir: config.cacheDir,
@@ -64,7 +62,8 @@ function greet(app: App, logs: Logs): void {
   logs.log.info({ url, ...(chatUrl ? { chat: chatUrl } : {}), docs: `${url}/api/docs` }, 'listening');
 }
 
-function openLogs(config: Config): Logs {
+async function openLogs(config: Config): Promise<Logs> {
+  const { openLog } = await import('./log.js');
   const logs = openLog({ level: config.logLevel, pretty: process.stdout.isTTY });
   for (const secret of [config.adminToken, config.trainerToken, config.secretKey]) if (secret) logs.hide(secret);
   for (const url of [config.redisUrl, config.databaseUrl, config.modelStorage]) {
@@ -83,11 +82,12 @@ async function start(trains: boolean): Promise<void> {
     );
     process.exit(badConfig);
   }
-  const logs = openLogs(config);
+  const logs = await openLogs(config);
   const starting = new AbortController();
   const running: Running = {};
   const end = onSignals(starting, running, logs);
   try {
+    const { openApp } = await import('./app.js');
     const app = await openApp({ config, logs, trains, rasa: await findRasa(config, logs, starting.signal) });
     running.app = app;
     greet(app, logs);
@@ -101,12 +101,13 @@ async function start(trains: boolean): Promise<void> {
 /** A trainer for a host of its own. */
 async function train(): Promise<void> {
   const config = readConfig();
-  const logs = openLogs(config);
+  const logs = await openLogs(config);
   const starting = new AbortController();
   const running: Running = {};
   const end = onSignals(starting, running, logs);
   try {
     const rasa = await findRasa(config, logs, starting.signal);
+    const { openTrainer } = await import('./trainer.js');
     running.app = await openTrainer({ config, logs, rasa: 'python' in rasa ? rasa : null, signal: starting.signal });
   } catch (error) {
     if (starting.signal.aborted) process.exit(0);
@@ -118,6 +119,7 @@ async function train(): Promise<void> {
 /** An emulated platform in the browser, in front of a bot of a running hub. */
 async function lab(platform: string, appId: string, { port }: { port: string }): Promise<void> {
   const config = readConfig();
+  const [{ openLog }, { openLab }] = await Promise.all([import('./log.js'), import('./lab.js')]);
   const logs = openLog({ level: 'warn', pretty: process.stdout.isTTY });
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new Error(`--port ${port}: give a number up to 65535.`);
   const running: Running = {};
@@ -156,6 +158,7 @@ function onSignals(starting: AbortController, running: Running, { log }: Logs): 
 /** Runs `work` on the store and the shelf that the settings name; no hub may use them meanwhile. */
 async function withParts<T>(work: (parts: BackupParts) => Promise<T>): Promise<T> {
   const { databaseUrl, dataDir, modelStorage } = readConfig();
+  const [{ openStore }, { openShelf }] = await Promise.all([import('./stores/index.js'), import('./training/shelf.js')]);
   const store = await openStore(databaseUrl);
   try {
     return await work({ store, shelf: await openShelf(modelStorage, join(dataDir, 'models')), dataDir });
@@ -181,6 +184,7 @@ program
   .command('migrate')
   .description("bring the store's schema up to date and exit")
   .action(async () => {
+    const { migrateStore } = await import('./stores/index.js');
     const { from, to, steps } = await migrateStore(readConfig().databaseUrl);
     say(from === to ? `The schema is up to date (version ${to}).` : `Schema ${from} -> ${to}: ${steps.join(', ')}.`);
   });
@@ -189,6 +193,7 @@ program
   .argument('<file>')
   .description('write the whole hub (store, model files, secrets) to a new file; stop the hub first')
   .action(async (file: string) => {
+    const { backUp } = await import('./backup/write.js');
     const { bots, messages, files, missing } = await withParts((parts) => backUp(parts, file));
     say(`${file}: ${bots} bots, ${messages} messages, ${files} model files. It holds secrets: keep it safe.`);
     if (missing.length > 0) say(`${missing.length} model files were gone and are not in it; train those bots again.`);
@@ -198,6 +203,7 @@ program
   .argument('<file>')
   .description('put a backup into the empty store and data folder that the settings name, of any kind')
   .action(async (file: string) => {
+    const { restore } = await import('./backup/restore.js');
     const { bots, messages, files } = await withParts((parts) => restore(parts, file));
     say(`Restored ${bots} bots, ${messages} messages, ${files} model files. The admin token is that of the backup.`);
   });

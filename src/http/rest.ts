@@ -34,7 +34,7 @@ export function restRoutes({ store, find }: RestRoutesOptions): Route[] {
       answers: { 200: { description: '`{"status": "ok"}`' } },
       handle: async (asked) => {
         await botOf(store, asked);
-        return { body: { status: 'ok' } };
+        return { headers: { 'content-type': 'application/json' }, text: JSON.stringify({ status: 'ok' }) };
       },
     }),
     route({

@@ -3,7 +3,7 @@ import { differences } from '../support/differences.js';
 import type { Answer } from './sides.js';
 
 /** Moments, ids drawn at random, and the names by which each calls its model and its bot. */
-const ownOfEach = ['timestamp', 'latest_event_time', 'message_id', 'assistant_id', 'model_file'];
+const ownOfEach = ['timestamp', 'latest_event_time', 'message_id', 'responseId', 'assistant_id', 'model_file'];
 /** Marks that the hub leaves in a message's metadata. */
 const marks = ['switchboard_event'];
 

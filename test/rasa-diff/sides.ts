@@ -1,10 +1,7 @@
 /** The two that are compared: a plain `rasa run --enable-api`, and a hub's facade over the same archive. */
-import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { SignJWT } from 'jose';
 import { type Dispatcher, Pool } from 'undici';
 import { newHub, type TestHub } from '../support/hub.js';
@@ -77,29 +74,37 @@ export async function plainSide(python: string, project: RasaProject, archive: s
   return { ask: asker(plain.url, plainKey, () => archive), stop: () => plain.stop() };
 }
 
-/** A bot of a hub whose model is the archive, from a web server of ours. */
-async function botWith(hub: TestHub, archive: string): Promise<string> {
-  const files = createServer((_request, response) => createReadStream(archive).pipe(response)).listen(0, '127.0.0.1');
-  await once(files, 'listening');
-  try {
-    const url = `http://127.0.0.1:${(files.address() as AddressInfo).port}/model.tar.gz`;
-    const sha256 = createHash('sha256').update(await readFile(archive)).digest('hex');
-    const made = await hub.api('POST', '/bots', { name: 'A', pipeline: 'project', initialModel: { url, sha256 } });
-    if (made.status !== 201) throw new Error(JSON.stringify(made.body));
-    return made.body.appId as string;
-  } finally {
-    files.close();
+/** A bot of the hub that has learned the project, and its archive as a file. */
+async function botWith(hub: TestHub, project: RasaProject): Promise<{ appId: string; activeModel: string; archive: string }> {
+  const made = await hub.api('POST', '/bots', { name: 'A', pipeline: 'project' });
+  const { appId } = made.body as { appId: string };
+  for (const { path, content } of project.files) {
+    const written = await hub.api('PUT', `/bots/${appId}/files/${path}`, content, { 'content-type': 'text/plain' });
+    assert.equal(written.status, 200, path);
   }
+  const job = (await hub.api('POST', `/bots/${appId}/train?wait=true`)).body as { state: string; error: unknown };
+  assert.equal(job.state, 'done', JSON.stringify(job.error));
+  const { activeModel } = (await hub.api('GET', `/bots/${appId}`)).body as { activeModel: string };
+  const archive = join(hub.dataDir, `${activeModel}.tar.gz`);
+  const response = await fetch(`${hub.url}/api/v1/bots/${appId}/models/${activeModel}/archive`, {
+    headers: { authorization: `Bearer ${hub.app.adminToken}` },
+  });
+  await writeFile(archive, Buffer.from(await response.arrayBuffer()));
+  return { appId, activeModel, archive };
 }
 
-export async function facadeSide(python: string, archive: string): Promise<Side & { hub: TestHub; appId: string }> {
+export interface FacadeSide extends Side {
+  hub: TestHub;
+  appId: string;
+  archive: string;
+}
+export async function facadeSide(python: string, project: RasaProject): Promise<FacadeSide> {
   const hub = await newHub({ rasa: { python }, env: { EGRESS_ALLOW: '127.0.0.1' } });
   try {
-    const appId = await botWith(hub, archive);
+    const { appId, activeModel, archive } = await botWith(hub, project);
     await hub.api('PUT', `/bots/${appId}/channels/rest`, { jwtKey });
-    const { activeModel } = (await hub.api('GET', `/bots/${appId}`)).body as { activeModel: string };
     const ask = asker(`${hub.url}/bots/${appId}`, hub.app.adminToken, () => `models/${activeModel}.tar.gz`);
-    return { hub, appId, ask, stop: () => hub.stop() };
+    return { hub, appId, archive, ask, stop: () => hub.stop() };
   } catch (error) {
     await hub.stop();
     throw error;

@@ -93,7 +93,10 @@ const greets = says({
   headers: { 'content-type': 'text/plain; charset=utf-8' },
   text: `Hello from Rasa: ${known}`,
 });
-const tellsVersion = says({ body: { version: known, minimum_compatible_version: known } });
+const tellsVersion = says({
+  headers: { 'content-type': 'application/json' },
+  text: JSON.stringify({ version: known, minimum_compatible_version: known }),
+});
 
 interface Row {
   method: Method;

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import aiohttp
 from rasa.core.tracker_store import TrackerStore
+from rasa.shared.core.conversation import Dialogue
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import Event
 from rasa.shared.core.trackers import DialogueStateTracker
@@ -81,8 +82,15 @@ class HubTrackerStore(TrackerStore):
         events = [Event.from_parameters(event) for event in found["events"]]
         if any(event is None for event in events):
             raise StoreError("store_unavailable", "the hub sent an event that Rasa doesn't know")
-        tracker = DialogueStateTracker.from_events(sender_id, events, self.domain.slots)
-        return self._marked(tracker, int(found["offset"]), len(events))
+        return self._marked(self._tracker(sender_id, events, int(found["offset"])), int(found["offset"]), len(events))
+
+    def _tracker(self, sender_id: str, events: List[Any], offset: int) -> DialogueStateTracker:
+        """As Rasa's own store makes it: a whole conversation by what still counts of its events, a later session by each of them."""
+        if offset > 0:
+            return DialogueStateTracker.from_events(sender_id, events, self.domain.slots)
+        tracker = self.init_tracker(sender_id)
+        tracker.recreate_from_dialogue(Dialogue(sender_id, events))
+        return tracker
 
     @staticmethod
     def _marked(tracker: DialogueStateTracker, offset: int, stored: int) -> DialogueStateTracker:

@@ -1,0 +1,248 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SignJWT } from 'jose';
+import type { ApiRequest, ApiResponse, RunningEngine, TrainingContent } from '../src/contracts.js';
+import { HubError } from '../src/errors.js';
+import { TrainingFailure } from '../src/training/failure.js';
+import { type ScriptedEngine, scriptedEngine, saying } from './support/engines.js';
+import { eventually, newHub, type TestHub } from './support/hub.js';
+
+interface RasaBody {
+  status?: string;
+  reason?: string;
+  message?: string;
+  code?: number;
+  details?: unknown;
+}
+const jwtKey = 'a key of thirty-two bytes or more';
+
+/** What the hub itself does for Rasa's API; that the rest is Rasa's own, rasa-diff.test.ts shows. */
+describe('the Rasa API of a bot, as the hub passes it on', function () {
+  this.timeout(20_000);
+  /** What reached the bot's process, and in which process. */
+  const passed: { request: ApiRequest; at: RunningEngine }[] = [];
+  let respond: (request: ApiRequest) => Promise<ApiResponse>;
+  let rasa: ScriptedEngine;
+  let hub: TestHub;
+  let appId: string;
+  let folder: string;
+  let hook: Server;
+  let hookUrl: string;
+  const hooked: { type: string | undefined; body: string }[] = [];
+
+  const ask = async (
+    method: string,
+    path: string,
+    { body, headers = {}, key = hub.app.adminToken }: { body?: string; headers?: Record<string, string>; key?: string | null } = {},
+  ) => {
+    const response = await fetch(`${hub.url}/bots/${appId}${path}`, {
+      method,
+      headers: { ...headers, ...(key === null ? {} : { authorization: `Bearer ${key}` }) },
+      ...(body === undefined ? {} : { body }),
+    });
+    const text = await response.text();
+    const json = text.startsWith('{') ? (JSON.parse(text) as RasaBody) : {};
+    return { status: response.status, headers: response.headers, text, json };
+  };
+  const tokenOf = (user: object): Promise<string> =>
+    new SignJWT({ user }).setProtectedHeader({ alg: 'HS256' }).sign(new TextEncoder().encode(jwtKey));
+  const trained = async (): Promise<string> => {
+    const made = (await hub.api('POST', '/bots', { name: 'A' })).body as { appId: string };
+    const pairs = [{ Q: [{ q: 'hi' }], A: 'Hello.' }];
+    assert.equal((await hub.api('POST', `/bots/${made.appId}/train?wait=true`, pairs)).body.state, 'done');
+    return made.appId;
+  };
+  const modelOf = async (): Promise<string | null> =>
+    ((await hub.api('GET', `/bots/${appId}`)).body as { activeModel: string | null }).activeModel;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sb-rasa-api-'));
+    rasa = scriptedEngine();
+    const launch = rasa.launch.bind(rasa);
+    rasa.launch = async (bot, model) => {
+      const running = await launch(bot, model);
+      running.api = (request) => {
+        passed.push({ request, at: running });
+        return respond(request);
+      };
+      return running;
+    };
+    const train = async (content: TrainingContent) => {
+      if (content.yaml?.includes('broken')) throw new TrainingFailure('bad_yaml', 'Line 1 is broken.');
+      if (content.yaml?.includes('fails')) throw new TrainingFailure('rasa', 'Rasa gave up.');
+      const archivePath = join(folder, `${Math.random()}`);
+      await writeFile(archivePath, `archive of ${content.yaml ?? 'the bot'}`);
+      return { archivePath, seconds: 0 };
+    };
+    hook = createServer((request, response) => {
+      let body = '';
+      request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      request.on('end', () => {
+        hooked.push({ type: request.headers['content-type'], body });
+        response.end();
+      });
+    }).listen(0, '127.0.0.1');
+    await once(hook, 'listening');
+    const { port } = hook.address() as AddressInfo;
+    hookUrl = encodeURIComponent(`http://127.0.0.1:${port}/hook`);
+    hub = await newHub({
+      standIns: { engines: { rasa }, training: { train } },
+      env: { EGRESS_ALLOW: `127.0.0.1:${port}` },
+    });
+    appId = await trained();
+  });
+  beforeEach(() => {
+    passed.length = hooked.length = 0;
+    respond = () => Promise.resolve({ status: 200, headers: { 'content-type': 'application/json' }, body: Buffer.from('{"a":1}') });
+  });
+  after(async () => {
+    await hub.stop();
+    hook.close();
+    hook.closeAllConnections();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('passes a request on as it came, without the prefix and without the key, and the answer back', async () => {
+    respond = () => Promise.resolve({ status: 418, headers: { 'content-type': 'text/x', connection: 'close' }, body: Buffer.from('tea') });
+    const path = '/model/parse?emulation_mode=WIT&token=wrong&%74oken=x&q=a%20b';
+    const { status, headers, text } = await ask('POST', path, { body: '{"text": "ü"}', headers: { 'content-type': 'x/y', cookie: 'secret=1' } });
+    assert.deepEqual([status, headers.get('content-type'), text], [418, 'text/x', 'tea']);
+    const { request } = passed[0]!;
+    assert.deepEqual([request.method, request.path], ['POST', '/model/parse?emulation_mode=WIT&q=a%20b']);
+    assert.equal(request.body.toString(), '{"text": "ü"}');
+    assert.equal(request.headers['content-type'], 'x/y');
+    assert.deepEqual(Object.keys(request.headers).filter((name) => /cookie|auth/.test(name)), []);
+  });
+
+  it('asks for a key in all of it but the greeting, in the words of Rasa', async () => {
+    const document = (await (await fetch(`${hub.url}/api/openapi.json`)).json()) as { paths: Record<string, object> };
+    const rows = Object.entries(document.paths).filter(([path, row]) => JSON.stringify(row).includes("Rasa's API:") && path.startsWith('/bots/'));
+    assert.equal(rows.flatMap(([, row]) => Object.keys(row)).length, 19, 'every address of the API is in the document');
+    for (const [path, row] of rows) {
+      for (const method of Object.keys(row)) {
+        const tail = path.replace('/bots/{appId}', '').replace('{conversationId}', 'ann');
+        const { status, json } = await ask(method.toUpperCase(), tail, { key: 'wrong' });
+        if (/^\/(?:version)?$/.test(tail)) assert.equal(status, 200, tail);
+        else assert.deepEqual([status, json.reason, json.code], [401, 'NotAuthenticated', 401], `${method} ${tail}`);
+      }
+    }
+    assert.equal(passed.length, 0);
+    assert.equal((await ask('GET', `/status?token=${hub.app.adminToken}`, { key: null })).status, 200);
+  });
+
+  it('takes JSON Web Tokens that the key of the rest channel signed, each for its own conversation', async () => {
+    const anna = await tokenOf({ username: 'anna', role: 'user' });
+    assert.equal((await ask('GET', '/status', { key: anna })).status, 401, 'no key was given yet');
+    const set = await hub.api('PUT', `/bots/${appId}/channels/rest`, { jwtKey });
+    assert.deepEqual([set.status, JSON.stringify(set.body).includes(jwtKey)], [200, false]);
+    const status = async (path: string, key: string): Promise<number> => (await ask('GET', path, { key })).status;
+    assert.equal(await status('/conversations/anna/tracker', anna), 200);
+    assert.equal(await status('/conversations/bert/tracker', anna), 403);
+    assert.equal(await status('/domain', anna), 403);
+    assert.equal(await status('/domain', await tokenOf({ username: 'x', role: 'admin' })), 200);
+    assert.equal(await status('/domain', await tokenOf({ username: 'x' })), 403);
+    const none = new SignJWT({ user: { role: 'admin' } }).setProtectedHeader({ alg: 'HS256' });
+    assert.equal(await status('/domain', await none.sign(new TextEncoder().encode('some other key of 32 bytes or more'))), 401);
+    assert.ok(!hub.log.some((line) => line.includes(jwtKey)));
+  });
+
+  it('does not tell a stranger which bots there are', async () => {
+    const before = appId;
+    appId = 'nobody';
+    const stranger = await ask('GET', '/status', { key: 'wrong' });
+    const owner = await ask('GET', '/status');
+    appId = before;
+    assert.deepEqual([stranger.status, owner.status, owner.json.reason], [401, 404, 'NotFound']);
+  });
+
+  it('lets what changes a conversation wait for the turn before it, and reads at once', async () => {
+    let answer: () => void = () => undefined;
+    rasa.answer = (turn) => new Promise((resolve) => (answer = () => resolve(saying(turn, 'done'))));
+    const turn = hub.api('POST', `/bots/${appId}/messages`, { sender: 'ann', message: 'hello' });
+    await eventually(() => rasa.launched.some(({ turns }) => turns.length > 0));
+    const write = ask('POST', '/conversations/ann/tracker/events', { body: '{}' });
+    await ask('GET', '/conversations/ann/tracker');
+    await ask('POST', '/conversations/bob/tracker/events', { body: '{}' });
+    assert.deepEqual(passed.map(({ request }) => request.path), ['/conversations/ann/tracker', '/conversations/bob/tracker/events']);
+    answer();
+    assert.equal((await turn).status, 200);
+    assert.equal((await write).status, 200);
+    assert.equal(passed.at(-1)?.request.path, '/conversations/ann/tracker/events');
+  });
+
+  it('tests in a process of its own, which ends with the test', async () => {
+    await ask('GET', '/status');
+    const own = passed[0]!.at;
+    await ask('POST', '/model/test/intents?cross_validation_folds=2', { body: 'nlu: []' });
+    const { at, request } = passed[1]!;
+    assert.notEqual(at, own);
+    assert.deepEqual([request.path, (at as { stopped?: boolean }).stopped], ['/model/test/intents?cross_validation_folds=2', true]);
+    assert.equal((await ask('POST', '/model/test/stories?model=/etc/passwd', { body: 'x' })).status, 400);
+    assert.equal(passed.length, 2, 'a model that is not one of the bot is not looked for');
+  });
+
+  it('posts the result to callback_url, and a failure too; calls nobody that it may not', async () => {
+    const later = await ask('POST', `/model/test/intents?callback_url=${hookUrl}`, { body: 'nlu: []' });
+    assert.deepEqual([later.status, later.text], [204, '']);
+    await eventually(() => hooked.length === 1);
+    assert.deepEqual(hooked[0], { type: 'application/json', body: '{"a":1}' });
+    assert.ok(!passed[0]!.request.path.includes('callback_url'));
+    respond = () => Promise.reject(new HubError('turn_failed', 'It broke.'));
+    await ask('POST', `/model/test/intents?callback_url=${hookUrl}`, { body: 'nlu: []' });
+    await eventually(() => hooked.length === 2);
+    assert.equal((JSON.parse(hooked[1]!.body) as RasaBody).message, 'It broke.');
+    const inside = await ask('POST', `/model/train?callback_url=${encodeURIComponent('http://169.254.169.254/')}`, { body: 'x: 1' });
+    assert.deepEqual([inside.status, inside.json.details], [400, { parameter: 'callback_url', in: 'query' }]);
+  });
+
+  it('trains what was sent and keeps it beside the model in use; PUT /model puts it into use', async () => {
+    const before = await modelOf();
+    const made = await ask('POST', '/model/train', { body: 'pipeline: []\nnlu: []' });
+    assert.deepEqual([made.status, made.text], [200, 'archive of pipeline: []\nnlu: []']);
+    const file = made.headers.get('filename') ?? '';
+    assert.match(file, /^[\w-]+\.tar\.gz$/);
+    assert.equal(await modelOf(), before, 'it is not in use');
+    assert.equal((await ask('PUT', '/model', { body: JSON.stringify({ model_file: `models/${file}` }) })).status, 204);
+    assert.equal(`${await modelOf()}.tar.gz`, file);
+    assert.equal((await ask('PUT', '/model', { body: JSON.stringify({ model_file: `models/${before}.tar.gz` }) })).status, 204);
+    const wrong = await ask('PUT', '/model', { body: '{"model_file": "/etc/passwd"}' });
+    assert.deepEqual([wrong.status, wrong.json.message], [400, "Agent with name '/etc/passwd' could not be loaded."]);
+    const server = await ask('PUT', '/model', { body: '{"model_server": {"url": "http://127.0.0.1/"}}' });
+    assert.deepEqual([server.status, server.json.reason], [400, 'BadRequest']);
+    await ask('POST', `/model/train?callback_url=${hookUrl}`, { body: 'pipeline: []\nstories: []' });
+    await eventually(() => hooked.length === 1);
+    assert.deepEqual(hooked[0], { type: 'application/gzip', body: 'archive of pipeline: []\nstories: []' });
+    assert.equal(await modelOf(), before);
+  });
+
+  it('tells a fault of the data from a failed training', async () => {
+    const broken = await ask('POST', '/model/train', { body: 'broken: 1' });
+    assert.deepEqual([broken.status, broken.json.reason], [400, 'BadRequest']);
+    const failed = await ask('POST', '/model/train', { body: 'fails: 1' });
+    assert.deepEqual([failed.status, failed.json.reason], [500, 'TrainingError']);
+    assert.match(failed.json.message ?? '', /Rasa gave up/);
+  });
+
+  it('has no model after DELETE /model, in the words of Rasa, until one is put into use again', async () => {
+    const before = (await modelOf()) ?? '';
+    assert.equal((await ask('DELETE', '/model')).status, 204);
+    const { status, json } = await ask('GET', '/status');
+    assert.deepEqual([status, json.reason, json.status], [409, 'Conflict', 'failure']);
+    assert.equal((await ask('PUT', '/model', { body: JSON.stringify({ model_file: before }) })).status, 204);
+    assert.equal((await ask('GET', '/status')).status, 200);
+  });
+
+  it('says of a bot that is not answered by Rasa that it has none of this', async () => {
+    const made = await hub.api('POST', '/bots', { name: 'R', engine: 'remote', remoteUrl: 'http://127.0.0.1:1/' });
+    const before = appId;
+    appId = (made.body as { appId: string }).appId;
+    const { status, json } = await ask('GET', '/domain');
+    appId = before;
+    assert.deepEqual([status, json.reason], [501, 'NotImplemented']);
+  });
+});
