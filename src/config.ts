@@ -33,6 +33,8 @@ export interface Config {
   readonly memoryBudget: number | null;
   readonly botMemoryCap: number;
   readonly minFreeMemory: number;
+  /** Bytes of parses that are kept; 0: none. */
+  readonly parseCache: number;
   readonly idleParkSeconds: number;
   readonly slowAnswerSeconds: number;
   /** Null: for ever. */
@@ -276,6 +278,13 @@ const settings = {
     doc: 'Bots wait with waking while less memory than this is free on the machine.',
     example: '256m',
     expected: 'a size like 256m or 1g',
+    read: bytesOf,
+  },
+  parseCache: {
+    name: 'PARSE_CACHE',
+    doc: 'How much of what models understood is kept, so that the same text asked of the same model by POST parse is answered at once; 0: nothing, for models that understand one text in different ways.',
+    example: '32m',
+    expected: 'a size like 32m, or 0',
     read: bytesOf,
   },
   idleParkSeconds: {

@@ -70,6 +70,7 @@ async function openRasa({ options, store, runtimeDir, warm, life, log, egress }:
     start: (task) => warm.start(task),
     memory: () => warm.memory(),
     traceAfterSeconds: options.config.rasaTraceSeconds,
+    parseCacheBytes: options.config.parseCache,
     actions: { egress, customCode: options.config.customCode },
     hide: (secret) => options.logs.hide(secret),
   });

@@ -52,11 +52,14 @@ function rawContent(types: string[] = ['application/octet-stream']): Record<stri
   return Object.fromEntries(types.map((type) => [type, { schema: type.startsWith('multipart/') ? form : bytes }]));
 }
 
+const problem: Answer = {
+  description: 'A problem; `code` says which.',
+  schema: Problem,
+  type: 'application/problem+json',
+};
+
 function operationOf(row: Route, components: Record<string, unknown>): unknown {
-  const problemAnswer = responseOf(
-    { description: 'A problem; `code` says which.', schema: Problem, type: 'application/problem+json' },
-    components,
-  );
+  const otherwise = responseOf(row.otherwise ?? problem, components);
   const responses = Object.fromEntries(
     Object.entries(row.answers).map(([status, answer]) => [status, responseOf(answer, components)]),
   );
@@ -65,7 +68,7 @@ function operationOf(row: Route, components: Record<string, unknown>): unknown {
     summary: row.summary,
     parameters: parametersOf(row, components),
     ...(row.body ? { requestBody: { required: !row.body.optional, content } } : {}),
-    responses: { ...responses, default: problemAnswer },
+    responses: { ...responses, default: otherwise },
     security: row.access !== 'public' ? [{ token: [] }] : [],
   };
 }

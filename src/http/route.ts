@@ -46,6 +46,8 @@ export interface Route<B = unknown, Q = unknown> {
     stream?: boolean;
   };
   answers: Record<number, Answer>;
+  /** What every other status comes with; problem+json when absent. */
+  otherwise?: Answer;
   handle(asked: Asked<B, Q>): Promise<Reply>;
 }
 

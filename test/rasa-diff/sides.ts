@@ -49,15 +49,16 @@ function asker(base: string, key: string, model: () => string): Side['ask'] {
   return async (step) => {
     const { query, authorization } = await credentials(step.as, key);
     const path = query === undefined ? step.path : `${step.path}${step.path.includes('?') ? '&' : '?'}${query}`;
-    const { statusCode: status, headers, body } = await http.request({
+    const { statusCode: status, headers, body: stream } = await http.request({
       method: step.method as Dispatcher.HttpMethod,
       path: `${pathname.replace(/\/$/, '')}${path}`,
       headers: { ...step.headers, ...(authorization === undefined ? {} : { authorization }) },
       ...(step.body === undefined ? {} : { body: step.body.replace('{MODEL}', model()) }),
     });
-    const text = await body.text();
+    const text = await stream.text();
     const type = String(headers['content-type'] ?? '').toLowerCase().replace(/\s/g, '');
-    return { status, type: status === 204 ? '' : type, body: parsed(text) };
+    const body = type.startsWith('text/event-stream') ? text.trim().split('\n').map(parsed) : parsed(text);
+    return { status, type: status === 204 ? '' : type, body };
   };
 }
 function parsed(text: string): unknown {

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { configOf } from '../../src/config.js';
-import type { RunningEngine } from '../../src/contracts.js';
+import type { Engine, RunningEngine } from '../../src/contracts.js';
 import { openTrackerChannel } from '../../src/engines/rasa/channel.js';
 import { createRasaEngine } from '../../src/engines/rasa/rasa.js';
 import { openWarmRasa } from '../../src/engines/rasa/warm.js';
@@ -12,6 +12,7 @@ import { openStore } from '../../src/stores/index.js';
 import { someBot, someModel } from './engines.js';
 
 export interface RealEngine {
+  readonly engine: Engine;
   /** Wakes a new bot with this archive. */
   launch(appId: string, archivePath: string): Promise<RunningEngine>;
   /** Ends what all bots share; each launched bot is ended by who launched it. */
@@ -19,7 +20,7 @@ export interface RealEngine {
 }
 
 /** `packageDir`: the folder of our Python package, and whatever else its bots import, as a search path. */
-export async function openRealEngine(python: string, packageDir: string): Promise<RealEngine> {
+export async function openRealEngine(python: string, packageDir: string, parseCacheBytes = 0): Promise<RealEngine> {
   const folder = await mkdtemp(join(tmpdir(), 'sb-engine-'));
   const store = await openStore(`sqlite:${join(folder, 'db')}`);
   const { log } = openLog({ level: 'silent', pretty: false });
@@ -38,9 +39,11 @@ export async function openRealEngine(python: string, packageDir: string): Promis
     start: (task) => warm.start(task),
     memory: () => warm.memory(),
     traceAfterSeconds,
+    parseCacheBytes,
     launchTimeoutMs: 400_000,
   });
   return {
+    engine,
     async launch(appId, archivePath) {
       const bot = someBot({ appId });
       await store.bots.create(bot);

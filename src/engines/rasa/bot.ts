@@ -6,6 +6,7 @@ import { within } from '../../deadline.js';
 import { HubError } from '../../errors.js';
 import type { ChannelKey } from './channel.js';
 import { privateBytes } from './memory.js';
+import type { ParseCache } from './parse-cache.js';
 
 const turnTimeoutMs = 60_000;
 /** How long a broken connection waits for news of its process. */
@@ -25,6 +26,8 @@ export interface BotParts {
   socket: string;
   secret: string;
   key: ChannelKey;
+  /** What models have understood already. */
+  parses: ParseCache;
   /** When a turn has waited so long, the process is asked whether it lives, and gets `answerMs` to say so. */
   hang: { afterMs: number; answerMs: number };
   /** The newest lines of its processes, oldest first. */
@@ -73,10 +76,15 @@ export class RasaBot implements RunningEngine {
     return this.parts.key.events(sender);
   }
 
-  async parse(text: string): Promise<Parse> {
-    const { status, json } = await this.call('/model/parse', { text });
+  parse(text: string): Promise<Parse> {
+    const { parses, model } = this.parts;
+    return parses.of(model, text, () => this.understand(text));
+  }
+
+  private async understand(text: string): Promise<{ parse: Parse; bytes: number }> {
+    const { status, json, bytes } = await this.call('/model/parse', { text });
     if (status !== 200) throw new HubError('turn_failed', `Rasa could not parse this text: status ${status}.`);
-    return json as Parse;
+    return { parse: json as Parse, bytes };
   }
 
   async api({ limitMs, ...request }: ApiRequest): Promise<ApiResponse> {
@@ -88,7 +96,8 @@ export class RasaBot implements RunningEngine {
   async ready(): Promise<boolean> {
     const up = await this.request('GET', '/status').catch(() => null);
     if (up?.status !== 200) return false;
-    await this.parse(canary);
+    // Not by `parse`: a model that understood it once says nothing of this process.
+    await this.understand(canary);
     return true;
   }
 
@@ -111,7 +120,7 @@ export class RasaBot implements RunningEngine {
     return this.parts.log();
   }
 
-  private call(path: string, body: unknown): Promise<{ status: number; json: unknown }> {
+  private call(path: string, body: unknown): Promise<{ status: number; json: unknown; bytes: number }> {
     return this.watched(() => this.request('POST', path, body));
   }
 
@@ -159,13 +168,14 @@ export class RasaBot implements RunningEngine {
     path: string,
     body?: unknown,
     line = this.http,
-  ): Promise<{ status: number; json: unknown }> {
+  ): Promise<{ status: number; json: unknown; bytes: number }> {
     const headers = { 'content-type': 'application/json' };
     const bytes = Buffer.from(body === undefined ? '' : JSON.stringify(body));
     const response = await this.send({ method, path, headers, body: bytes }, { line });
     const text = response.body.toString('utf8');
     return {
       status: response.status,
+      bytes: response.body.length,
       json: text.startsWith('{') || text.startsWith('[') ? (JSON.parse(text) as unknown) : null,
     };
   }

@@ -12,6 +12,7 @@ import { HubError } from '../../errors.js';
 import { type Actions, type ActionsOptions, openActions, writeModules } from './actions.js';
 import { RasaBot } from './bot.js';
 import type { ChannelKey, TrackerChannel } from './channel.js';
+import { createParseCache, type ParseCache } from './parse-cache.js';
 import { startPlainly, type StartRasa } from './task.js';
 
 export interface RasaOptions {
@@ -33,6 +34,8 @@ export interface RasaOptions {
   traceAfterSeconds?: number | null;
   /** Where bots' own actions may run; absent: nowhere. */
   actions?: ActionsOptions;
+  /** Bytes of parses that are kept, of all bots; absent: none. */
+  parseCacheBytes?: number;
   launchTimeoutMs?: number;
   /** When a turn has waited so long, the process is asked whether it lives, and gets `answerMs` to say so. */
   hang?: { afterMs: number; answerMs: number };
@@ -92,6 +95,7 @@ function specOf(options: RasaOptions, { bot, model, socket, secret, key, actions
 
 /** The engine of trained bots on machines that have Rasa. */
 export function createRasaEngine(options: RasaOptions): Engine {
+  const parses = createParseCache(options.parseCacheBytes ?? 0);
   const start: StartRasa = options.start ?? ((task) => Promise.resolve(startPlainly(options, task)));
   return {
     name: 'rasa',
@@ -102,7 +106,7 @@ export function createRasaEngine(options: RasaOptions): Engine {
       const place = await openPlace(options, start, { bot, model });
       const clear = (): Promise<void> => clearPlace(place);
       try {
-        return await launchIn(options, start, place);
+        return await launchIn({ ...options, parses }, start, place);
       } catch (error) {
         await clear();
         throw error;
@@ -140,7 +144,7 @@ async function clearPlace({ key, home, socket, actions }: Place): Promise<void> 
   await Promise.all([actions?.stop(), rm(home, { recursive: true, force: true }), rm(socket, { force: true })]);
 }
 
-async function launchIn(options: RasaOptions, start: StartRasa, place: Place): Promise<RasaBot> {
+async function launchIn(options: RasaOptions & { parses: ParseCache }, start: StartRasa, place: Place): Promise<RasaBot> {
   const { bot, model, actions } = place;
   let serving: () => void = () => undefined;
   const serves = new Promise<void>((resolve) => (serving = resolve));
@@ -175,6 +179,7 @@ async function launchIn(options: RasaOptions, start: StartRasa, place: Place): P
     socket,
     secret,
     key,
+    parses: options.parses,
     hang,
     log,
   });

@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { ApiResponse, Bot, Engines, Hub, RunningEngine } from '../../contracts.js';
 import { HubError } from '../../errors.js';
+import { RasaErrorView } from '../../wire.js';
 import { param, type Reply, type Route, route } from '../route.js';
 import { answerLater, type CallbackOptions } from './callback.js';
 import { admit, type CallerOptions } from './caller.js';
@@ -146,7 +147,7 @@ async function answered(options: RasaRoutesOptions, { does, access = 'rasa' }: R
   }
 }
 
-const failure = { description: "Rasa's error body: version, status, message, reason, details, help, code." };
+const failure = { description: 'An error as Rasa words it.', schema: RasaErrorView };
 
 export function rasaRoutes(options: RasaRoutesOptions): Route[] {
   return table.map((row) => {
@@ -158,7 +159,8 @@ export function rasaRoutes(options: RasaRoutesOptions): Route[] {
       summary: `Rasa's API: ${summary}`,
       access,
       ...(method === 'GET' ? {} : { body: raw }),
-      answers: { 200: { description: 'As Rasa 3.6 answers.' }, 400: failure, 401: failure, 409: failure },
+      answers: { 200: { description: 'As Rasa 3.6 answers.' } },
+      otherwise: failure,
       handle: (asked) => answered(options, row, asked),
     });
   });
