@@ -9,7 +9,7 @@ import { Server, type Namespace, type Socket } from 'socket.io';
 import type { ConnectionContext, Connector, StoredMessage } from '../src/contracts.js';
 import { createWebConnection, type Client, type WebConnection } from './web/connection.js';
 import { originFits } from './web/origin.js';
-import type { Ack } from './web/protocol.js';
+import { type Ack, ownClient } from './web/protocol.js';
 import { createSessions } from './web/session.js';
 import { webSettings } from './web/settings.js';
 
@@ -166,6 +166,7 @@ function refusalBy(connection: WebConnection | null, request: Request, options: 
 
 const clientOf = (socket: Socket): Client => ({
   id: socket.id,
+  ours: socket.handshake.auth['client'] === ownClient,
   emit: (event, data) => void socket.emit(event, data),
   emitAs: (event, data) => void socket.emit(event, data),
   // The transport, not the socket: a client that is told to disconnect does not come back by itself.

@@ -1,7 +1,7 @@
 /** The line to the hub: one session over as many connections as it takes. What is said waits here until the hub has stored it. */
 import { io, type Socket } from 'socket.io-client';
 
-import type { Ack, BotUttered, HistoryItem, Progress, Typing, UserEcho } from '../connectors/web/protocol.js';
+import { type Ack, type BotUttered, type HistoryItem, type Progress, type Typing, type UserEcho, ownClient } from '../connectors/web/protocol.js';
 import type { Memory, Outgoing } from './memory.js';
 
 /** `refused`: the hub answers, but not for this bot or this page. */
@@ -48,6 +48,7 @@ class HubSession implements Session {
     const { hub, appId } = options;
     const transports = ['websocket', 'polling'];
     this.socket = io(`${hub}/bots/${appId}`, {
+      auth: { client: ownClient },
       transports,
       tryAllTransports: true,
       reconnectionDelay: 400,

@@ -11,12 +11,12 @@ import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { Pool } from 'undici';
 import type { Engine, RunningEngine } from '../../src/contracts.js';
 import { newHub, type TestHub } from '../../test/support/hub.js';
 import { pathOf } from '../../test/support/plain-rasa.js';
 import { openRealEngine } from '../../test/support/rasa-engine.js';
 import { shopFaq } from '../../test/support/shop.js';
+import { Line } from '../path/wire.js';
 
 const { values } = parseArgs({
   options: {
@@ -48,13 +48,11 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 
 /** Milliseconds of parses that nobody asked before, of the process and through the hub. */
 async function latencies(hub: TestHub, running: RunningEngine, appId: string): Promise<{ own: number[]; through: number[] }> {
-  const http = new Pool(hub.url, { connections: 1 });
+  const line = await Line.open(Number(new URL(hub.url).port));
   const headers = { authorization: `Bearer ${hub.app.adminToken}`, 'content-type': 'application/json' };
   const ask = async (text: string): Promise<void> => {
-    const path = `/api/v1/bots/${appId}/parse`;
-    const { statusCode, body } = await http.request({ method: 'POST', path, headers, body: JSON.stringify({ text }) });
-    const parsed = await body.text();
-    if (statusCode !== 200) throw new Error(`status ${statusCode}: ${parsed}`);
+    const status = await line.post({ path: `/api/v1/bots/${appId}/parse`, headers, body: JSON.stringify({ text }) });
+    if (status !== 200) throw new Error(`status ${status}`);
   };
   const direct = async (text: string): Promise<void> => {
     const body = Buffer.from(JSON.stringify({ text }));
@@ -69,7 +67,7 @@ async function latencies(hub: TestHub, running: RunningEngine, appId: string): P
     own?.push(first);
     through?.push(second);
   }
-  await http.destroy();
+  line.close();
   return { own: own ?? [], through: through ?? [] };
 }
 

@@ -20,11 +20,19 @@ const quickReplies = (buttons: { title: string; payload: string }[]): QuickReply
 /** Rasa's socket.io output emits `custom.data` where the author wrote one, since it spreads `custom` over the arguments of emit. */
 const customBody = (custom: unknown): unknown => (isObject(custom) && 'data' in custom ? custom['data'] : custom);
 
-function bodiesOf(reply: BotMessage): unknown[] {
+/** A text as Rasa's socket.io output sends it: one message for each paragraph, the buttons with the last. */
+function paragraphsOf(text: string, buttons: BotMessage['buttons']): unknown[] {
+  const parts = text.trim().split('\n\n');
+  if (!buttons?.length) return parts.map((part) => ({ text: part }));
+  return parts.map((part, at) => ({ text: part, quick_replies: at === parts.length - 1 ? quickReplies(buttons) : [] }));
+}
+
+function bodiesOf(reply: BotMessage, split: boolean): unknown[] {
   const { text, buttons, image, attachment, custom } = reply;
   const bodies: unknown[] = [];
   if (text !== undefined || buttons?.length) {
-    bodies.push({ text: text ?? '', ...(buttons?.length ? { quick_replies: quickReplies(buttons) } : {}) });
+    const whole = { text: text ?? '', ...(buttons?.length ? { quick_replies: quickReplies(buttons) } : {}) };
+    bodies.push(...(split ? paragraphsOf(text ?? '', buttons) : [whole]));
   }
   if (image !== undefined) bodies.push({ attachment: { type: 'image', payload: { src: image } } });
   if (attachment !== undefined) bodies.push({ attachment });
@@ -35,9 +43,10 @@ function bodiesOf(reply: BotMessage): unknown[] {
 /**
  * The frames of a reply to the message `event`: the `part`-th. Their ids are the same whenever the same reply is sent again, be it live, in
  * the history or in a repeat after a crash; the digest keeps a second, different answer to one message apart from the first.
+ * `split`: in paragraphs, as Rasa sends it.
  */
-export function framesOf(event: string, reply: BotMessage, part: number): Frame[] {
-  return bodiesOf(reply).map((body, index) => {
+export function framesOf(event: string, reply: BotMessage, part: number, split = false): Frame[] {
+  return bodiesOf(reply, split).map((body, index) => {
     const digest = createHash('sha256').update(JSON.stringify(body)).digest('base64url').slice(0, 8);
     const id = `${event}:${part}.${index}:${digest}`;
     return { id, body: isObject(body) ? { ...body, message_id: id } : body };

@@ -1,8 +1,11 @@
 /**
- * What crosses a socket between the web connector and its clients: types only, shared with widget/. Events and shapes that Rasa's own
+ * What crosses a socket between the web connector and its clients, shared with widget/. Events and shapes that Rasa's own
  * socket.io channel has (`session_request`, `session_confirm`, `user_uttered`, `bot_uttered`) keep its names; the rest is ours, and a
  * client that does not know it may ignore it.
  */
+
+/** How our own pages name themselves as `auth.client`. A client that does not is sent what Rasa's channel sends: a message for each paragraph. */
+export const ownClient = 'switchboard';
 
 /** Client → server: asks for a session. `last` is the id of the client's newest message up to which it misses no answer. */
 export interface SessionRequest {

@@ -163,7 +163,8 @@ export function createHttpApp(options: HttpOptions): Koa {
       await next();
       if (ctx.status === 404 && !ctx.body)
         throw new HubError('not_found', `Nothing answers at ${ctx.path}. The routes are listed at /api/docs.`);
-      if (ctx.status === 405)
+      // 501 is the router's word for a method that it never heard of, such as TRACE.
+      if (ctx.status === 405 || ctx.status === 501)
         throw new HubError(
           'method_not_allowed',
           `${ctx.method} does not apply here; try ${ctx.response.get('allow')}.`,

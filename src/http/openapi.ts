@@ -52,6 +52,14 @@ function rawContent(types: string[] = ['application/octet-stream']): Record<stri
   return Object.fromEntries(types.map((type) => [type, { schema: type.startsWith('multipart/') ? form : bytes }]));
 }
 
+/** For generated clients: `getBotsByAppIdFaq`. */
+const idOf = ({ method, path }: Route): string =>
+  path.split('/').reduce((name, step) => {
+    const [, parameter] = /^\{(\w+)\}$/.exec(step) ?? [];
+    const word = parameter ?? step.replace(/\W+(\w)/g, (_, letter: string) => letter.toUpperCase());
+    return `${name}${parameter ? 'By' : ''}${word.charAt(0).toUpperCase()}${word.slice(1)}`;
+  }, method.toLowerCase());
+
 const problem: Answer = {
   description: 'A problem; `code` says which.',
   schema: Problem,
@@ -65,10 +73,11 @@ function operationOf(row: Route, components: Record<string, unknown>): unknown {
   );
   const content = row.body?.raw ? rawContent(row.body.types) : contentOf(row.body, components);
   return {
+    operationId: idOf(row),
     summary: row.summary,
     parameters: parametersOf(row, components),
     ...(row.body ? { requestBody: { required: !row.body.optional, content } } : {}),
-    responses: { ...responses, default: otherwise },
+    responses: { ...responses, '4XX': otherwise, default: otherwise },
     security: row.access !== 'public' ? [{ token: [] }] : [],
   };
 }
