@@ -62,8 +62,8 @@ export interface Client {
   changeBot(appId: string, change: z.input<typeof BotChange>): Promise<BotWire>;
   files(appId: string): Promise<string[]>;
   readFile(appId: string, path: string): Promise<Uint8Array>;
-  writeFile(appId: string, path: string, content: Uint8Array): Promise<void>;
-  removeFile(appId: string, path: string): Promise<void>;
+  /** Replaces the bot's project by that of a tar.gz or zip: all of it, or nothing. */
+  replaceProject(appId: string, archive: Uint8Array): Promise<{ files: number; notes: string[] }>;
   /** Answers the job's id. */
   train(appId: string, options?: { force?: boolean }): Promise<string>;
   job(jobId: string): Promise<JobWire>;
@@ -121,12 +121,8 @@ class HttpClient implements Client {
   async readFile(appId: string, path: string): Promise<Uint8Array> {
     return new Uint8Array(await (await this.call('GET', filePath(appId, path))).arrayBuffer());
   }
-  async writeFile(appId: string, path: string, content: Uint8Array): Promise<void> {
-    await this.call('PUT', filePath(appId, path), { body: content, type: 'application/octet-stream' });
-  }
-  async removeFile(appId: string, path: string): Promise<void> {
-    await this.call('DELETE', filePath(appId, path));
-  }
+  replaceProject: Client['replaceProject'] = (appId, archive) =>
+    this.json('PUT', `/bots/${segment(appId)}/project`, { body: archive, type: 'application/gzip' });
   async train(appId: string, { force = false }: { force?: boolean } = {}): Promise<string> {
     const path = `/bots/${segment(appId)}/train${force ? '?force=true' : ''}`;
     return (await this.json<{ jobId: string }>('POST', path)).jobId;

@@ -1,6 +1,7 @@
 /** A Rasa project in a folder: what of it belongs to a bot, read and written. */
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { writeTar } from '../training/import/tar.js';
 import { CliError, exitCodes } from './output.js';
 
 export interface LocalFile {
@@ -47,4 +48,12 @@ export async function writeProject(folder: string, files: LocalFile[]): Promise<
     await writeFile(`${target}.part`, content);
     await rename(`${target}.part`, target);
   }
+}
+
+/** The files as a tar.gz. */
+export async function archiveOf(files: LocalFile[]): Promise<Buffer> {
+  const packed = files.map(({ path, content }) => ({ path, bytes: Buffer.from(content) }));
+  const pieces: Buffer[] = [];
+  for await (const piece of writeTar(packed)) pieces.push(piece);
+  return Buffer.concat(pieces);
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '../client.js';
 import type { Output } from './output.js';
-import { type LocalFile, pathsIn, readProject, writeProject } from './project.js';
+import { archiveOf, type LocalFile, pathsIn, readProject, writeProject } from './project.js';
 import { trainAndWait } from './train.js';
 
 export interface PushOptions {
@@ -14,18 +14,22 @@ export interface PushOptions {
 
 const same = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compare(one, other) === 0;
 
-/** Makes the bot's files those of the folder. Answers what changed. */
-async function upload(client: Client, appId: string, files: LocalFile[]): Promise<{ written: string[]; removed: string[] }> {
+interface Changes {
+  written: string[];
+  removed: string[];
+  notes: string[];
+}
+
+/** Makes the bot's files those of the folder, all at once. Answers what changed. */
+async function upload(client: Client, appId: string, files: LocalFile[]): Promise<Changes> {
   const there = await client.files(appId);
   const written: string[] = [];
-  for (const { path, content } of files) {
-    if (there.includes(path) && same(await client.readFile(appId, path), content)) continue;
-    await client.writeFile(appId, path, content);
-    written.push(path);
-  }
+  for (const { path, content } of files)
+    if (!there.includes(path) || !same(await client.readFile(appId, path), content)) written.push(path);
   const removed = there.filter((path) => !files.some((file) => file.path === path));
-  for (const path of removed) await client.removeFile(appId, path);
-  return { written, removed };
+  if (written.length + removed.length === 0) return { written, removed, notes: [] };
+  const { notes } = await client.replaceProject(appId, await archiveOf(files));
+  return { written, removed, notes };
 }
 
 /** Sends the folder, and trains from it where that is wanted. */
@@ -41,10 +45,11 @@ export async function push(
   if (bot.pipeline !== 'project') await client.changeBot(appId, { pipeline: 'project' });
   const words = `${files.length} files, ${changed.written.length} changed, ${changed.removed.length} removed.`;
   if (!options.train && !options.wait) {
-    output.result({ appId, files: files.length, ...changed }, words);
+    output.result({ appId, files: files.length, ...changed }, [words, ...changed.notes]);
     return;
   }
   output.say(words);
+  for (const note of changed.notes) output.say(note);
   await trainAndWait({ client, output }, appId, { ...options, facts: { files: files.length, ...changed } });
 }
 

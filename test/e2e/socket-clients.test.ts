@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { openBrowser } from '../support/browser.js';
 import { scriptedEngine } from '../support/engines.js';
@@ -69,8 +70,14 @@ describe('stock clients of Rasa’s socket.io channel', function () {
         ],
         parse: null,
       });
-    hub = await newHub({ standIns: { engines: { rasa } } });
+    const train = async () => {
+      const archivePath = join(hub.dataDir, 'archive');
+      await writeFile(archivePath, 'an archive');
+      return { archivePath, seconds: 0 };
+    };
+    hub = await newHub({ standIns: { engines: { rasa }, training: { train } } });
     const { appId } = (await hub.api('POST', '/bots', { name: 'A' })).body as { appId: string };
+    await hub.api('POST', `/bots/${appId}/train?wait=true`, [{ Q: [{ q: 'hi' }], A: 'Hello.' }]);
     path = `/bots/${appId}/socket.io`;
     browser = await openBrowser();
   });
