@@ -32,7 +32,13 @@ async function pythonTool(cache, name) {
   if (!existsSync(join(folder, '.complete'))) {
     rmSync(folder, { recursive: true, force: true });
     await must(['python3', '-m', 'venv', folder]);
-    await must([join(folder, 'bin', 'pip'), 'install', '--quiet', '--disable-pip-version-check', `${name}==${versions[name]}`]);
+    await must([
+      join(folder, 'bin', 'pip'),
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      `${name}==${versions[name]}`,
+    ]);
     writeFileSync(join(folder, '.complete'), '');
   }
   return join(folder, 'bin', name);
@@ -43,15 +49,35 @@ async function redocly(cache) {
   const folder = join(cache, `redocly-${versions.redocly}`);
   const bin = join(folder, 'node_modules', '.bin', 'redocly');
   if (!existsSync(bin)) {
-    await must(npm('install', '--prefix', folder, '--no-audit', '--no-fund', '--ignore-scripts', `@redocly/cli@${versions.redocly}`));
+    await must(
+      npm(
+        'install',
+        '--prefix',
+        folder,
+        '--no-audit',
+        '--no-fund',
+        '--ignore-scripts',
+        `@redocly/cli@${versions.redocly}`,
+      ),
+    );
   }
   return bin;
 }
 
 /** A hub on a free port; resolves with its URL. */
 function startHub(dataDir) {
-  const env = { ...process.env, DATA_DIR: dataDir, PORT: '0', RASA_PYTHON: 'none', ADMIN_TOKEN: key, LOG_LEVEL: 'info' };
-  const child = spawn(process.execPath, [join(root, 'dist/src/main.js'), 'start'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const env = {
+    ...process.env,
+    DATA_DIR: dataDir,
+    PORT: '0',
+    RASA_PYTHON: 'none',
+    ADMIN_TOKEN: key,
+    LOG_LEVEL: 'info',
+  };
+  const child = spawn(process.execPath, [join(root, 'dist/src/main.js'), 'start'], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const url = new Promise((resolve, reject) => {
     let text = '';
     child.stdout.on('data', (chunk) => {
@@ -77,7 +103,11 @@ async function main(words) {
     writeFileSync(document, await (await fetch(`${url}/api/openapi.json`)).text());
     const linter = await step('Providing redocly', () => redocly(cacheDir));
     const env = { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' };
-    await step('Lint', () => must([linter, 'lint', document, '--config', join(root, 'scripts/lib/redocly.yaml'), '--max-problems', '400'], { env }));
+    await step('Lint', () =>
+      must([linter, 'lint', document, '--config', join(root, 'scripts/lib/redocly.yaml'), '--max-problems', '400'], {
+        env,
+      }),
+    );
     const fuzzer = await step('Providing schemathesis', () => pythonTool(cacheDir, 'schemathesis'));
     const config = join(root, 'scripts/lib/schemathesis.toml');
     const flags = ['--url', url, '--exclude-path-regex', leftOut, '--exclude-operation-id', 'deleteApiV1BotsByAppId'];

@@ -105,8 +105,7 @@ class HttpClient implements Client {
   bots = (): Promise<BotWire[]> => this.all('/bots');
   bot = (appId: string): Promise<BotWire> => this.json('GET', `/bots/${segment(appId)}`);
   createBot: Client['createBot'] = (bot) => this.json('POST', '/bots', { body: bot });
-  changeBot: Client['changeBot'] = (appId, change) =>
-    this.json('PATCH', `/bots/${segment(appId)}`, { body: change });
+  changeBot: Client['changeBot'] = (appId, change) => this.json('PATCH', `/bots/${segment(appId)}`, { body: change });
   job = (jobId: string): Promise<JobWire> => this.json('GET', `/jobs/${segment(jobId)}`);
   jobs = (appId: string): Promise<JobWire[]> => this.all(`/bots/${segment(appId)}/jobs`);
   models = (appId: string): Promise<ModelWire[]> => this.all(`/bots/${segment(appId)}/models`);
@@ -144,7 +143,7 @@ class HttpClient implements Client {
   /** All pages of a list. */
   private async all<T>(path: string): Promise<T[]> {
     const items: T[] = [];
-    for (let cursor: string | null = ''; cursor !== null; ) {
+    for (let cursor: string | null = ''; cursor !== null;) {
       const query: string = cursor === '' ? '' : `?cursor=${segment(cursor)}`;
       const page: Page<T> = await this.json<Page<T>>('GET', `${path}${query}`);
       items.push(...page.items);

@@ -529,7 +529,10 @@ export interface Hub {
   replay(deadLetterId: string): Promise<boolean>;
   parse(appId: string, text: string): Promise<{ parse: Parse; engine: EngineName }>;
   /** Lends the bot for `work` on one conversation, after what waits in it and before what comes later. Rejects with `mailbox_full`, or as `Engines.use` does. */
-  hold<T>(at: Pick<IncomingMessage, 'appId' | 'conversation'>, work: (running: RunningEngine) => Promise<T>): Promise<T>;
+  hold<T>(
+    at: Pick<IncomingMessage, 'appId' | 'conversation'>,
+    work: (running: RunningEngine) => Promise<T>,
+  ): Promise<T>;
   /** Takes no new turn, goes on storing what is received, and gives running turns and sendings a few seconds; the rest stays stored. */
   stop(): Promise<void>;
 }

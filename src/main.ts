@@ -158,7 +158,10 @@ function onSignals(starting: AbortController, running: Running, { log }: Logs): 
 /** Runs `work` on the store and the shelf that the settings name; no hub may use them meanwhile. */
 async function withParts<T>(work: (parts: BackupParts) => Promise<T>): Promise<T> {
   const { databaseUrl, dataDir, modelStorage } = readConfig();
-  const [{ openStore }, { openShelf }] = await Promise.all([import('./stores/index.js'), import('./training/shelf.js')]);
+  const [{ openStore }, { openShelf }] = await Promise.all([
+    import('./stores/index.js'),
+    import('./training/shelf.js'),
+  ]);
   const store = await openStore(databaseUrl);
   try {
     return await work({ store, shelf: await openShelf(modelStorage, join(dataDir, 'models')), dataDir });

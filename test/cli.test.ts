@@ -30,7 +30,10 @@ describe('the command line', function () {
   let folder: string;
   let appId: string;
 
-  const run = (words: string[], { env = {}, input = '' }: { env?: Record<string, string>; input?: string } = {}): Promise<Ended> =>
+  const run = (
+    words: string[],
+    { env = {}, input = '' }: { env?: Record<string, string>; input?: string } = {},
+  ): Promise<Ended> =>
     new Promise((resolve, reject) => {
       const child = spawn(process.execPath, ['dist/src/main.js', ...words], {
         env: { PATH: process.env['PATH'], HOME: folder, HUB_URL: hub.url, HUB_KEY: hub.app.adminToken, ...env },
@@ -51,8 +54,13 @@ describe('the command line', function () {
   };
   const contentsOf = async (place: string): Promise<Record<string, string>> => {
     const entries = await readdir(place, { recursive: true, withFileTypes: true });
-    const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)).sort();
-    const read = paths.map(async (path) => [path.slice(place.length + 1), (await readFile(path)).toString('latin1')] as const);
+    const paths = entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .sort();
+    const read = paths.map(
+      async (path) => [path.slice(place.length + 1), (await readFile(path)).toString('latin1')] as const,
+    );
     return Object.fromEntries(await Promise.all(read));
   };
   const asWritten = (files: Record<string, string>): Record<string, string> =>
@@ -97,12 +105,21 @@ describe('the command line', function () {
     const second = join(folder, 'second');
     assert.equal((await run(['pull', appId, second])).code, 0);
     assert.deepEqual(await contentsOf(second), asWritten(project));
-    const again = JSON.parse((await run(['push', appId, second, '--json'])).out) as { written: string[]; removed: string[] };
+    const again = JSON.parse((await run(['push', appId, second, '--json'])).out) as {
+      written: string[];
+      removed: string[];
+    };
     assert.deepEqual([again.written, again.removed], [[], []]);
     await rm(join(second, 'tests'), { recursive: true });
-    const less = JSON.parse((await run(['push', appId, second, '--json'])).out) as { written: string[]; removed: string[] };
+    const less = JSON.parse((await run(['push', appId, second, '--json'])).out) as {
+      written: string[];
+      removed: string[];
+    };
     assert.deepEqual([less.written, less.removed], [[], ['tests/test_stories.yml']]);
-    const pull = JSON.parse((await run(['pull', appId, first, '--json'])).out) as { written: string[]; foreign: string[] };
+    const pull = JSON.parse((await run(['pull', appId, first, '--json'])).out) as {
+      written: string[];
+      foreign: string[];
+    };
     assert.deepEqual([pull.written, pull.foreign], [[], ['tests/test_stories.yml']]);
   });
 
@@ -126,10 +143,16 @@ describe('the command line', function () {
     const bad = await ci(await write('bad', { ...project, 'domain.yml': 'BROKEN: 1\n' }));
     assert.deepEqual([bad.code, bad.out.includes('after')], [1, false]);
     assert.match(bad.out + bad.err, /Rasa did not like it[\s\S]*|line 3/);
-    const job = JSON.parse((await run(['train', appId, '--wait', '--json'])).out) as { state: string; error: { message: string } };
+    const job = JSON.parse((await run(['train', appId, '--wait', '--json'])).out) as {
+      state: string;
+      error: { message: string };
+    };
     assert.deepEqual([job.state, job.error.message], ['failed', 'Rasa did not like it.']);
     const jobs = JSON.parse((await run(['jobs', appId, '--json'])).out) as { state: string }[];
-    assert.deepEqual(jobs.map(({ state }) => state), ['failed', 'failed', 'done']);
+    assert.deepEqual(
+      jobs.map(({ state }) => state),
+      ['failed', 'failed', 'done'],
+    );
   });
 
   it('talks, parses and shows the log', async () => {
@@ -137,8 +160,13 @@ describe('the command line', function () {
     rasa.answer = (turn) => Promise.resolve(saying(turn, `you said ${turn.text}`));
     const talk = await run(['talk', appId], { input: 'hello\n\nand bye\n' });
     assert.deepEqual([talk.code, talk.out], [0, 'you said hello\nyou said and bye\n'], talk.err);
-    const lines = (await run(['talk', appId, '--json', '--sender', 'ann'], { input: 'hello\n' })).out.trim().split('\n');
-    assert.equal((JSON.parse(lines[0] ?? '') as { replies: { recipient_id: string }[] }).replies[0]?.recipient_id, 'ann');
+    const lines = (await run(['talk', appId, '--json', '--sender', 'ann'], { input: 'hello\n' })).out
+      .trim()
+      .split('\n');
+    assert.equal(
+      (JSON.parse(lines[0] ?? '') as { replies: { recipient_id: string }[] }).replies[0]?.recipient_id,
+      'ann',
+    );
     assert.match((await run(['parse', appId, 'hello'])).out, /^faq {2}0\.900/);
     const parsed = JSON.parse((await run(['parse', appId, 'hello', '--json'])).out) as { intent: { name: string } };
     assert.equal(parsed.intent.name, 'faq');
@@ -161,7 +189,12 @@ describe('the command line', function () {
   });
 
   it('ends with a code that says what kind of thing is wrong, and words that say what to do', async () => {
-    const ends = async (words: string[], options: Parameters<typeof run>[1], code: number, says: RegExp): Promise<void> => {
+    const ends = async (
+      words: string[],
+      options: Parameters<typeof run>[1],
+      code: number,
+      says: RegExp,
+    ): Promise<void> => {
       const ended = await run(words, options);
       assert.deepEqual([ended.code, ended.out], [code, ''], `${words.join(' ')}: ${ended.err}`);
       assert.match(ended.err, says);
@@ -180,15 +213,21 @@ describe('the command line', function () {
   });
 
   it('takes hub and key from the user’s file, and shows the key of this machine to no other', async () => {
-    const place = await write('settings', { 'switchboard/cli.yml': `hub: ${hub.url}\nkey: ${hub.app.adminToken}\n`, 'bad.yml': 'keys: 1\n' });
+    const place = await write('settings', {
+      'switchboard/cli.yml': `hub: ${hub.url}\nkey: ${hub.app.adminToken}\n`,
+      'bad.yml': 'keys: 1\n',
+    });
     const none = { HUB_URL: '', HUB_KEY: '' };
-    const unset = (env: Record<string, string>): Record<string, string> => Object.fromEntries(Object.entries({ ...none, ...env }));
+    const unset = (env: Record<string, string>): Record<string, string> =>
+      Object.fromEntries(Object.entries({ ...none, ...env }));
     const byFile = await run(['jobs', appId, '--json', '--hub', hub.url], { env: unset({ XDG_CONFIG_HOME: place }) });
     assert.deepEqual([byFile.code, byFile.out], [0, '[]\n'], byFile.err);
     assert.equal((await run(['jobs', appId, '--config', join(place, 'bad.yml')])).code, 78);
     const local = await run(['jobs', appId, '--hub', hub.url], { env: unset({ DATA_DIR: hub.dataDir }) });
     assert.equal(local.code, 0, local.err);
-    const elsewhere = await run(['jobs', appId, '--hub', 'https://hub.example'], { env: unset({ DATA_DIR: hub.dataDir }) });
+    const elsewhere = await run(['jobs', appId, '--hub', 'https://hub.example'], {
+      env: unset({ DATA_DIR: hub.dataDir }),
+    });
     assert.equal(elsewhere.code, 78);
   });
 
@@ -198,7 +237,10 @@ describe('the command line', function () {
     assert.equal(well.code, 0, well.out + well.err);
     const found = JSON.parse(well.out) as { what: string; state: string }[];
     assert.ok(found.some(({ what, state }) => what === 'key' && state === 'ok'));
-    assert.ok(found.some(({ what, state }) => what === `bot ${appId}` && state === 'warn'), 'a bot without a model');
+    assert.ok(
+      found.some(({ what, state }) => what === `bot ${appId}` && state === 'warn'),
+      'a bot without a model',
+    );
     const ill = await run(['doctor'], { env: { ...env, PORT: 'many', HUB_KEY: 'wrong' } });
     assert.equal(ill.code, 1);
     assert.match(ill.out, /^BAD {2}settings: [\s\S]*PORT/m);

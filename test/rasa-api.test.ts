@@ -38,7 +38,11 @@ describe('the Rasa API of a bot, as the hub passes it on', function () {
   const ask = async (
     method: string,
     path: string,
-    { body, headers = {}, key = hub.app.adminToken }: { body?: string; headers?: Record<string, string>; key?: string | null } = {},
+    {
+      body,
+      headers = {},
+      key = hub.app.adminToken,
+    }: { body?: string; headers?: Record<string, string>; key?: string | null } = {},
   ) => {
     const response = await fetch(`${hub.url}/bots/${appId}${path}`, {
       method,
@@ -98,7 +102,8 @@ describe('the Rasa API of a bot, as the hub passes it on', function () {
   });
   beforeEach(() => {
     passed.length = hooked.length = 0;
-    respond = () => Promise.resolve({ status: 200, headers: { 'content-type': 'application/json' }, body: Buffer.from('{"a":1}') });
+    respond = () =>
+      Promise.resolve({ status: 200, headers: { 'content-type': 'application/json' }, body: Buffer.from('{"a":1}') });
   });
   after(async () => {
     await hub.stop();
@@ -108,20 +113,33 @@ describe('the Rasa API of a bot, as the hub passes it on', function () {
   });
 
   it('passes a request on as it came, without the prefix and without the key, and the answer back', async () => {
-    respond = () => Promise.resolve({ status: 418, headers: { 'content-type': 'text/x', connection: 'close' }, body: Buffer.from('tea') });
+    respond = () =>
+      Promise.resolve({
+        status: 418,
+        headers: { 'content-type': 'text/x', connection: 'close' },
+        body: Buffer.from('tea'),
+      });
     const path = '/model/parse?emulation_mode=WIT&token=wrong&%74oken=x&q=a%20b';
-    const { status, headers, text } = await ask('POST', path, { body: '{"text": "ü"}', headers: { 'content-type': 'x/y', cookie: 'secret=1' } });
+    const { status, headers, text } = await ask('POST', path, {
+      body: '{"text": "ü"}',
+      headers: { 'content-type': 'x/y', cookie: 'secret=1' },
+    });
     assert.deepEqual([status, headers.get('content-type'), text], [418, 'text/x', 'tea']);
     const { request } = passed[0]!;
     assert.deepEqual([request.method, request.path], ['POST', '/model/parse?emulation_mode=WIT&q=a%20b']);
     assert.equal(request.body.toString(), '{"text": "ü"}');
     assert.equal(request.headers['content-type'], 'x/y');
-    assert.deepEqual(Object.keys(request.headers).filter((name) => /cookie|auth/.test(name)), []);
+    assert.deepEqual(
+      Object.keys(request.headers).filter((name) => /cookie|auth/.test(name)),
+      [],
+    );
   });
 
   it('asks for a key in all of it but the greeting, in the words of Rasa', async () => {
     const document = (await (await fetch(`${hub.url}/api/openapi.json`)).json()) as { paths: Record<string, object> };
-    const rows = Object.entries(document.paths).filter(([path, row]) => JSON.stringify(row).includes("Rasa's API:") && path.startsWith('/bots/'));
+    const rows = Object.entries(document.paths).filter(
+      ([path, row]) => JSON.stringify(row).includes("Rasa's API:") && path.startsWith('/bots/'),
+    );
     assert.equal(rows.flatMap(([, row]) => Object.keys(row)).length, 19, 'every address of the API is in the document');
     for (const [path, row] of rows) {
       for (const method of Object.keys(row)) {
@@ -147,7 +165,10 @@ describe('the Rasa API of a bot, as the hub passes it on', function () {
     assert.equal(await status('/domain', await tokenOf({ username: 'x', role: 'admin' })), 200);
     assert.equal(await status('/domain', await tokenOf({ username: 'x' })), 403);
     const none = new SignJWT({ user: { role: 'admin' } }).setProtectedHeader({ alg: 'HS256' });
-    assert.equal(await status('/domain', await none.sign(new TextEncoder().encode('some other key of 32 bytes or more'))), 401);
+    assert.equal(
+      await status('/domain', await none.sign(new TextEncoder().encode('some other key of 32 bytes or more'))),
+      401,
+    );
     assert.ok(!hub.log.some((line) => line.includes(jwtKey)));
   });
 
@@ -168,7 +189,10 @@ describe('the Rasa API of a bot, as the hub passes it on', function () {
     const write = ask('POST', '/conversations/ann/tracker/events', { body: '{}' });
     await ask('GET', '/conversations/ann/tracker');
     await ask('POST', '/conversations/bob/tracker/events', { body: '{}' });
-    assert.deepEqual(passed.map(({ request }) => request.path), ['/conversations/ann/tracker', '/conversations/bob/tracker/events']);
+    assert.deepEqual(
+      passed.map(({ request }) => request.path),
+      ['/conversations/ann/tracker', '/conversations/bob/tracker/events'],
+    );
     answer();
     assert.equal((await turn).status, 200);
     assert.equal((await write).status, 200);
@@ -181,7 +205,10 @@ describe('the Rasa API of a bot, as the hub passes it on', function () {
     await ask('POST', '/model/test/intents?cross_validation_folds=2', { body: 'nlu: []' });
     const { at, request } = passed[1]!;
     assert.notEqual(at, own);
-    assert.deepEqual([request.path, (at as { stopped?: boolean }).stopped], ['/model/test/intents?cross_validation_folds=2', true]);
+    assert.deepEqual(
+      [request.path, (at as { stopped?: boolean }).stopped],
+      ['/model/test/intents?cross_validation_folds=2', true],
+    );
     assert.equal((await ask('POST', '/model/test/stories?model=/etc/passwd', { body: 'x' })).status, 400);
     assert.equal(passed.length, 2, 'a model that is not one of the bot is not looked for');
   });
@@ -196,7 +223,9 @@ describe('the Rasa API of a bot, as the hub passes it on', function () {
     await ask('POST', `/model/test/intents?callback_url=${hookUrl}`, { body: 'nlu: []' });
     await eventually(() => hooked.length === 2);
     assert.equal((JSON.parse(hooked[1]!.body) as RasaBody).message, 'It broke.');
-    const inside = await ask('POST', `/model/train?callback_url=${encodeURIComponent('http://169.254.169.254/')}`, { body: 'x: 1' });
+    const inside = await ask('POST', `/model/train?callback_url=${encodeURIComponent('http://169.254.169.254/')}`, {
+      body: 'x: 1',
+    });
     assert.deepEqual([inside.status, inside.json.details], [400, { parameter: 'callback_url', in: 'query' }]);
   });
 
@@ -209,7 +238,10 @@ describe('the Rasa API of a bot, as the hub passes it on', function () {
     assert.equal(await modelOf(), before, 'it is not in use');
     assert.equal((await ask('PUT', '/model', { body: JSON.stringify({ model_file: `models/${file}` }) })).status, 204);
     assert.equal(`${await modelOf()}.tar.gz`, file);
-    assert.equal((await ask('PUT', '/model', { body: JSON.stringify({ model_file: `models/${before}.tar.gz` }) })).status, 204);
+    assert.equal(
+      (await ask('PUT', '/model', { body: JSON.stringify({ model_file: `models/${before}.tar.gz` }) })).status,
+      204,
+    );
     const wrong = await ask('PUT', '/model', { body: '{"model_file": "/etc/passwd"}' });
     assert.deepEqual([wrong.status, wrong.json.message], [400, "Agent with name '/etc/passwd' could not be loaded."]);
     const server = await ask('PUT', '/model', { body: '{"model_server": {"url": "http://127.0.0.1/"}}' });

@@ -1,7 +1,15 @@
 /** The line to the hub: one session over as many connections as it takes. What is said waits here until the hub has stored it. */
 import { io, type Socket } from 'socket.io-client';
 
-import { type Ack, type BotUttered, type HistoryItem, type Progress, type Typing, type UserEcho, ownClient } from '../connectors/web/protocol.js';
+import {
+  type Ack,
+  type BotUttered,
+  type HistoryItem,
+  type Progress,
+  type Typing,
+  type UserEcho,
+  ownClient,
+} from '../connectors/web/protocol.js';
 import type { Memory, Outgoing } from './memory.js';
 
 /** `refused`: the hub answers, but not for this bot or this page. */

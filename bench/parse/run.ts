@@ -47,7 +47,11 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 
 /** Milliseconds of parses that nobody asked before, of the process and through the hub. */
-async function latencies(hub: TestHub, running: RunningEngine, appId: string): Promise<{ own: number[]; through: number[] }> {
+async function latencies(
+  hub: TestHub,
+  running: RunningEngine,
+  appId: string,
+): Promise<{ own: number[]; through: number[] }> {
   const line = await Line.open(Number(new URL(hub.url).port));
   const headers = { authorization: `Bearer ${hub.app.adminToken}`, 'content-type': 'application/json' };
   const ask = async (text: string): Promise<void> => {
@@ -56,7 +60,12 @@ async function latencies(hub: TestHub, running: RunningEngine, appId: string): P
   };
   const direct = async (text: string): Promise<void> => {
     const body = Buffer.from(JSON.stringify({ text }));
-    const answer = await running.api?.({ method: 'POST', path: '/model/parse', headers: { 'content-type': 'application/json' }, body });
+    const answer = await running.api?.({
+      method: 'POST',
+      path: '/model/parse',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
     JSON.parse(answer?.body.toString() ?? '');
   };
   const [own, through]: number[][] = [[], []];
@@ -87,7 +96,11 @@ async function cached(hub: TestHub, appId: string): Promise<number> {
 
 async function main(): Promise<void> {
   const python = process.env['SWITCHBOARD_TEST_PYTHON'] ?? '';
-  const real = await openRealEngine(python, pathOf({ name: 'x', files: [], modules: null, questions: [] }), 32 * 2 ** 20);
+  const real = await openRealEngine(
+    python,
+    pathOf({ name: 'x', files: [], modules: null, questions: [] }),
+    32 * 2 ** 20,
+  );
   const { engine, launched } = watched(real.engine);
   const hub = await newHub({ rasa: { python }, standIns: { engines: { rasa: engine } } });
   try {

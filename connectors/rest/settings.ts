@@ -11,9 +11,7 @@ const shape = (refusal: (url: string) => string | null) =>
     /** Signs the JSON Web Tokens that Rasa's HTTP API takes for this bot: a secret, or a public key in PEM. Absent: it takes none. */
     jwtKey: z.string().min(1).max(10_000).optional(),
     /** The algorithm of the tokens; HS256 when absent. */
-    jwtMethod: z
-      .enum(['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'PS256'])
-      .optional(),
+    jwtMethod: z.enum(['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'PS256']).optional(),
     /** Where the replies to messages of the callback way are posted. */
     callbackUrl: z
       .string()

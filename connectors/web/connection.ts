@@ -15,7 +15,7 @@ import { webSettingsOf } from './settings.js';
 /** One connected browser tab, or any other client. */
 export interface Client {
   readonly id: string;
-  /** One of our own pages, which shows a text of several paragraphs as one message. */
+  /** One of our own pages: it knows messages by their ids, and shows a text of several paragraphs as one. */
   readonly ours: boolean;
   emit<E extends keyof ServerEvents>(event: E, data: ServerEvents[E]): void;
   /** As `emit`, under a name that the bot's settings chose. */
@@ -113,7 +113,8 @@ class Channel implements WebConnection {
   send(to: string, { reply, part }: Delivery): Promise<SendResult> {
     const room = this.rooms.get(sessionIn(to)) ?? new Set<Client>();
     for (const client of room) {
-      for (const frame of framesOf(messageIn(to), reply, part, !client.ours)) this.tell(client, frame.body);
+      for (const { body, bare } of framesOf(messageIn(to), reply, part, !client.ours))
+        this.tell(client, client.ours ? body : bare);
     }
     this.typing(to, false);
     return Promise.resolve({ outcome: 'sent' });

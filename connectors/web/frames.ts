@@ -9,6 +9,8 @@ import type { BotUttered, HistoryItem, PastReply, QuickReply } from './protocol.
 export interface Frame {
   id: string;
   body: unknown;
+  /** Exactly what Rasa sends: there are clients that show no message with a key that they don't know. */
+  bare: unknown;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -49,7 +51,7 @@ export function framesOf(event: string, reply: BotMessage, part: number, split =
   return bodiesOf(reply, split).map((body, index) => {
     const digest = createHash('sha256').update(JSON.stringify(body)).digest('base64url').slice(0, 8);
     const id = `${event}:${part}.${index}:${digest}`;
-    return { id, body: isObject(body) ? { ...body, message_id: id } : body };
+    return { id, bare: body, body: isObject(body) ? { ...body, message_id: id } : body };
   });
 }
 

@@ -4,7 +4,7 @@
  * client that does not know it may ignore it.
  */
 
-/** How our own pages name themselves as `auth.client`. A client that does not is sent what Rasa's channel sends: a message for each paragraph. */
+/** How our own pages name themselves as `auth.client`. A client that does not is sent what Rasa's channel sends: a message for each paragraph, without `message_id`. */
 export const ownClient = 'switchboard';
 
 /** Client → server: asks for a session. `last` is the id of the client's newest message up to which it misses no answer. */

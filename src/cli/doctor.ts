@@ -44,10 +44,14 @@ async function data({ dataDir, minFreeDisk }: Config): Promise<Finding> {
           ? writable(dirname(folder))
           : false,
     );
-  if (!(await writable(dataDir))) return bad('DATA_DIR', `${dataDir} cannot be written: give this user the right, or set another.`);
+  if (!(await writable(dataDir)))
+    return bad('DATA_DIR', `${dataDir} cannot be written: give this user the right, or set another.`);
   const free = await freeDisk(dataDir).catch(() => null);
   if (free !== null && free < minFreeDisk)
-    return bad('DATA_DIR', `${gigabytes(free)} are free at ${dataDir}, and MIN_FREE_DISK asks for ${gigabytes(minFreeDisk)}: trainings wait.`);
+    return bad(
+      'DATA_DIR',
+      `${gigabytes(free)} are free at ${dataDir}, and MIN_FREE_DISK asks for ${gigabytes(minFreeDisk)}: trainings wait.`,
+    );
   return ok('DATA_DIR', `${dataDir}${free === null ? '' : `, ${gigabytes(free)} free`}`);
 }
 
@@ -58,11 +62,15 @@ async function rasa({ rasaPython, cacheDir }: Config): Promise<Finding> {
       () => true,
       () => false,
     );
-    return there ? ok('Rasa', rasaPython) : bad('Rasa', `RASA_PYTHON=${rasaPython} cannot be run: name a Python that has Rasa 3.6.`);
+    return there
+      ? ok('Rasa', rasaPython)
+      : bad('Rasa', `RASA_PYTHON=${rasaPython} cannot be run: name a Python that has Rasa 3.6.`);
   }
   const names = await readdir(cacheDir).catch(() => [] as string[]);
   const found = names.find((name) => name.startsWith('rasa-'));
-  return found ? ok('Rasa', `${cacheDir}/${found}`) : warn('Rasa', 'not installed yet: the next start of the hub does it, about 2.6 GB.');
+  return found
+    ? ok('Rasa', `${cacheDir}/${found}`)
+    : warn('Rasa', 'not installed yet: the next start of the hub does it, about 2.6 GB.');
 }
 
 async function machine(options: DoctorOptions): Promise<Finding[]> {
@@ -90,7 +98,9 @@ async function service(url: string): Promise<Finding[]> {
   try {
     ready = await health<Ready>(url, '/health/ready');
   } catch (error) {
-    return [bad('hub', `${url} is not in service (${wordsOf(error)}): start it with npm start, or name another with --hub.`)];
+    return [
+      bad('hub', `${url} is not in service (${wordsOf(error)}): start it with npm start, or name another with --hub.`),
+    ];
   }
   const engine = await health<{ engine: string; reason: string | null }>(url, '/health/engine');
   return [
@@ -138,7 +148,10 @@ async function atHub(options: DoctorOptions): Promise<Finding[]> {
     return [...found, ok('key', `from ${target.keyFrom}`), ...(await bots(options.client(target)))];
   } catch (error) {
     const denied = error instanceof HubRefusal && error.status === 401;
-    return [...found, denied ? bad('key', `the one from ${target.keyFrom} does not fit: ${error.message}`) : bad('hub', wordsOf(error))];
+    return [
+      ...found,
+      denied ? bad('key', `the one from ${target.keyFrom} does not fit: ${error.message}`) : bad('hub', wordsOf(error)),
+    ];
   }
 }
 

@@ -27,7 +27,8 @@ interface Tools {
   output: Output;
 }
 
-const secretHint = 'The key: HUB_KEY, HUB_KEY_FILE, or "key:" in the file; never a word of the command line, which others can read.';
+const secretHint =
+  'The key: HUB_KEY, HUB_KEY_FILE, or "key:" in the file; never a word of the command line, which others can read.';
 
 function codeOf(error: unknown): ExitCode {
   if (error instanceof CliError) return error.code;
@@ -110,7 +111,9 @@ class Commands {
       .option('--wait', 'until it has ended; fails when it failed')
       .option('--force', 'also when nothing has changed')
       .action((appId: string, given: Common & TrainOptions) =>
-        this.atHub(given, (tools) => trainAndWait(tools, appId, { wait: given.wait ?? false, force: given.force ?? false })),
+        this.atHub(given, (tools) =>
+          trainAndWait(tools, appId, { wait: given.wait ?? false, force: given.force ?? false }),
+        ),
       );
     this.command('jobs', "a bot's trainings, newest first")
       .argument('<appId>')

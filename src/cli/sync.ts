@@ -67,7 +67,10 @@ export async function pull(
     const old = before.includes(file.path) ? await readFile(join(folder, file.path)) : null;
     if (old === null || !same(old, file.content)) written.push(file.path);
   }
-  await writeProject(folder, files.filter(({ path }) => written.includes(path)));
+  await writeProject(
+    folder,
+    files.filter(({ path }) => written.includes(path)),
+  );
   const foreign = before.filter((path) => !paths.includes(path));
   const words = [`${files.length} files, ${written.length} changed.`];
   if (foreign.length > 0) words.push(`Not of the bot, and left as they are: ${foreign.join(', ')}`);

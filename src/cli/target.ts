@@ -40,7 +40,10 @@ function fileAt(path: string, named: boolean): z.infer<typeof File> {
   const result = File.safeParse(yamlIn(text ?? '', path) ?? {});
   if (result.success) return result.data;
   const [fault] = result.error.issues;
-  throw new CliError(`${path} does not fit at ${fault?.path.join('.') ?? ''}: ${fault?.message ?? ''}.`, exitCodes.config);
+  throw new CliError(
+    `${path} does not fit at ${fault?.path.join('.') ?? ''}: ${fault?.message ?? ''}.`,
+    exitCodes.config,
+  );
 }
 function yamlIn(text: string, path: string): unknown {
   try {
@@ -56,7 +59,8 @@ export function targetOf(options: TargetOptions, env: Environment): Target {
   const file = fileAt(path, options.config !== undefined);
   const local = `http://127.0.0.1:${env['PORT'] ?? '5005'}`;
   const url = options.hub ?? env['HUB_URL']?.split(',')[0]?.trim() ?? file.hub ?? local;
-  if (!URL.canParse(url)) throw new CliError(`${url} is not a URL: give one such as http://127.0.0.1:5005.`, exitCodes.config);
+  if (!URL.canParse(url))
+    throw new CliError(`${url} is not a URL: give one such as http://127.0.0.1:5005.`, exitCodes.config);
   const named = env['HUB_KEY_FILE'];
   const own = join(env['DATA_DIR'] ?? 'data', 'admin-token');
   const ways: [() => string | null | undefined, string][] = [
@@ -70,10 +74,7 @@ export function targetOf(options: TargetOptions, env: Environment): Target {
     const key = read()?.trim();
     if (key) return { url, key, keyFrom };
   }
-  throw new CliError(
-    `There is no key for ${url}: set HUB_KEY, or write "key: …" into ${path}.`,
-    exitCodes.config,
-  );
+  throw new CliError(`There is no key for ${url}: set HUB_KEY, or write "key: …" into ${path}.`, exitCodes.config);
 }
 
 const isLocal = (url: string): boolean => /^(?:127\.|localhost$|\[::1\]$)/.test(new URL(url).hostname);

@@ -18,14 +18,18 @@ export interface TrainOptions {
 export async function trainAndWait({ client, output }: Tools, appId: string, options: TrainOptions): Promise<void> {
   const jobId = await client.train(appId, { force: options.force ?? false });
   if (!options.wait) {
-    output.result({ appId, jobId, ...options.facts }, `Queued as job ${jobId}; \`switchboard jobs ${appId}\` shows how far it is.`);
+    output.result(
+      { appId, jobId, ...options.facts },
+      `Queued as job ${jobId}; \`switchboard jobs ${appId}\` shows how far it is.`,
+    );
     return;
   }
   const job = await followed({ client, output }, jobId);
   output.settled();
   const seconds = job.startedAt && job.endedAt ? (Date.parse(job.endedAt) - Date.parse(job.startedAt)) / 1000 : 0;
   output.result({ ...job, ...options.facts }, wordsOf(job, seconds));
-  if (job.state !== 'done') throw new CliError(job.error?.message ?? `The training was ${job.state}.`, exitCodes.failed);
+  if (job.state !== 'done')
+    throw new CliError(job.error?.message ?? `The training was ${job.state}.`, exitCodes.failed);
 }
 
 /** Shows the job until it has ended; a stream that breaks off is opened anew. */
@@ -49,7 +53,9 @@ const wordsOf = (job: JobWire, seconds: number): string[] =>
 export async function listJobs({ client, output }: Tools, appId: string): Promise<void> {
   const jobs = await client.jobs(appId);
   const lines = jobs.map(({ jobId, state, percent, createdAt, error, stage }) =>
-    [createdAt, jobId, state.padEnd(10), state === 'running' ? `${percent} % ${stage}` : (error?.message ?? '')].join('  ').trimEnd(),
+    [createdAt, jobId, state.padEnd(10), state === 'running' ? `${percent} % ${stage}` : (error?.message ?? '')]
+      .join('  ')
+      .trimEnd(),
   );
   output.result(jobs, lines.length > 0 ? lines : `There is no job of ${appId} yet.`);
 }

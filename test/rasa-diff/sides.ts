@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
-import { type Dispatcher, Pool } from 'undici';
+import { Pool } from 'undici';
 import { newHub, type TestHub } from '../support/hub.js';
 import { plainRasa } from '../support/plain-rasa.js';
 import type { RasaProject } from '../support/rasa-projects.js';
@@ -49,14 +49,20 @@ function asker(base: string, key: string, model: () => string): Side['ask'] {
   return async (step) => {
     const { query, authorization } = await credentials(step.as, key);
     const path = query === undefined ? step.path : `${step.path}${step.path.includes('?') ? '&' : '?'}${query}`;
-    const { statusCode: status, headers, body: stream } = await http.request({
-      method: step.method as Dispatcher.HttpMethod,
+    const {
+      statusCode: status,
+      headers,
+      body: stream,
+    } = await http.request({
+      method: step.method,
       path: `${pathname.replace(/\/$/, '')}${path}`,
       headers: { ...step.headers, ...(authorization === undefined ? {} : { authorization }) },
       ...(step.body === undefined ? {} : { body: step.body.replace('{MODEL}', model()) }),
     });
     const text = await stream.text();
-    const type = String(headers['content-type'] ?? '').toLowerCase().replace(/\s/g, '');
+    const type = String(headers['content-type'] ?? '')
+      .toLowerCase()
+      .replace(/\s/g, '');
     const body = type.startsWith('text/event-stream') ? text.trim().split('\n').map(parsed) : parsed(text);
     return { status, type: status === 204 ? '' : type, body };
   };
@@ -76,7 +82,10 @@ export async function plainSide(python: string, project: RasaProject, archive: s
 }
 
 /** A bot of the hub that has learned the project, and its archive as a file. */
-async function botWith(hub: TestHub, project: RasaProject): Promise<{ appId: string; activeModel: string; archive: string }> {
+async function botWith(
+  hub: TestHub,
+  project: RasaProject,
+): Promise<{ appId: string; activeModel: string; archive: string }> {
   const made = await hub.api('POST', '/bots', { name: 'A', pipeline: 'project' });
   const { appId } = made.body as { appId: string };
   for (const { path, content } of project.files) {

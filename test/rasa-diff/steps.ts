@@ -23,7 +23,7 @@ const post = (path: string, body: unknown, rest: Rest = {}): Step => sending('PO
 const put = (path: string, body: unknown, rest: Rest = {}): Step => sending('PUT', path, body, rest);
 /** `body`: a text as it is, anything else as JSON; undefined: none. */
 function sending(method: string, path: string, body: unknown, rest: Rest): Step {
-  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  const text = typeof body === 'string' ? body : (JSON.stringify(body) as string | undefined);
   return { method, path, headers: json, ...(text === undefined ? {} : { body: text }), ...rest };
 }
 const short = { short: true } as const;
@@ -124,14 +124,30 @@ const trackers: Step[] = [
 
 const events: Step[] = [
   post(`${at}/tracker/events`, { event: 'slot', name: 'dish', value: 'pizza' }, short),
-  post(`${at}/tracker/events`, [{ event: 'slot', name: 'amount', value: '2' }, { event: 'slot', name: 'nosuch', value: 1 }]),
-  post(`${at}/tracker/events?include_events=NONE`, [user('hello', 'greet'), { event: 'action', name: 'utter_greet' }], short),
+  post(`${at}/tracker/events`, [
+    { event: 'slot', name: 'amount', value: '2' },
+    { event: 'slot', name: 'nosuch', value: 1 },
+  ]),
+  post(
+    `${at}/tracker/events?include_events=NONE`,
+    [user('hello', 'greet'), { event: 'action', name: 'utter_greet' }],
+    short,
+  ),
   post(`${at}/tracker/events?output_channel=latest`, { event: 'bot', text: 'Said by hand.', data: {} }),
-  post(`${at}/tracker/events?execute_side_effects=true&output_channel=rest`, { event: 'bot', text: 'Aside.', data: { image: 'x' } }),
+  post(`${at}/tracker/events?execute_side_effects=true&output_channel=rest`, {
+    event: 'bot',
+    text: 'Aside.',
+    data: { image: 'x' },
+  }),
   post(`${at}/tracker/events`, { event: 'followup', name: 'utter_bye' }),
   post(`${at}/tracker/events`, { event: 'active_loop', name: 'order_form' }),
   post(`${at}/tracker/events`, { event: 'loop_interrupted', is_interrupted: true }),
-  post(`${at}/tracker/events`, { event: 'action_execution_rejected', name: 'order_form', policy: null, confidence: null }),
+  post(`${at}/tracker/events`, {
+    event: 'action_execution_rejected',
+    name: 'order_form',
+    policy: null,
+    confidence: null,
+  }),
   post(`${at}/tracker/events`, { event: 'active_loop', name: null }),
   post(`${at}/tracker/events`, { event: 'pause' }),
   post(`${at}/tracker/events`, { event: 'resume' }),
@@ -146,7 +162,11 @@ const events: Step[] = [
   get(`${at}/tracker?include_events=APPLIED`),
   post(`${at}/tracker/events`, { event: 'restart' }),
   get(`${at}/tracker?include_events=AFTER_RESTART`),
-  post(`${at}/tracker/events`, [{ event: 'action', name: 'action_session_start' }, { event: 'session_started' }], short),
+  post(
+    `${at}/tracker/events`,
+    [{ event: 'action', name: 'action_session_start' }, { event: 'session_started' }],
+    short,
+  ),
   post(`${at}/tracker/events`, [], short),
   post(`${at}/tracker/events`, {}, short),
   post(`${at}/tracker/events`, [{}]),
@@ -169,17 +189,30 @@ const events: Step[] = [
   get('/conversations/carl/story'),
 ];
 
-const ids: Step[] = ['a/b/c', 'tracker', 'a%2Fb', '%E4%BD%A0%E5%A5%BD', 'a%20b', 'a+b', 'x/tracker/events', '%', '-', 'a:b@c;d=e'].flatMap(
-  (id, n): Step[] => [
-    post(`/conversations/${id}/tracker/events`, user('hello', 'greet'), n < 4 ? short : {}),
-    get(`/conversations/${id}/tracker?include_events=ALL`, n < 4 ? short : {}),
-  ],
-);
+const ids: Step[] = [
+  'a/b/c',
+  'tracker',
+  'a%2Fb',
+  '%E4%BD%A0%E5%A5%BD',
+  'a%20b',
+  'a+b',
+  'x/tracker/events',
+  '%',
+  '-',
+  'a:b@c;d=e',
+].flatMap((id, n): Step[] => [
+  post(`/conversations/${id}/tracker/events`, user('hello', 'greet'), n < 4 ? short : {}),
+  get(`/conversations/${id}/tracker?include_events=ALL`, n < 4 ? short : {}),
+]);
 
 const talk: Step[] = [
   post('/conversations/dora/messages', { text: 'hello', sender: 'user' }, short),
   post('/conversations/dora/messages?include_events=NONE', { text: 'a pizza', sender: 'user' }),
-  post('/conversations/dora/messages', { text: 'bye', sender: 'user', parse_data: { intent: { name: 'bye', confidence: 1 }, entities: [], text: 'bye' } }),
+  post('/conversations/dora/messages', {
+    text: 'bye',
+    sender: 'user',
+    parse_data: { intent: { name: 'bye', confidence: 1 }, entities: [], text: 'bye' },
+  }),
   post('/conversations/dora/messages', { text: 'hello', sender: 'bot' }, short),
   post('/conversations/dora/messages', { text: 'hello' }),
   post('/conversations/dora/messages', { sender: 'user' }),
@@ -190,7 +223,11 @@ const talk: Step[] = [
   post('/conversations/dora/predict', undefined, short),
   post('/conversations/dora/predict', { anything: 1 }),
   post('/conversations/dora/trigger_intent', { name: 'greet' }, short),
-  post('/conversations/dora/trigger_intent?output_channel=latest', { name: 'order', entities: { dish: 'pasta' } }, short),
+  post(
+    '/conversations/dora/trigger_intent?output_channel=latest',
+    { name: 'order', entities: { dish: 'pasta' } },
+    short,
+  ),
   post('/conversations/dora/trigger_intent?output_channel=nosuch&include_events=NONE', { name: 'weather' }),
   post('/conversations/dora/trigger_intent', { name: 'order', entities: [{ entity: 'dish', value: 'pizza' }] }),
   post('/conversations/dora/trigger_intent', { name: 'nosuch' }, short),
@@ -210,7 +247,11 @@ const talk: Step[] = [
 
 const models: Step[] = [
   post('/model/predict', [user('hello', 'greet')], short),
-  post('/model/predict?include_events=NONE', [user('hello', 'greet'), { event: 'action', name: 'utter_greet' }, user('bye', 'bye')]),
+  post('/model/predict?include_events=NONE', [
+    user('hello', 'greet'),
+    { event: 'action', name: 'utter_greet' },
+    user('bye', 'bye'),
+  ]),
   post('/model/predict', []),
   post('/model/predict', { event: 'restart' }),
   post('/model/predict', [{ event: 'nosuch' }], short),
@@ -232,22 +273,49 @@ const models: Step[] = [
 
 /** What Rasa works on for seconds. */
 const tests: Step[] = [
-  post('/model/test/stories', 'version: "3.1"\nstories:\n- story: a\n  steps:\n  - intent: greet\n  - action: utter_greet\n', { headers: yaml }),
-  post('/model/test/stories?e2e=true', 'version: "3.1"\nstories:\n- story: a\n  steps:\n  - user: |\n      hello\n    intent: greet\n  - action: utter_greet\n', { headers: yaml }),
+  post(
+    '/model/test/stories',
+    'version: "3.1"\nstories:\n- story: a\n  steps:\n  - intent: greet\n  - action: utter_greet\n',
+    { headers: yaml },
+  ),
+  post(
+    '/model/test/stories?e2e=true',
+    'version: "3.1"\nstories:\n- story: a\n  steps:\n  - user: |\n      hello\n    intent: greet\n  - action: utter_greet\n',
+    { headers: yaml },
+  ),
   post('/model/test/stories', 'stories: [', { headers: yaml }),
-  post('/model/test/intents', 'version: "3.1"\nnlu:\n- intent: greet\n  examples: |\n    - hello\n    - hi there\n- intent: bye\n  examples: |\n    - bye\n    - see you\n', { headers: yaml }),
-  post('/model/test/intents', { rasa_nlu_data: { common_examples: [{ text: 'hello', intent: 'greet', entities: [] }, { text: 'bye', intent: 'bye', entities: [] }] } }),
+  post(
+    '/model/test/intents',
+    'version: "3.1"\nnlu:\n- intent: greet\n  examples: |\n    - hello\n    - hi there\n- intent: bye\n  examples: |\n    - bye\n    - see you\n',
+    { headers: yaml },
+  ),
+  post('/model/test/intents', {
+    rasa_nlu_data: {
+      common_examples: [
+        { text: 'hello', intent: 'greet', entities: [] },
+        { text: 'bye', intent: 'bye', entities: [] },
+      ],
+    },
+  }),
   post('/model/test/intents?cross_validation_folds=2', { rasa_nlu_data: { common_examples: [] } }),
   post('/model/test/intents', '{"nothing": 1}'),
   post('/model/test/intents', 'nlu: [', { headers: yaml }),
-  post('/model/test/intents?model=no-such-model', 'version: "3.1"\nnlu:\n- intent: greet\n  examples: |\n    - hello\n', { headers: yaml, differs: 'test-model' }),
+  post(
+    '/model/test/intents?model=no-such-model',
+    'version: "3.1"\nnlu:\n- intent: greet\n  examples: |\n    - hello\n',
+    { headers: yaml, differs: 'test-model' },
+  ),
 ];
 
 const rest: Step[] = [
   get('/webhooks/rest/', { as: 'nobody', ...short }),
   post('/webhooks/rest/webhook', { sender: 'eva', message: 'hello' }, { as: 'nobody', ...short }),
   post('/webhooks/rest/webhook?stream=true', { sender: 'eva', message: 'hello' }, { as: 'nobody', ...short }),
-  post('/webhooks/rest/webhook', { sender: 'eva', message: 'what is the weather', metadata: { a: 1 } }, { as: 'nobody' }),
+  post(
+    '/webhooks/rest/webhook',
+    { sender: 'eva', message: 'what is the weather', metadata: { a: 1 } },
+    { as: 'nobody' },
+  ),
   post('/webhooks/rest/webhook', { sender: 'eva', message: 'hello' }, { as: 'nobody', headers: {} }),
   post('/webhooks/rest/webhook', { message: 'what is the weather' }, { as: 'nobody' }),
   post('/webhooks/rest/webhook', { sender: 'eva' }, { as: 'nobody', differs: 'silent-webhook' }),
@@ -261,7 +329,12 @@ const addresses: Step[] = [
   get('/nosuch', { differs: 'unknown-address', ...short }),
   { method: 'PUT', path: '/status', differs: 'unknown-address' },
   { method: 'PATCH', path: '/model', differs: 'unknown-address' },
-  { method: 'OPTIONS', path: '/model/parse', headers: { origin: 'https://a.example', 'access-control-request-method': 'POST' }, differs: 'cors' },
+  {
+    method: 'OPTIONS',
+    path: '/model/parse',
+    headers: { origin: 'https://a.example', 'access-control-request-method': 'POST' },
+    differs: 'cors',
+  },
   get('/status', { headers: { origin: 'https://a.example' } }),
 ];
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 
-import type { Ack, HistoryItem } from '../../connectors/web/protocol.js';
+import { type Ack, type HistoryItem, ownClient } from '../../connectors/web/protocol.js';
 import { openStandIn, type StandIn, type StandInOptions } from './web.js';
 
 export type ClientOptions = Partial<ManagerOptions & SocketOptions>;
@@ -23,7 +23,8 @@ export function webFixture(): WebFixture {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   });
   const newClient = (url: string, options: ClientOptions = {}): Socket => {
-    const client = io(url, { forceNew: true, reconnection: false, transports: ['websocket'], ...options });
+    const auth = { client: ownClient };
+    const client = io(url, { auth, forceNew: true, reconnection: false, transports: ['websocket'], ...options });
     cleanups.push(() => client.disconnect());
     return client;
   };

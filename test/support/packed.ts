@@ -9,7 +9,11 @@ import { configOf } from '../../src/config.js';
 const run = promisify(execFile);
 
 /** The text of `path` in a package at exactly this version; `sha256` is that of the file. */
-export async function packedFile(name: string, version: string, { path, sha256 }: { path: string; sha256: string }): Promise<string> {
+export async function packedFile(
+  name: string,
+  version: string,
+  { path, sha256 }: { path: string; sha256: string },
+): Promise<string> {
   const folder = join(configOf(process.env).cacheDir, 'test-packages', `${name}-${version}`);
   const there = await readFile(join(folder, path), 'utf8').catch(() => null);
   const text = there ?? (await fetched(`${name}@${version}`, folder, path));

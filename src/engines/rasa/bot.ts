@@ -1,5 +1,5 @@
 /** One awake bot of the rasa engine: its Rasa process behind a Unix socket and a secret, and beside it that of its own actions, if it has any. */
-import { type Dispatcher, Pool } from 'undici';
+import { Pool } from 'undici';
 import type { Child } from '../../child.js';
 import type { ApiRequest, ApiResponse, Exit, Json, Parse, RunningEngine, Turn, TurnResult } from '../../contracts.js';
 import { within } from '../../deadline.js';
@@ -185,7 +185,7 @@ export class RasaBot implements RunningEngine {
     { line = this.http, limitMs = turnTimeoutMs }: { line?: Pool; limitMs?: number } = {},
   ): Promise<ApiResponse> {
     const response = await line.request({
-      method: method as Dispatcher.HttpMethod,
+      method,
       path,
       headers: { ...headers, 'x-switchboard-secret': this.parts.secret },
       headersTimeout: limitMs,

@@ -144,7 +144,11 @@ async function clearPlace({ key, home, socket, actions }: Place): Promise<void> 
   await Promise.all([actions?.stop(), rm(home, { recursive: true, force: true }), rm(socket, { force: true })]);
 }
 
-async function launchIn(options: RasaOptions & { parses: ParseCache }, start: StartRasa, place: Place): Promise<RasaBot> {
+async function launchIn(
+  options: RasaOptions & { parses: ParseCache },
+  start: StartRasa,
+  place: Place,
+): Promise<RasaBot> {
   const { bot, model, actions } = place;
   let serving: () => void = () => undefined;
   const serves = new Promise<void>((resolve) => (serving = resolve));

@@ -32,7 +32,8 @@ export async function load(options: ModelOptions, bot: Bot, { body }: RasaAsked)
   if (!body?.length) throw badRequest('No path to model file defined in request_body.');
   const wanted = jsonIn(body);
   if (wanted['model_server'] || wanted['remote_storage']) {
-    const message = 'This hub loads models from its own shelf: send {"model_file": "ID.tar.gz"} with the id of one of the bot\'s models.';
+    const message =
+      'This hub loads models from its own shelf: send {"model_file": "ID.tar.gz"} with the id of one of the bot\'s models.';
     throw badRequest(message, wanted['model_server'] ? 'model_server' : 'remote_storage', 'body');
   }
   const model = await modelAt(options, bot, wanted['model_file'] ?? null);
@@ -44,7 +45,11 @@ export async function load(options: ModelOptions, bot: Bot, { body }: RasaAsked)
 }
 
 /** `POST /model/train`: the name and the place of the archive, which is then one of the bot's models. */
-export async function train(options: ModelOptions, bot: Bot, asked: RasaAsked): Promise<{ file: string; archive: string }> {
+export async function train(
+  options: ModelOptions,
+  bot: Bot,
+  asked: RasaAsked,
+): Promise<{ file: string; archive: string }> {
   if (!asked.body?.length)
     throw badRequest('You must provide training data in the request body in order to train your model.');
   const force = queryOf(asked, 'force_training')?.toLowerCase() === 'true';

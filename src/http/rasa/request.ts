@@ -9,7 +9,10 @@ const passed = ['accept', 'content-type', 'content-encoding'];
 /** What belongs to the line between the hub and the process. */
 const ownOfLine = ['connection', 'keep-alive', 'transfer-encoding', 'content-length', 'date', 'server'];
 
-const [prefix, conversation] = [/^\/bots\/[^/?]+/, /^\/conversations\/(.+)\/(?:tracker|tracker\/events|story|messages|predict|trigger_intent|execute)\/?$/];
+const [prefix, conversation] = [
+  /^\/bots\/[^/?]+/,
+  /^\/conversations\/(.+)\/(?:tracker|tracker\/events|story|messages|predict|trigger_intent|execute)\/?$/,
+];
 
 /** The query without what the hub itself has read, as it was written. */
 function queryWithout(query: string, names: readonly string[]): string {
@@ -31,7 +34,11 @@ function split(url: string): { path: string; query: string } {
 }
 
 /** `without`: parameters that Rasa is not to see, beside the key. */
-export function requestFor({ url, headers, body }: RasaAsked, method: string, without: readonly string[] = []): ApiRequest {
+export function requestFor(
+  { url, headers, body }: RasaAsked,
+  method: string,
+  without: readonly string[] = [],
+): ApiRequest {
   const { path, query } = split(url);
   const kept = passed.flatMap((name) => (typeof headers[name] === 'string' ? [[name, headers[name]] as const] : []));
   return {

@@ -26,7 +26,10 @@ const bodyLimit = 64_000_000;
 /** Rasa's own limit for an answer. */
 const patienceMs = 3_600_000;
 
-async function ask(running: RunningEngine, request: Parameters<NonNullable<RunningEngine['api']>>[0]): Promise<ApiResponse> {
+async function ask(
+  running: RunningEngine,
+  request: Parameters<NonNullable<RunningEngine['api']>>[0],
+): Promise<ApiResponse> {
   if (!running.api) throw notRasa(running.engine);
   return running.api(request);
 }
@@ -117,7 +120,8 @@ const table: Row[] = [
   {
     method: 'POST',
     path: '/model/train',
-    summary: 'Train a model from one YAML text; it is queued, kept among the models of the bot, and put into use by PUT /model.',
+    summary:
+      'Train a model from one YAML text; it is queued, kept among the models of the bot, and put into use by PUT /model.',
     does: trains,
   },
   { method: 'POST', path: '/model/test/intents', summary: 'Test how the bot understands.', does: tests },
@@ -128,9 +132,19 @@ const table: Row[] = [
   { method: 'GET', path: `${inConversation}/story`, summary: 'A conversation as a test story.', does: passes('GET') },
   { method: 'POST', path: `${inConversation}/tracker/events`, summary: 'Append events.', does: turns('POST') },
   { method: 'PUT', path: `${inConversation}/tracker/events`, summary: 'Replace all events.', does: turns('PUT') },
-  { method: 'POST', path: `${inConversation}/messages`, summary: 'Add a message; nothing is answered.', does: turns('POST') },
+  {
+    method: 'POST',
+    path: `${inConversation}/messages`,
+    summary: 'Add a message; nothing is answered.',
+    does: turns('POST'),
+  },
   { method: 'POST', path: `${inConversation}/predict`, summary: 'The next action.', does: turns('POST') },
-  { method: 'POST', path: `${inConversation}/trigger_intent`, summary: 'Act as if an intent had been heard.', does: turns('POST') },
+  {
+    method: 'POST',
+    path: `${inConversation}/trigger_intent`,
+    summary: 'Act as if an intent had been heard.',
+    does: turns('POST'),
+  },
   { method: 'POST', path: `${inConversation}/execute`, summary: 'Run an action.', does: turns('POST') },
 ];
 

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { io, type Socket as Client } from 'socket.io-client';
+import { ownClient } from '../../../connectors/web/protocol.js';
 import { basics, type Rig, type Scenario, withRig } from '../rig.js';
 
 interface Uttered {
@@ -71,6 +72,7 @@ class Person {
 
   private async enter(): Promise<Client | null> {
     const client = io(`${this.rig.url}/bots/${this.appId}`, {
+      auth: { client: ownClient },
       reconnection: false,
       forceNew: true,
       transports: ['websocket'],

@@ -1,5 +1,6 @@
 /** Browsers at a bot's web channel, as a platform: each chat is a person with one socket, who comes back with the same session. */
 import { io, type Socket } from 'socket.io-client';
+import { ownClient } from '../../../connectors/web/protocol.js';
 import type { Json } from '../../../src/contracts.js';
 import { type Act, type Delivery, FakePlatform, type Part, type Reply } from '../../../src/lab/platforms/platform.js';
 
@@ -95,7 +96,7 @@ export class FakeWeb extends FakePlatform {
     const key = `${bot} ${chat}`;
     const known = this.sockets.get(key);
     if (known) return known;
-    const socket = io(bot, { transports: ['websocket'], forceNew: true });
+    const socket = io(bot, { auth: { client: ownClient }, transports: ['websocket'], forceNew: true });
     socket.on('bot_uttered', (uttered: Uttered) => this.shown(chat, uttered));
     this.sockets.set(key, socket);
     return socket;
