@@ -172,6 +172,13 @@ describe('the Rasa API of a bot, as the hub passes it on', function () {
     assert.ok(!hub.log.some((line) => line.includes(jwtKey)));
   });
 
+  it('knows no other method, however strange', async () => {
+    for (const method of ['PATCH', 'PROPFIND']) {
+      const response = await fetch(`${hub.url}/api/v1/bots`, { method, headers: { authorization: 'Bearer x' } });
+      assert.deepEqual([response.status, response.headers.get('content-type')], [405, 'application/problem+json']);
+    }
+  });
+
   it('does not tell a stranger which bots there are', async () => {
     const before = appId;
     appId = 'nobody';

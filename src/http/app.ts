@@ -164,7 +164,7 @@ export function createHttpApp(options: HttpOptions): Koa {
       if (ctx.status === 404 && !ctx.body)
         throw new HubError('not_found', `Nothing answers at ${ctx.path}. The routes are listed at /api/docs.`);
       // 501 is the router's word for a method that it never heard of, such as TRACE.
-      if (ctx.status === 405 || ctx.status === 501)
+      if (ctx.status === 405 || (ctx.status === 501 && !ctx.body))
         throw new HubError(
           'method_not_allowed',
           `${ctx.method} does not apply here; try ${ctx.response.get('allow')}.`,
