@@ -410,18 +410,6 @@ export const Problem = z
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details; `code` is stable.' });
 
-export const RasaErrorView = z
-  .object({
-    version: z.string(),
-    status: z.literal('failure'),
-    message: z.string(),
-    reason: z.string(),
-    details: z.unknown(),
-    help: z.string().nullable(),
-    code: z.number(),
-  })
-  .meta({ id: 'RasaError', description: "An error in the form of Rasa's HTTP API." });
-
 export type PairWire = z.infer<typeof Pair>;
 export type JobWire = z.infer<typeof JobView>;
 export type BotWire = z.infer<typeof BotView>;

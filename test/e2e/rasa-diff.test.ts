@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { differing } from '../rasa-diff/compare.js';
 import { type FacadeSide, facadeSide, plainSide, type Side } from '../rasa-diff/sides.js';
 import { type Step, steps } from '../rasa-diff/steps.js';
@@ -10,6 +12,7 @@ import { keptProject } from '../support/rasa-projects.js';
 const full = process.env['SWITCHBOARD_RASA_DIFF'] === 'full';
 const projects = full ? (['rules', 'forms'] as const) : (['rules'] as const);
 const chosen = full ? steps : steps.filter((step) => step.short);
+const run = promisify(execFile);
 const listed = readFileSync('docs/rasa-api.md', 'utf8');
 const nameOf = ({ method, path, body, as = 'key' }: Step): string =>
   `${method} ${path} as ${as}${body === undefined ? '' : ` ${body.slice(0, 80)}`}`;
@@ -45,6 +48,19 @@ for (const name of projects)
       const gone = [...mended].filter(([, none]) => none).map(([difference]) => difference);
       assert.deepEqual(gone, [], 'these differ no more: take them out of the list');
     });
+
+    if (name === 'rules')
+      it('serve the calls of `rasa interactive` alike', async () => {
+        const { python } = realRasa() as { python: string };
+        const asked = [plain!, facade!].map(async ({ base, key }) => {
+          const { stdout } = await run(python, ['test/rasa-diff/interactive.py', base, key], { env: {} });
+          return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { actions: string[]; said: string[] };
+        });
+        const [theirs, mine] = await Promise.all(asked);
+        assert.deepEqual(mine, theirs);
+        assert.equal(mine?.actions.at(-1), 'action_listen');
+        assert.ok((mine?.said.length ?? 0) > 0);
+      });
   });
 
 describe('the list of differences from Rasa', () => {

@@ -16,6 +16,9 @@ export interface Answer {
   body: unknown;
 }
 export interface Side {
+  /** Where it is, and the key. */
+  base: string;
+  key: string;
   ask(step: Step): Promise<Answer>;
   stop(): Promise<void>;
 }
@@ -78,7 +81,7 @@ function parsed(text: string): unknown {
 export async function plainSide(python: string, project: RasaProject, archive: string): Promise<Side> {
   const words = ['--auth-token', plainKey, '--jwt-secret', jwtKey];
   const plain = await plainRasa(python, project, archive, { words, query: `?token=${plainKey}` });
-  return { ask: asker(plain.url, plainKey, () => archive), stop: () => plain.stop() };
+  return { base: plain.url, key: plainKey, ask: asker(plain.url, plainKey, () => archive), stop: () => plain.stop() };
 }
 
 /** A bot of the hub that has learned the project, and its archive as a file. */
@@ -113,8 +116,9 @@ export async function facadeSide(python: string, project: RasaProject): Promise<
   try {
     const { appId, activeModel, archive } = await botWith(hub, project);
     await hub.api('PUT', `/bots/${appId}/channels/rest`, { jwtKey });
-    const ask = asker(`${hub.url}/bots/${appId}`, hub.app.adminToken, () => `models/${activeModel}.tar.gz`);
-    return { hub, appId, archive, ask, stop: () => hub.stop() };
+    const [base, key] = [`${hub.url}/bots/${appId}`, hub.app.adminToken];
+    const ask = asker(base, key, () => `models/${activeModel}.tar.gz`);
+    return { base, key, hub, appId, archive, ask, stop: () => hub.stop() };
   } catch (error) {
     await hub.stop();
     throw error;

@@ -1,6 +1,19 @@
 /** Errors as Rasa's HTTP server words them: who speaks Rasa's API reads no problem+json. */
+import { z } from 'zod';
 import { HubError, hubErrorOf } from '../../errors.js';
 import type { Reply } from '../route.js';
+
+export const RasaErrorView = z
+  .object({
+    version: z.string(),
+    status: z.literal('failure'),
+    message: z.string(),
+    reason: z.string(),
+    details: z.unknown(),
+    help: z.string().nullable(),
+    code: z.number(),
+  })
+  .meta({ id: 'RasaError', description: "An error in the form of Rasa's HTTP API." });
 
 export interface FailureFacts {
   reason: string;

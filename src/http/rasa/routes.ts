@@ -7,11 +7,10 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { ApiResponse, Bot, Engines, Hub, RunningEngine } from '../../contracts.js';
 import { HubError } from '../../errors.js';
-import { RasaErrorView } from '../../wire.js';
 import { param, type Reply, type Route, route } from '../route.js';
 import { answerLater, type CallbackOptions } from './callback.js';
 import { admit, type CallerOptions } from './caller.js';
-import { failureReply, notRasa } from './failure.js';
+import { failureReply, notRasa, RasaErrorView } from './failure.js';
 import { load, modelAt, type ModelOptions, train } from './model.js';
 import { conversationOf, queryOf, type RasaAsked, replyOf, requestFor } from './request.js';
 
