@@ -21,7 +21,6 @@ import { HubError, hubErrorFrom } from '../src/errors.js';
 import { call, type Guard, guardedAgent, outcomeOf } from './message/call.js';
 import { offeredTitle } from './message/message.js';
 import { createProgress, type Progress } from './message/progress.js';
-import { createProgress } from './message/progress.js';
 import { userOf } from './rest/jwt.js';
 import { rasaMessages, saidIn } from './rest/messages.js';
 import { restSettings, type RestSettings } from './rest/settings.js';
