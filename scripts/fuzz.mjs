@@ -16,10 +16,10 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const versions = { schemathesis: '4.32.5', redocly: '2.77.0' };
 const key = 'fuzz-key-of-a-hub-that-lives-for-minutes';
 /**
- * Left out: streams that end when their job does or never; what other programs' APIs decide (Rasa's own, platforms'); and what would
- * take the one bot away from the other requests.
+ * Left out: streams that end when their job does or never; what other programs' APIs decide (Rasa's own, platforms'); what needs a Rasa,
+ * which is 503 without; and what would take the one bot away from the other requests.
  */
-const leftOut = '^(/bots/|/webhooks/|/metrics|.*/events$|.*/logs$)';
+const leftOut = '^(/bots/|/webhooks/|/metrics|.*/events$|.*/logs$|.*/validate$)';
 
 async function must(words, options) {
   const { code } = await run(words, options);

@@ -18,6 +18,19 @@ const offers = (messages: StoredMessage[], payload: string): boolean =>
 /** Ids of other channels begin with the channel's name; a REST sender must not pass for one of them. */
 const foreign = /^(?:web|slack|telegram|teams):/;
 
+const SaidView = z
+  .looseObject({
+    id: z.string(),
+    channel: z.string(),
+    state: z.enum(['received', 'answered', 'failed']),
+    text: z.string(),
+    replies: z.array(BotMessageView),
+    intent: z.string().nullable(),
+    confidence: z.number().nullable(),
+    receivedAt: z.string(),
+  })
+  .meta({ id: 'Said', description: 'A message with what was understood and answered.' });
+
 export function talkRoutes({ store, hub }: { store: Store; hub: Hub }): Route[] {
   return [
     route({
@@ -93,7 +106,7 @@ export function talkRoutes({ store, hub }: { store: Store; hub: Hub }): Route[] 
       answers: {
         200: {
           description: 'A page of messages.',
-          schema: listOf(z.object({ id: z.string(), text: z.string(), replies: z.array(BotMessageView) })),
+          schema: listOf(SaidView),
         },
       },
       handle: async (asked) => {
