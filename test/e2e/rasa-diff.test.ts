@@ -59,7 +59,7 @@ for (const name of projects)
         const [theirs, mine] = await Promise.all(asked);
         assert.deepEqual(mine, theirs);
         assert.equal(mine?.actions.at(-1), 'action_listen');
-        assert.ok((mine?.said.length ?? 0) > 0);
+        assert.ok(mine.said.length > 0);
       });
   });
 
