@@ -277,7 +277,11 @@ describe('the Rasa API of a bot, as the hub passes it on', function () {
   });
 
   it('says of a bot that is not answered by Rasa that it has none of this', async () => {
-    const made = await hub.api('POST', '/bots', { name: 'R', engine: 'remote', remoteUrl: 'http://127.0.0.1:1/' });
+    const made = await hub.api('POST', '/bots', {
+      name: 'R',
+      engine: 'remote',
+      remoteUrl: decodeURIComponent(hookUrl),
+    });
     const before = appId;
     appId = (made.body as { appId: string }).appId;
     const { status, json } = await ask('GET', '/domain');
