@@ -225,10 +225,11 @@ describe('the command line', function () {
     assert.equal((await run(['jobs', appId, '--config', join(place, 'bad.yml')])).code, 78);
     const local = await run(['jobs', appId, '--hub', hub.url], { env: unset({ DATA_DIR: hub.dataDir }) });
     assert.equal(local.code, 0, local.err);
-    const elsewhere = await run(['jobs', appId, '--hub', 'https://hub.example'], {
-      env: unset({ DATA_DIR: hub.dataDir }),
-    });
-    assert.equal(elsewhere.code, 78);
+    // Neither this machine's key nor that of the file's hub goes anywhere else.
+    for (const foreign of ['https://hub.example', 'https://127.hub.example']) {
+      const env = unset({ DATA_DIR: hub.dataDir, XDG_CONFIG_HOME: place });
+      assert.equal((await run(['jobs', appId, '--hub', foreign], { env })).code, 78, foreign);
+    }
   });
 
   it('finds what is wrong', async () => {

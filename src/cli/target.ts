@@ -66,7 +66,8 @@ export function targetOf(options: TargetOptions, env: Environment): Target {
   const ways: [() => string | null | undefined, string][] = [
     [() => env['HUB_KEY'], 'HUB_KEY'],
     [() => (named === undefined ? null : textOf(named)), 'the file of HUB_KEY_FILE'],
-    [() => file.key, path],
+    // Of the hub that the file names, where it names one.
+    [() => (file.hub === undefined || file.hub === url ? file.key : null), path],
     // Of the hub of this machine, and shown to no other.
     [() => (isLocal(url) ? (env['ADMIN_TOKEN'] ?? textOf(own)) : null), own],
   ];
@@ -77,4 +78,4 @@ export function targetOf(options: TargetOptions, env: Environment): Target {
   throw new CliError(`There is no key for ${url}: set HUB_KEY, or write "key: …" into ${path}.`, exitCodes.config);
 }
 
-const isLocal = (url: string): boolean => /^(?:127\.|localhost$|\[::1\]$)/.test(new URL(url).hostname);
+const isLocal = (url: string): boolean => /^(?:127(?:\.\d+){3}|localhost|\[::1\])$/.test(new URL(url).hostname);
