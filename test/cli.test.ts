@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createOutput } from '../src/cli/output.js';
 import { TrainingFailure } from '../src/training/failure.js';
 import { saying, type ScriptedEngine, scriptedEngine } from './support/engines.js';
@@ -79,6 +80,8 @@ describe('the command line', function () {
         training: {
           train: async (content, report) => {
             report({ percent: 50, stage: 'half of it' });
+            // As real ones do it takes a moment, in which who asked for it begins to watch.
+            await sleep(500);
             if (content.files.some(({ content: text }) => text.includes('BROKEN')))
               throw new TrainingFailure('rasa', 'Rasa did not like it.', 'line 3');
             const archivePath = join(folder, `${Math.random()}.archive`);
