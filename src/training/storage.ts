@@ -12,6 +12,7 @@ const services: Record<string, { scheme: string; place: string; whole?: boolean 
   'azblob:': { scheme: 'azblob', place: 'container' },
 };
 const chunkBytes = 8 << 20;
+const contentType = 'application/octet-stream';
 
 /**
  * Files of one place in cloud storage. All methods reject with `store_unavailable`, and never name the address: it may carry a key.
@@ -58,10 +59,10 @@ export function openStorage(url: string): Storage {
     upload: (from, path) =>
       told(async () => {
         if (whole) {
-          await operator.write(path, await readFile(from));
+          await operator.write(path, await readFile(from), { contentType });
           return;
         }
-        const writer = await operator.writer(path, { chunk: BigInt(chunkBytes) });
+        const writer = await operator.writer(path, { chunk: BigInt(chunkBytes), contentType });
         for await (const chunk of createReadStream(from, { highWaterMark: chunkBytes }))
           await writer.write(chunk as Buffer);
         await writer.close();

@@ -4,9 +4,12 @@ import { differences } from '../support/differences.js';
 import { realRasa } from '../support/hub.js';
 import { faqProject, keptProject, type RasaProject, storyProject } from '../support/rasa-projects.js';
 
-/** `npm run test:rasa-same` sets it: all projects and hundreds of texts. A plain test run takes the one that uses most of Rasa. */
+/**
+ * `npm run test:rasa-same` sets it: all projects and hundreds of texts. A plain test run takes one without networks, which train and load for
+ * minutes; that networks answer the same in our process is held by `test/python/test_archive.py`.
+ */
 const full = process.env['SWITCHBOARD_RASA_SAME'] === 'full';
-const short = ['forms'];
+const short = ['custom'];
 const projects: Record<string, (python: string) => Promise<RasaProject>> = {
   forms: () => keptProject('forms', 12),
   custom: () => keptProject('custom', 'as written'),

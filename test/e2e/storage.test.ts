@@ -36,16 +36,13 @@ const storages: Storage[] = [
     name: 'gcs',
     words: (program, port) => [
       program,
-      '-scheme',
-      'http',
-      '-host',
+      'start',
+      '--host',
       '127.0.0.1',
-      '-port',
+      '--port',
       String(port),
-      '-backend',
-      'memory',
-      '-public-host',
-      `127.0.0.1:${port}`,
+      '--in-memory',
+      '--quiet',
     ],
     async prepare(endpoint) {
       const headers = { 'content-type': 'application/json' };
@@ -150,7 +147,9 @@ for (const storage of storages) {
       const other = await openShelf(at, join(own, 'b'));
       assert.ok((await readFile(await other.fetch(digest))).equals(content));
       const { operatorOf } = await import('../../src/training/storage.js');
-      await operatorOf(at).write(`${digest.slice(0, 2)}/${digest.slice(2)}`, Buffer.from('changed'));
+      await operatorOf(at).write(`${digest.slice(0, 2)}/${digest.slice(2)}`, Buffer.from('changed'), {
+        contentType: 'text/plain',
+      });
       await rejects((await openShelf(at, join(own, 'c'))).fetch(digest), 'model_missing');
       await rm(own, { recursive: true });
     });

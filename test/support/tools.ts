@@ -23,6 +23,11 @@ interface Tool {
 }
 const longMs = 15 * 60_000;
 
+async function installPython(folder: string, requirement: string, { env, python }: ToolsOptions): Promise<void> {
+  await execute(python, ['-m', 'venv', folder], { env, timeout: longMs });
+  await execute(join(folder, 'bin', 'pip'), ['install', '-q', requirement], { env, timeout: longMs });
+}
+
 const tools = {
   azurite: {
     name: 'azurite-3.35.0',
@@ -36,18 +41,12 @@ const tools = {
   moto: {
     name: 'moto-5.2.5',
     program: 'bin/moto_server',
-    async install(folder, { env, python }) {
-      await execute(python, ['-m', 'venv', folder], { env, timeout: longMs });
-      await execute(join(folder, 'bin', 'pip'), ['install', '-q', 'moto[server,s3]==5.2.5'], { env, timeout: longMs });
-    },
+    install: (folder, options) => installPython(folder, 'moto[server,s3]==5.2.5', options),
   },
   gcs: {
-    name: 'fake-gcs-server-1.56.1',
-    program: 'fake-gcs-server',
-    async install(folder, { env }) {
-      const words = ['install', 'github.com/fsouza/fake-gcs-server@v1.56.1'];
-      await execute('go', words, { env: { ...env, GOBIN: folder, GOFLAGS: '-p=1' }, timeout: longMs });
-    },
+    name: 'gcp-storage-emulator-2026.7.19',
+    program: 'bin/gcp-storage-emulator',
+    install: (folder, options) => installPython(folder, 'gcp-storage-emulator==2026.7.19', options),
   },
 } satisfies Record<string, Tool>;
 
