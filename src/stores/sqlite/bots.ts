@@ -1,4 +1,7 @@
-/** Bots. Deleting one removes what is its own by ON DELETE CASCADE. */
+/**
+ * Bots. A bot that is being deleted is marked, and gone for everybody at once; then what is its own goes in pieces, so that no deletion stops
+ * the process, and last its row, which takes the rest along by ON DELETE CASCADE.
+ */
 import type { Bot, BotOptions, BotStore, Listed, Page } from '../../contracts.js';
 import { HubError } from '../../errors.js';
 import type { Sqlite } from './database.js';
@@ -33,7 +36,21 @@ const update = `
     remote_url = @remoteUrl, threshold = @threshold, active_model = @activeModel, late_answers = @lateAnswers, runtime = @runtime,
     min_instances = @minInstances, max_instances = @maxInstances, options = @options, updated_at = @updatedAt
   WHERE app_id = @appId`;
-const page = 'SELECT * FROM bots WHERE (created_at, seq) > (@at, @seq) ORDER BY created_at, seq LIMIT @fetch';
+const page =
+  'SELECT * FROM bots WHERE deleting = 0 AND (created_at, seq) > (@at, @seq) ORDER BY created_at, seq LIMIT @fetch';
+
+/** Rows that one transaction removes: a few milliseconds. */
+const piece = 500;
+/** What a bot may have much of, and the columns that name one row of it. */
+const pieces = [
+  `DELETE FROM messages WHERE seq IN (SELECT seq FROM messages WHERE app_id = @appId LIMIT ${piece})`,
+  `DELETE FROM tracker_events WHERE (app_id, sender, n) IN
+    (SELECT app_id, sender, n FROM tracker_events WHERE app_id = @appId LIMIT ${piece})`,
+  `DELETE FROM trackers WHERE (app_id, sender) IN (SELECT app_id, sender FROM trackers WHERE app_id = @appId LIMIT ${piece})`,
+  `DELETE FROM conversations WHERE (app_id, id) IN (SELECT app_id, id FROM conversations WHERE app_id = @appId LIMIT ${piece})`,
+  `DELETE FROM job_log WHERE seq IN
+    (SELECT l.seq FROM jobs j CROSS JOIN job_log l ON l.job_id = j.id WHERE j.app_id = @appId LIMIT ${piece})`,
+];
 
 /** The bots of one SQLite file. */
 export class SqliteBots implements BotStore {
@@ -41,18 +58,26 @@ export class SqliteBots implements BotStore {
   private readonly change;
   private readonly byId;
   private readonly after;
+  private readonly mark;
+  private readonly cut;
+  private readonly pieces;
   private readonly drop;
   private readonly pager = new Pager<BotRow>('bots', first, (row) => [row.created_at, row.seq]);
 
   constructor(private readonly sqlite: Sqlite) {
     this.insert = sqlite.query(insert);
     this.change = sqlite.query(update);
-    this.byId = sqlite.query<BotRow>('SELECT * FROM bots WHERE app_id = @appId');
+    this.byId = sqlite.query<BotRow>('SELECT * FROM bots WHERE app_id = @appId AND deleting = 0');
     this.after = sqlite.query<BotRow>(page);
-    this.drop = sqlite.query('DELETE FROM bots WHERE app_id = @appId');
+    this.mark = sqlite.query('UPDATE bots SET deleting = 1 WHERE app_id = @appId AND deleting = 0');
+    this.cut = sqlite.query<{ appId: string }>('SELECT app_id AS appId FROM bots WHERE deleting = 1');
+    this.pieces = pieces.map((sql) => sqlite.query(sql));
+    this.drop = sqlite.query('DELETE FROM bots WHERE app_id = @appId AND deleting = 1');
   }
 
-  create(bot: Bot): Promise<void> {
+  async create(bot: Bot): Promise<void> {
+    // One of this name may be on its way out.
+    await this.swept(bot.appId);
     return this.sqlite.write(() => {
       if (this.insert.run(fieldsOf(bot)).changes === 1) return;
       throw new HubError('bot_exists', `There is a bot with the APP_ID ${bot.appId} already; choose another.`);
@@ -80,8 +105,22 @@ export class SqliteBots implements BotStore {
     });
   }
 
-  delete(appId: string): Promise<boolean> {
-    return this.sqlite.write(() => this.drop.run({ appId }).changes === 1);
+  async delete(appId: string): Promise<boolean> {
+    const marked = await this.sqlite.write(() => this.mark.run({ appId }).changes === 1);
+    if (marked) await this.swept(appId);
+    return marked;
+  }
+
+  /** Finishes deletions that were cut off. */
+  async recover(): Promise<void> {
+    for (const { appId } of this.cut.all()) await this.swept(appId);
+  }
+
+  private async swept(appId: string): Promise<void> {
+    if (!this.cut.all().some((bot) => bot.appId === appId)) return;
+    for (const one of this.pieces)
+      while ((await this.sqlite.write(() => one.run({ appId }).changes, 'committed')) === piece);
+    await this.sqlite.write(() => void this.drop.run({ appId }));
   }
 
   private find(appId: string): Bot | null {

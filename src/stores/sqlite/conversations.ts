@@ -14,7 +14,7 @@ import type {
   StoredMessage,
 } from '../../contracts.js';
 import { HubError } from '../../errors.js';
-import type { Sqlite } from './database.js';
+import type { Query, Sqlite } from './database.js';
 import type { SqliteDeadLetters } from './dead-letters.js';
 import { SqliteExpiry } from './expiry.js';
 import type { SqliteOutbox } from './outbox.js';
@@ -60,6 +60,11 @@ const byEvent = 'SELECT * FROM messages WHERE app_id = @appId AND channel = @cha
 const unsettled = "SELECT * FROM messages WHERE state = 'received' AND seq > @seq ORDER BY seq LIMIT @fetch";
 /** What a settled message may change, each a column of the same name. */
 const changeable = ['state', 'error', 'replies', 'intent', 'confidence', 'delivered', 'ms'] as const;
+/** `which`: a bit for each of them. */
+function updateOf(which: number): string {
+  const set = changeable.filter((_, place) => which & (1 << place)).map((name) => `${name} = @${name}`);
+  return `UPDATE messages SET ${set.join(', ') || 'seq = seq'} WHERE seq = @seq RETURNING seq, app_id, channel, conversation, address`;
+}
 const byActivity = `
   SELECT id, channel, messages, first_at AS firstAt, last_at AS lastAt, last_seq AS lastSeq
   FROM conversations WHERE app_id = @appId AND last_seq < @seq ORDER BY last_seq DESC LIMIT @fetch`;
@@ -78,6 +83,8 @@ export class SqliteConversations implements ConversationStore {
   private readonly newest;
   private readonly after;
   private readonly expiry;
+  /** Made when first used: a settled turn changes the same columns each time. */
+  private readonly updates: Query<MessageAddress>[] = [];
   private readonly conversations = new Pager<ConversationRow>('conversations', [Number.MAX_SAFE_INTEGER], (row) => [
     row.lastSeq,
   ]);
@@ -135,12 +142,15 @@ export class SqliteConversations implements ConversationStore {
 
   /** Writes the columns that `change` names, and no others; answers the message's address, undefined when it is gone. */
   private change(seq: number, change: MessageChange): MessageAddress | undefined {
-    const names = changeable.filter((name) => change[name] !== undefined);
-    const values = { ...change, replies: change.replies === undefined ? '' : JSON.stringify(change.replies), seq };
-    const set = names.map((name) => `${name} = @${name}`).join(', ');
-    const sql = `UPDATE messages SET ${set || 'seq = seq'} WHERE seq = @seq RETURNING seq, app_id, channel, conversation, address`;
-    const used = Object.fromEntries([...names, 'seq' as const].map((name) => [name, values[name] ?? null]));
-    return this.sqlite.query<MessageAddress>(sql).get(used);
+    const values: Record<string, string | number | boolean | null> = { seq };
+    let which = 0;
+    for (const [place, name] of changeable.entries()) {
+      const value = change[name];
+      if (value === undefined) continue;
+      which |= 1 << place;
+      values[name] = typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
+    }
+    return (this.updates[which] ??= this.sqlite.query<MessageAddress>(updateOf(which))).get(values);
   }
 
   list(appId: string, page: Page): Promise<Listed<Conversation>> {

@@ -33,8 +33,8 @@ const defaultPatienceMs = 1200;
  * Opens the file at `path`, makes it when it is not there and brings an older schema up to date. Rejects with `store_unavailable` when
  * another process owns it, a newer release wrote it, or it cannot be written.
  */
-export function openSqliteStore(path: string, options: SqliteOptions = {}): Promise<SqliteStore> {
-  return owned(path, (file, lock) => {
+export async function openSqliteStore(path: string, options: SqliteOptions = {}): Promise<SqliteStore> {
+  const store = await owned(path, (file, lock) => {
     const patienceMs = options.busyMs ?? defaultPatienceMs;
     const database = openFile(file, patienceMs);
     try {
@@ -45,6 +45,13 @@ export function openSqliteStore(path: string, options: SqliteOptions = {}): Prom
       throw error;
     }
   });
+  try {
+    await store.bots.recover();
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  return store;
 }
 
 /** Brings the schema of the file at `path` up to date and answers what it did. Rejects as `openSqliteStore` does. */

@@ -125,6 +125,12 @@ ALTER TABLE jobs ADD COLUMN by_whom TEXT;
 ALTER TABLE bots ADD COLUMN options TEXT;
 `;
 
+/** A large bot goes in pieces; what was cut off is finished at the next start. */
+const deleting = `
+ALTER TABLE bots ADD COLUMN deleting INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX bots_deleting ON bots (app_id) WHERE deleting = 1;
+`;
+
 /** All steps, oldest first; the version of a database is how many of them it has seen. */
 export const migrations: readonly Migration[] = [
   { name: 'first schema', sql: bots + training + talk + hub },
@@ -136,6 +142,7 @@ export const migrations: readonly Migration[] = [
   { name: 'messages by age', sql: retention },
   { name: 'templates', sql: templates },
   { name: 'what is known of models, and options of bots', sql: versions },
+  { name: 'bots that are being deleted', sql: deleting },
 ];
 
 /**
