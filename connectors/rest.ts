@@ -49,7 +49,7 @@ class RestConnection implements Connection {
       throw new HubError('not_found', 'REST clients talk to /bots/APP_ID/webhooks/rest/webhook.');
     }
     this.requireKey(request);
-    const { sender, text, metadata } = saidIn(request.body);
+    const { sender, text, metadata } = saidIn(request.body, request.at);
     const offered = text.startsWith('/') && offeredTitle(await this.context.history(sender), text) !== null;
     const eventId = eventIdOf(sender, request);
     const message = { conversation: sender, eventId, text, payload: offered, metadata };

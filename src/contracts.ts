@@ -187,6 +187,7 @@ export interface IncomingMessage {
   /** True when `text` is the payload of a button the bot offered: then a leading `/` is an intent. */
   payload: boolean;
   to: string;
+  /** For the bot. Over REST `switchboard_channel` is the channel by which the bot is to think that it came. */
   metadata: Json;
 }
 /** `received`: stored, not answered yet. `answered`: replies stored. `failed`: given up, `error` says why. */
@@ -533,6 +534,11 @@ export interface Hub {
     at: Pick<IncomingMessage, 'appId' | 'conversation'>,
     work: (running: RunningEngine) => Promise<T>,
   ): Promise<T>;
+  /**
+   * Has the bot say something that nobody asked for, to where the user of the conversation last wrote from by this channel; stored when it
+   * resolves. False, and nothing said, when there is no such place. Call it from within `hold`: the conversation must be nobody else's.
+   */
+  say(at: Pick<IncomingMessage, 'appId' | 'conversation' | 'channel'>, messages: BotMessage[]): Promise<boolean>;
   /** Takes no new turn, goes on storing what is received, and gives running turns and sendings a few seconds; the rest stays stored. */
   stop(): Promise<void>;
 }

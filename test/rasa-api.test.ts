@@ -11,6 +11,7 @@ import { HubError } from '../src/errors.js';
 import { TrainingFailure } from '../src/training/failure.js';
 import { type ScriptedEngine, scriptedEngine, saying } from './support/engines.js';
 import { eventually, newHub, type TestHub } from './support/hub.js';
+import { FakeTelegram } from '../src/lab/platforms/telegram.js';
 
 interface RasaBody {
   status?: string;
@@ -96,7 +97,7 @@ describe('the Rasa API of a bot, as the hub passes it on', function () {
     hookUrl = encodeURIComponent(`http://127.0.0.1:${port}/hook`);
     hub = await newHub({
       standIns: { engines: { rasa }, training: { train } },
-      env: { EGRESS_ALLOW: `127.0.0.1:${port}` },
+      env: { EGRESS_ALLOW: '127.0.0.1', PUBLIC_URL: 'https://hub.example' },
     });
     appId = await trained();
   });
@@ -140,7 +141,7 @@ describe('the Rasa API of a bot, as the hub passes it on', function () {
     const rows = Object.entries(document.paths).filter(
       ([path, row]) => JSON.stringify(row).includes("Rasa's API:") && path.startsWith('/bots/'),
     );
-    assert.equal(rows.flatMap(([, row]) => Object.keys(row)).length, 19, 'every address of the API is in the document');
+    assert.equal(rows.flatMap(([, row]) => Object.keys(row)).length, 20, 'every address of the API is in the document');
     for (const [path, row] of rows) {
       for (const method of Object.keys(row)) {
         const tail = path.replace('/bots/{appId}', '').replace('{conversationId}', 'ann');
@@ -259,6 +260,135 @@ describe('the Rasa API of a bot, as the hub passes it on', function () {
     assert.equal(await modelOf(), before);
   });
 
+  describe('with an output_channel', () => {
+    const telegram = new FakeTelegram();
+    let chat: string;
+    let conversation: string;
+    /** What Rasa says that it has said, in a conversation that came in last by `channel`. */
+    const rasaSays = (channel: string | null): void => {
+      const body = { tracker: { latest_input_channel: channel }, messages: [{ recipient_id: 'x', text: 'Unasked.' }] };
+      respond = () => Promise.resolve({ status: 200, headers: {}, body: Buffer.from(JSON.stringify(body)) });
+    };
+    const trigger = (query: string, at = conversation) =>
+      ask('POST', `/conversations/${at}/trigger_intent${query}`, { body: '{"name": "x"}' });
+    const shown = () => telegram.posts.map(({ chat: to, text }) => [to, text]);
+
+    before(async () => {
+      rasa.answer = (turn) => Promise.resolve(saying(turn, 'Hello.'));
+      await telegram.open();
+      const set = await hub.api('PUT', `/bots/${appId}/channels/telegram`, telegram.settings());
+      assert.deepEqual([set.status, set.body['reason']], [200, null]);
+      chat = telegram.chat(1);
+      await telegram.say(telegram.address(hub.url, appId), { id: '1', chat, text: 'hi' });
+      await eventually(() => telegram.posts.length === 1);
+      const { body } = await hub.api('GET', `/bots/${appId}/conversations`);
+      conversation = (body as { items: { id: string; channel: string }[] }).items.find(
+        (one) => one.channel === 'telegram',
+      )!.id;
+    });
+    beforeEach(() => void (telegram.posts.length = 0));
+    after(() => telegram.close());
+
+    it('what the bot says leaves by the channel that the user last wrote by, or that is named', async () => {
+      rasaSays('telegram');
+      for (const query of ['?output_channel=latest', '?output_channel=telegram']) {
+        const { status, text } = await trigger(query);
+        assert.deepEqual([status, text], [200, '{"tracker":{"latest_input_channel":"telegram"}}'], query);
+      }
+      await eventually(() => telegram.posts.length === 2);
+      assert.deepEqual(shown(), [
+        [chat, 'Unasked.'],
+        [chat, 'Unasked.'],
+      ]);
+      const log = (await hub.api('GET', `/bots/${appId}/conversations/${encodeURIComponent(conversation)}`)).body;
+      const [message] = (log as { items: { replies: { text: string }[]; delivered: boolean }[] }).items;
+      assert.deepEqual(
+        message?.replies.map(({ text }) => text),
+        ['Hello.', 'Unasked.', 'Unasked.'],
+      );
+    });
+
+    it('bot events are sent with execute_side_effects alone', async () => {
+      respond = () =>
+        Promise.resolve({
+          status: 200,
+          headers: {},
+          body: Buffer.from(`{"sender_id":"${conversation}","latest_input_channel":"telegram"}`),
+        });
+      const button = { title: 'Yes', payload: '/yes' };
+      const events = JSON.stringify([
+        { event: 'slot', name: 'a', value: 1 },
+        { event: 'bot', text: 'By hand.', data: { buttons: [button], image: null } },
+      ]);
+      const at = `/conversations/${conversation}/tracker/events?output_channel=latest`;
+      await ask('POST', at, { body: events });
+      const { status, text } = await ask('POST', `${at}&execute_side_effects=true`, { body: events });
+      assert.deepEqual([status, text.includes('sender_id')], [200, true]);
+      await eventually(() => telegram.posts.length > 0);
+      assert.deepEqual(
+        telegram.posts.map((post) => [post.text, post.buttons.map(({ title }) => title)]),
+        [['By hand.', ['Yes']]],
+      );
+    });
+
+    it('stays in the answer where there is no such channel, or nobody wrote by it', async () => {
+      rasaSays(null);
+      const queries = [
+        '',
+        '?output_channel=latest',
+        '?output_channel=slack',
+        '?output_channel=rest',
+        '?output_channel=x',
+      ];
+      for (const query of queries) assert.match((await trigger(query)).text, /Unasked/, query);
+      assert.match((await trigger('?output_channel=telegram', 'somebody-else')).text, /Unasked/);
+      respond = () => Promise.resolve({ status: 404, headers: {}, body: Buffer.from('{"messages": [{"text": "a"}]}') });
+      assert.equal((await trigger('?output_channel=telegram')).status, 404);
+      rasaSays('telegram');
+      await trigger('?output_channel=latest');
+      await eventually(() => telegram.posts.length > 0);
+      assert.deepEqual(shown(), [[chat, 'Unasked.']], 'and nothing before it');
+    });
+  });
+
+  it('serves the model in use by its ETag to a Rasa elsewhere, and nobody else', async () => {
+    const at = (name: string | null, headers: Record<string, string> = {}) =>
+      ask('GET', '/model', { key: name, headers });
+    const { adminToken: key } = hub.app;
+    const first = await at(key);
+    const etag = first.headers.get('etag') ?? '';
+    assert.deepEqual([first.status, first.text], [200, 'archive of the bot']);
+    assert.deepEqual([etag.length, first.headers.get('filename')], [66, `${await modelOf()}.tar.gz`]);
+    for (const known of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
+      const again = await at(key, { 'if-none-match': known });
+      assert.deepEqual([again.status, again.text, again.headers.get('etag')], [304, '', etag], known);
+    }
+    for (const other of ['"other"', 'None', etag.slice(1, -1)])
+      assert.equal((await at(key, { 'if-none-match': other })).status, 200, other);
+    assert.deepEqual([(await at(null)).status, (await at('wrong')).status], [401, 401]);
+    assert.equal((await at(await tokenOf({ username: 'anna', role: 'user' }))).status, 403);
+    const before = (await modelOf()) ?? '';
+    const made = await ask('POST', '/model/train', { body: 'pipeline: []\nresponses: []' });
+    const next = JSON.stringify({ model_file: made.headers.get('filename') });
+    assert.equal((await ask('PUT', '/model', { body: next })).status, 204);
+    const second = await at(key, { 'if-none-match': etag });
+    assert.deepEqual([second.status, second.text], [200, 'archive of pipeline: []\nresponses: []']);
+    assert.notEqual(second.headers.get('etag'), etag);
+    await ask('DELETE', '/model');
+    assert.equal((await at(key, { 'if-none-match': etag })).status, 204);
+    assert.equal((await ask('PUT', '/model', { body: JSON.stringify({ model_file: before }) })).status, 204);
+  });
+
+  it('gives its model to a bot of another hub as the initial one', async () => {
+    const { headers } = await ask('GET', '/model');
+    const sha256 = (headers.get('etag') ?? '').slice(1, -1);
+    const url = `${hub.url}/bots/${appId}/model?token=${hub.app.adminToken}`;
+    const made = await hub.api('POST', '/bots', { name: 'Elsewhere', engine: 'rasa', initialModel: { url, sha256 } });
+    assert.equal(made.status, 201, JSON.stringify(made.body));
+    assert.notEqual((made.body as { activeModel: string | null }).activeModel, null);
+    assert.ok(!hub.log.some((line) => line.includes(hub.app.adminToken)));
+  });
+
   it('tells a fault of the data from a failed training', async () => {
     const broken = await ask('POST', '/model/train', { body: 'broken: 1' });
     assert.deepEqual([broken.status, broken.json.reason], [400, 'BadRequest']);
@@ -284,8 +414,8 @@ describe('the Rasa API of a bot, as the hub passes it on', function () {
     });
     const before = appId;
     appId = (made.body as { appId: string }).appId;
-    const { status, json } = await ask('GET', '/domain');
+    const asked = [await ask('GET', '/domain'), await ask('GET', '/model')];
     appId = before;
-    assert.deepEqual([status, json.reason], [501, 'NotImplemented']);
+    for (const { status, json } of asked) assert.deepEqual([status, json.reason], [501, 'NotImplemented']);
   });
 });

@@ -17,6 +17,8 @@ const Said = z.object({
     .max(8000, 'at most 8000 characters')
     .refine((text) => text.trim() !== '', 'say something'),
   metadata: z.record(z.string(), z.unknown()).nullish(),
+  /** By which channel the bot is to think that it came, as in Rasa. */
+  input_channel: z.string('the name of a channel, as text').max(255, 'at most 255 characters').nullish(),
 });
 export interface SaidByRest {
   sender: string;
@@ -26,8 +28,8 @@ export interface SaidByRest {
 /** Ids of other channels begin with the channel's name; a REST sender must not pass for one of them. */
 const foreign = /^(?:web|slack|telegram|teams):/;
 
-/** Reads a request's body. Throws `bad_json` or `invalid`, which names the field. */
-export function saidIn(body: Buffer): SaidByRest {
+/** Reads a body that came in `at` the rest or the callback address. Throws `bad_json` or `invalid`, which names the field. */
+export function saidIn(body: Buffer, at: 'rest' | 'callback'): SaidByRest {
   const json = jsonObjectIn(body.toString('utf8'));
   if (!json) throw new HubError('bad_json', 'Send a JSON object: {"sender": "…", "message": "…"}.');
   const { success, data, error } = Said.safeParse(json);
@@ -37,7 +39,10 @@ export function saidIn(body: Buffer): SaidByRest {
   }
   const sender = data.sender ?? 'default';
   if (foreign.test(sender)) throw invalid('sender', 'must not begin with the name of a channel and a colon');
-  return { sender, text: data.message.toWellFormed(), metadata: data.metadata ?? {} };
+  const { metadata } = data;
+  const channel = at === 'callback' ? at : data.input_channel;
+  const told = channel ? { switchboard_channel: channel } : {};
+  return { sender, text: data.message.toWellFormed(), metadata: { ...metadata, ...told } };
 }
 
 const invalid = (field: string, detail: string): HubError =>

@@ -23,6 +23,7 @@ import { createMailbox } from './mailbox.js';
 import type { Outbox } from './outbox.js';
 import { untilStored } from './stored.js';
 import { createTurns, maxTries, type TakeTurn } from './turns.js';
+import { createUnasked } from './unasked.js';
 
 export interface HubOptions {
   store: Pick<Store, 'bots' | 'conversations' | 'deadLetters' | 'ping'>;
@@ -71,6 +72,7 @@ interface Outcome {
 }
 
 class MessagePath implements Hub {
+  readonly say: Hub['say'];
   private readonly mailbox = createMailbox(mailboxCapacity);
   private readonly talks = new Map<string, Talk>();
   private readonly waiting = new Map<string, Waiting>();
@@ -80,6 +82,7 @@ class MessagePath implements Hub {
 
   constructor(private readonly options: HubOptions) {
     const { engines, store, trained, log } = options;
+    this.say = createUnasked(options);
     this.take = createTurns({ engines, ping: () => store.ping(), trained, log, closing: this.closing.signal });
   }
 

@@ -89,8 +89,10 @@ export function createTurns(options: TurnsOptions): TakeTurn {
 }
 
 function turnOf(message: StoredMessage): Turn {
-  const { conversation: sender, text, payload, channel } = message;
-  return { sender, text, payload, channel, metadata: { ...message.metadata, [eventKey]: message.id } };
+  const { conversation: sender, text, payload } = message;
+  const { switchboard_channel: told, ...metadata } = message.metadata;
+  const channel = message.channel === 'rest' && typeof told === 'string' ? told : message.channel;
+  return { sender, text, payload, channel, metadata: { ...metadata, [eventKey]: message.id } };
 }
 
 /** The replies of a turn that the bot finished, but whose answer never reached us; null when it did not happen, or nobody can tell. */

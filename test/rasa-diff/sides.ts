@@ -78,9 +78,17 @@ function parsed(text: string): unknown {
   }
 }
 
-export async function plainSide(python: string, project: RasaProject, archive: string): Promise<Side> {
+export async function plainSide(
+  python: string,
+  project: RasaProject,
+  { archive, callbackUrl }: { archive: string; callbackUrl: string },
+): Promise<Side> {
   const words = ['--auth-token', plainKey, '--jwt-secret', jwtKey];
-  const plain = await plainRasa(python, project, archive, { words, query: `?token=${plainKey}` });
+  const plain = await plainRasa(python, project, archive, {
+    words,
+    query: `?token=${plainKey}`,
+    credentials: `callback:\n  url: ${callbackUrl}\n`,
+  });
   return { base: plain.url, key: plainKey, ask: asker(plain.url, plainKey, () => archive), stop: () => plain.stop() };
 }
 
@@ -111,11 +119,15 @@ export interface FacadeSide extends Side {
   appId: string;
   archive: string;
 }
-export async function facadeSide(python: string, project: RasaProject): Promise<FacadeSide> {
+export async function facadeSide(
+  python: string,
+  project: RasaProject,
+  { callbackUrl }: { callbackUrl: string },
+): Promise<FacadeSide> {
   const hub = await newHub({ rasa: { python }, env: { EGRESS_ALLOW: '127.0.0.1' } });
   try {
     const { appId, activeModel, archive } = await botWith(hub, project);
-    await hub.api('PUT', `/bots/${appId}/channels/rest`, { jwtKey });
+    await hub.api('PUT', `/bots/${appId}/channels/rest`, { jwtKey, callbackUrl });
     const [base, key] = [`${hub.url}/bots/${appId}`, hub.app.adminToken];
     const ask = asker(base, key, () => `models/${activeModel}.tar.gz`);
     return { base, key, hub, appId, archive, ask, stop: () => hub.stop() };

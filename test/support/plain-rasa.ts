@@ -123,44 +123,50 @@ export interface PlainRasa {
   stop(): Promise<void>;
 }
 
-/** `rasa run actions` for a project that brings some, and an endpoints file that names it; null for others. */
-async function plainActions(python: string, project: RasaProject, home: string): Promise<Child | null> {
+/** `rasa run actions` for a project that brings some, and what names it in an endpoints file; null for others. */
+async function plainActions(
+  python: string,
+  project: RasaProject,
+  home: string,
+): Promise<{ child: Child; endpoint: string } | null> {
   if (!project.files.some(({ path, content }) => path.startsWith('actions/') && content.includes('class ')))
     return null;
   await writeProject(home, project);
   const port = await freePort();
-  await writeFile(join(home, 'own-endpoints.yml'), `action_endpoint:\n  url: http://127.0.0.1:${port}/webhook\n`);
   const args = ['-m', 'rasa', 'run', 'actions', '-p', `${port}`];
-  return endsWithUs(startChild({ command: python, args, cwd: home, env: environment(project, home) }));
+  const child = endsWithUs(startChild({ command: python, args, cwd: home, env: environment(project, home) }));
+  return { child, endpoint: `action_endpoint:\n  url: http://127.0.0.1:${port}/webhook\n` };
 }
 
 /** More words for `rasa run`, and what then has to follow each path. */
 export interface PlainOptions {
   words?: string[];
   query?: string;
+  /** Lines of its endpoints.yml, where the model is not a file: then `archive` is null. */
+  endpoints?: string;
+  /** Lines of its credentials.yml, beside the REST channel. */
+  credentials?: string;
 }
 
 /** Starts `rasa run --enable-api` with the REST channel on a free port and waits until it has parsed something. */
 export async function plainRasa(
   python: string,
   project: RasaProject,
-  archive: string,
-  { words = [], query = '' }: PlainOptions = {},
+  archive: string | null,
+  { words = [], query = '', endpoints = '', credentials = '' }: PlainOptions = {},
 ): Promise<PlainRasa> {
   const home = await mkdtemp(join(tmpdir(), 'sb-plain-'));
-  await writeFile(join(home, 'credentials.yml'), 'rest:\n');
+  await writeFile(join(home, 'credentials.yml'), `rest:\n${credentials}`);
   const port = await freePort();
   const actions = await plainActions(python, project, home);
+  await writeFile(join(home, 'own-endpoints.yml'), `${actions?.endpoint ?? ''}${endpoints}`);
   const began = performance.now();
-  const args = ['-m', 'rasa', 'run', '-m', archive, '--enable-api', '-i', '127.0.0.1', '-p', `${port}`];
+  const model = archive === null ? [] : ['-m', archive];
+  const args = ['-m', 'rasa', 'run', ...model, '--enable-api', '-i', '127.0.0.1', '-p', `${port}`];
   const child = endsWithUs(
     startChild({
       command: python,
-      args: [
-        ...args,
-        ...['--credentials', 'credentials.yml', ...words],
-        ...(actions ? ['--endpoints', 'own-endpoints.yml'] : []),
-      ],
+      args: [...args, ...['--credentials', 'credentials.yml', ...words], ...['--endpoints', 'own-endpoints.yml']],
       cwd: home,
       env: environment(project, home),
     }),
@@ -179,7 +185,7 @@ export async function plainRasa(
   };
   const stop = async (): Promise<void> => {
     await child.stop();
-    await actions?.stop();
+    await actions?.child.stop();
     await http.destroy();
     await rm(home, { recursive: true, force: true });
   };
@@ -191,7 +197,7 @@ export async function plainRasa(
     if (up !== null) break;
     if (gone.yes || Date.now() > until) {
       await stop();
-      assert.fail(`plain Rasa did not start with ${archive}:\n${child.lines().slice(-20).join('\n')}`);
+      assert.fail(`plain Rasa did not start with ${archive ?? endpoints}:\n${child.lines().slice(-20).join('\n')}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

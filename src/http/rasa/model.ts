@@ -14,7 +14,8 @@ export interface ModelOptions {
 
 /** Faults of what was sent; anything else is the training's own. */
 const faultsOfData = ['bad_yaml', 'no_config', 'nothing_to_train', 'bad_path'];
-const fileOf = (model: Model): string => `${model.id}.tar.gz`;
+/** What a model's archive is called. */
+export const fileOf = (model: Model): string => `${model.id}.tar.gz`;
 
 /** The id of a model in a path such as `models/ID.tar.gz`, which is how `GET /status` and a training name it. */
 const idIn = (path: string): string => (path.split('/').at(-1) ?? '').replace(/\.tar\.gz$/, '');

@@ -12,11 +12,13 @@ import { answerLater, type CallbackOptions } from './callback.js';
 import { admit, type CallerOptions } from './caller.js';
 import { failureReply, notRasa, RasaErrorView } from './failure.js';
 import { load, modelAt, type ModelOptions, train } from './model.js';
+import { serveModel } from './model-server.js';
 import { conversationOf, queryOf, type RasaAsked, replyOf, requestFor } from './request.js';
+import { eventsIn, messagesIn, speak } from './speaking.js';
 
 export interface RasaRoutesOptions extends CallerOptions, ModelOptions, CallbackOptions {
   engines: Pick<Engines, 'use' | 'apart'>;
-  hub: Pick<Hub, 'hold'>;
+  hub: Pick<Hub, 'hold' | 'say'>;
 }
 type Does = (options: RasaRoutesOptions, bot: Bot, asked: RasaAsked) => Promise<Reply>;
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -45,6 +47,17 @@ const turns =
   async ({ hub }, { appId }, asked) => {
     const conversation = conversationOf(asked) ?? '';
     return replyOf(await hub.hold({ appId, conversation }, (running) => ask(running, requestFor(asked, method))));
+  };
+
+/** A turn in which the bot may say something; `read` finds it in Rasa's answer. */
+const speaks =
+  (read: typeof messagesIn): Does =>
+  async ({ hub }, bot, asked) => {
+    const conversation = conversationOf(asked) ?? '';
+    const answer = await hub.hold({ appId: bot.appId, conversation }, async (running) =>
+      speak(hub, { bot, conversation, asked, read }, await ask(running, requestFor(asked, 'POST'))),
+    );
+    return replyOf(answer);
   };
 
 /** A test computes for long: it gets a process of its own, with the model that it names. */
@@ -107,6 +120,7 @@ interface Row {
   summary: string;
   does: Does;
   access?: Route['access'];
+  answers?: Route['answers'];
 }
 const inConversation = '/conversations/{conversationId}';
 const table: Row[] = [
@@ -125,11 +139,23 @@ const table: Row[] = [
   },
   { method: 'POST', path: '/model/test/intents', summary: 'Test how the bot understands.', does: tests },
   { method: 'POST', path: '/model/test/stories', summary: 'Test how the bot acts.', does: tests },
+  {
+    method: 'GET',
+    path: '/model',
+    summary:
+      'The archive of the model in use, for a Rasa elsewhere whose endpoints.yml names this address under `models`. Not an address of Rasa itself.',
+    does: serveModel,
+    answers: {
+      200: { description: 'The archive, with ETag and `filename`.', type: 'application/gzip' },
+      204: { description: 'The bot has no model yet.' },
+      304: { description: 'It is the one that If-None-Match names.' },
+    },
+  },
   { method: 'PUT', path: '/model', summary: 'Put one of the models of the bot into use.', does: loads },
   { method: 'DELETE', path: '/model', summary: 'Take the model out of use.', does: unloads },
   { method: 'GET', path: `${inConversation}/tracker`, summary: 'A conversation.', does: passes('GET') },
   { method: 'GET', path: `${inConversation}/story`, summary: 'A conversation as a test story.', does: passes('GET') },
-  { method: 'POST', path: `${inConversation}/tracker/events`, summary: 'Append events.', does: turns('POST') },
+  { method: 'POST', path: `${inConversation}/tracker/events`, summary: 'Append events.', does: speaks(eventsIn) },
   { method: 'PUT', path: `${inConversation}/tracker/events`, summary: 'Replace all events.', does: turns('PUT') },
   {
     method: 'POST',
@@ -142,9 +168,9 @@ const table: Row[] = [
     method: 'POST',
     path: `${inConversation}/trigger_intent`,
     summary: 'Act as if an intent had been heard.',
-    does: turns('POST'),
+    does: speaks(messagesIn),
   },
-  { method: 'POST', path: `${inConversation}/execute`, summary: 'Run an action.', does: turns('POST') },
+  { method: 'POST', path: `${inConversation}/execute`, summary: 'Run an action.', does: speaks(messagesIn) },
 ];
 
 async function answered(options: RasaRoutesOptions, { does, access = 'rasa' }: Row, asked: RasaAsked): Promise<Reply> {
@@ -160,11 +186,12 @@ async function answered(options: RasaRoutesOptions, { does, access = 'rasa' }: R
   }
 }
 
+const asRasa = { 200: { description: 'As Rasa 3.6 answers.' } };
 const failure = { description: 'An error as Rasa words it.', schema: RasaErrorView };
 
 export function rasaRoutes(options: RasaRoutesOptions): Route[] {
   return table.map((row) => {
-    const { method, path, summary, access = 'rasa' } = row;
+    const { method, path, summary, access = 'rasa', answers = asRasa } = row;
     const raw = { schema: z.instanceof(Buffer), raw: true, limit: bodyLimit };
     return route<Buffer | undefined>({
       method,
@@ -172,7 +199,7 @@ export function rasaRoutes(options: RasaRoutesOptions): Route[] {
       summary: `Rasa's API: ${summary}`,
       access,
       ...(method === 'GET' ? {} : { body: raw }),
-      answers: { 200: { description: 'As Rasa 3.6 answers.' } },
+      answers,
       otherwise: failure,
       handle: (asked) => answered(options, row, asked),
     });

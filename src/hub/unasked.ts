@@ -1,0 +1,29 @@
+/** What a bot says without having been asked, by a program that drives it over Rasa's API: it leaves as an answer does. */
+import type { BotMessage, Hub, Store, StoredMessage } from '../contracts.js';
+import type { Connections } from './connections.js';
+import type { Outbox } from './outbox.js';
+
+export interface UnaskedOptions {
+  store: Pick<Store, 'conversations'>;
+  connections: Pick<Connections, 'reaches'>;
+  outbox: Pick<Outbox, 'post'>;
+}
+/** So far back the user's newest message by a channel is looked for. */
+const lookBack = 50;
+
+/** The way to say something unasked: see `Hub.say`. */
+export function createUnasked({ store, connections, outbox }: UnaskedOptions): Hub['say'] {
+  return async ({ appId, conversation, channel }, messages) => {
+    const newest = await store.conversations.latest(appId, conversation, lookBack);
+    const place = newest.findLast((message) => isSettled(message) && message.channel === channel);
+    if (!place || !connections.reaches(place)) return false;
+    if (messages.length === 0) return true;
+    // It goes where the user last wrote from, and stands in the log behind what was said there.
+    const replies = [...place.replies, ...messages];
+    outbox.post(await store.conversations.settle(place.id, { replies, delivered: false }, { send: messages }));
+    return true;
+  };
+}
+
+/** One without its outcome is still being written to. */
+const isSettled = ({ state }: StoredMessage): boolean => state !== 'received';
