@@ -692,8 +692,8 @@ export type Restorable =
   | { kind: 'entry'; entry: OutboxEntry }
   | { kind: 'letter'; letter: DeadLetter };
 export interface BotStore {
-  /** Rejects with `bot_exists` when the APP_ID is taken. */
-  create(bot: Bot): Promise<void>;
+  /** Makes the bot and the files of its project together, or neither. Rejects with `bot_exists` when the APP_ID is taken. */
+  create(bot: Bot, files?: readonly ProjectFile[]): Promise<void>;
   get(appId: string): Promise<Bot | null>;
   /** Oldest first. */
   list(page: Page): Promise<Listed<Bot>>;

@@ -51,6 +51,33 @@ describe('The MongoDB store whose line is cut', function () {
   const received = async (eventId: string): Promise<boolean> =>
     (await store.conversations.receive(message('a', eventId))).duplicate;
 
+  describe('while it makes a bot with files', () => {
+    const files = [{ path: 'config.yml', content: 'x' }];
+    const there = async (): Promise<unknown[]> => [await store.bots.get('b'), await store.files.read('b')];
+    for (const [when, command, collection] of [
+      ['after', 'insert', 'bots'],
+      ['after', 'insert', 'texts'],
+      ['before', 'insert', 'files'],
+      ['after', 'update', 'files'],
+      ['before', 'update', 'bots'],
+    ] as const) {
+      it(`has none at the next start, and makes it then, cut ${when} the ${command} in ${collection}`, async () => {
+        cut(when, command, collection);
+        await assert.rejects(store.bots.create(bot('b'), files));
+        await crash();
+        assert.deepEqual(await there(), [null, []]);
+        assert.deepEqual((await store.bots.list({ limit: 9 })).items, [bot('a')]);
+        await store.bots.create(bot('b'), files);
+        assert.deepEqual(await there(), [bot('b'), files]);
+      });
+    }
+    it('asks again for an answer that was lost, and makes it once', async () => {
+      cut('after', 'update', 'bots', false);
+      await store.bots.create(bot('b'), files);
+      assert.deepEqual(await there(), [bot('b'), files]);
+    });
+  });
+
   describe('while it receives', () => {
     it('counts the message at the next start, when it died before it could', async () => {
       await received('first');

@@ -10,12 +10,11 @@ interface BotParts {
   engines: Engines;
 }
 
-/** A new bot gets its template's pairs and files, open channels and its place in the pool. */
+/** A new bot gets its template's pairs, open channels and its place in the pool. */
 export async function welcome(parts: Parts, { channels, engines }: BotParts, bot: Bot): Promise<void> {
   const { store } = parts;
-  const { pairs = [], files = [] } = (await openTemplates(parts).find(bot.template)) ?? {};
+  const { pairs = [] } = (await openTemplates(parts).find(bot.template)) ?? {};
   if (pairs.length > 0) await store.faq.put(bot.appId, pairs);
-  if (files.length > 0) await store.files.write(bot.appId, files);
   await channels.open(bot);
   engines.register(bot.appId, bot.instances);
 }
@@ -41,7 +40,7 @@ export async function demoBot(parts: Parts, made: BotParts & { training: Trainin
   if (!template) return null;
   const engine = 'python' in parts.options.rasa ? 'rasa' : 'lite';
   const bot = newBot(template, { appId, name: template.title.en, engine });
-  if (!(await store.bots.get(appId))) await store.bots.create(bot);
+  if (!(await store.bots.get(appId))) await store.bots.create(bot, template.files);
   await welcome(parts, made, bot);
   await made.training.request(appId, {});
   await store.settings.set('demo', appId);

@@ -150,9 +150,12 @@ export function botMaker(options: BotRoutesOptions) {
     /** A bot as asked for, its template chosen by its language where none is named. */
     newBot: async (asked: Partial<Bot> & { name: string }): Promise<Bot> =>
       newBot(await templateOf(options, asked.template, asked.language), { engine: options.defaultEngine, ...asked }),
-    /** Keeps the bot and gives it what `fill` brings; when that fails there is no such bot. */
-    async create<T>(bot: Bot, fill: () => Promise<T>): Promise<T> {
-      await store.bots.create(bot);
+    /**
+     * Keeps the bot with the files of its project, those of its template when none are given, and gives it what `fill` brings; when that
+     * fails there is no such bot.
+     */
+    async create<T>(bot: Bot, fill: () => Promise<T>, files?: readonly ProjectFile[]): Promise<T> {
+      await store.bots.create(bot, files ?? (await options.templates.find(bot.template))?.files ?? []);
       try {
         await onCreated(bot);
         return await fill();

@@ -1,6 +1,6 @@
 /** Routes of whole Rasa projects: in as an archive, out as one. */
 import { z } from 'zod';
-import type { Bot } from '../contracts.js';
+import type { Bot, ProjectFile } from '../contracts.js';
 import { BotView } from '../wire.js';
 import { botOf, type BotRoutesOptions, botMaker } from './bots.js';
 import { type Route, route } from './route.js';
@@ -11,6 +11,7 @@ interface ImportedProject {
   notes: string[];
 }
 interface PreparedProject {
+  files: ProjectFile[];
   language: string | null;
   runtime: string | null;
   folder: string | null;
@@ -72,7 +73,7 @@ export function projectRoutes<P extends PreparedProject>(options: ProjectRoutesO
           ...(project.language && { language: project.language }),
           runtime: project.runtime,
         });
-        const imported = await maker.create(bot, () => projects.fill(bot, project));
+        const imported = await maker.create(bot, () => projects.fill(bot, project), project.files);
         const made = (await store.bots.get(bot.appId)) ?? bot;
         const headers = { location: `/api/v1/bots/${bot.appId}` };
         return { status: 201, headers, body: { ...((await maker.present(made)) as object), imported } };

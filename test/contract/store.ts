@@ -143,6 +143,23 @@ function botTests(store: () => Store, reopen: () => Promise<void>): void {
     assert.equal((await store().bots.get('a'))?.name, 'first');
     assert.notEqual(await store().bots.get('b'), null);
   });
+  it('makes a bot with the files of its project, or neither', async () => {
+    const files = [
+      { path: 'config.yml', content: '' },
+      { path: 'data/nlu.yml', content: nasty },
+    ];
+    const broken = [...files, { path: 'x', content: null as unknown as string }];
+    await assert.rejects(store().bots.create(bot('a'), broken));
+    assert.deepEqual([await store().bots.get('a'), await store().files.list('a')], [null, []]);
+    await store().bots.create(bot('a'), files);
+    await rejects(store().bots.create(bot('a', { name: 'other' }), []), 'bot_exists');
+    await rejects(store().bots.create(bot('a'), [{ path: 'y', content: '' }]), 'bot_exists');
+    await reopen();
+    assert.deepEqual([await store().bots.get('a'), await store().files.read('a')], [bot('a'), files]);
+    await store().bots.delete('a');
+    await store().bots.create(bot('a'));
+    assert.deepEqual(await store().files.list('a'), []);
+  });
   it('changes what is named and nothing else', async () => {
     await store().bots.create(bot('a', { threshold: 0.5 }));
     const changed = await store().bots.update('a', { name: 'new', threshold: null });

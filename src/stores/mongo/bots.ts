@@ -1,8 +1,8 @@
 /**
  * Bots, and the door to what is a bot's own: it is written only while the bot is there, and goes with it. A bot that is being deleted is
- * marked first; what was cut off is finished at the next start.
+ * marked first; what was cut off is finished at the next start. One that is made with files has that mark until they are there.
  */
-import type { Bot, BotOptions, BotStore, Listed, Page } from '../../contracts.js';
+import type { Bot, BotOptions, BotStore, Listed, Page, ProjectFile } from '../../contracts.js';
 import { HubError } from '../../errors.js';
 import { first, Pager } from '../page.js';
 import type { Mongo } from './database.js';
@@ -53,6 +53,8 @@ export const bots: Collection<BotDoc, Questions> = {
 
 /** Removes what is a bot's own from one sub-store. */
 export type Sweep = (appId: string) => Promise<unknown>;
+/** Writes the files that a bot is made with. */
+export type Furnish = (appId: string, files: readonly ProjectFile[]) => Promise<void>;
 
 /** The bots of one database. */
 export class MongoBots implements BotStore {
@@ -60,6 +62,7 @@ export class MongoBots implements BotStore {
   private readonly doors = new Doors();
   private readonly known = new Set<string>();
   private readonly sweeps: Sweep[] = [];
+  private furnish: Furnish | undefined;
   private readonly pager = new Pager<BotDoc>('bots', first, (bot) => [bot.createdAt, bot.seq]);
 
   constructor(
@@ -74,6 +77,11 @@ export class MongoBots implements BotStore {
     this.sweeps.push(...sweeps);
   }
 
+  /** Registers who writes the files of a new bot. */
+  onCreate(furnish: Furnish): void {
+    this.furnish = furnish;
+  }
+
   /** Runs `work`, which writes something of the bot's; the bot is not deleted meanwhile. Rejects with `not_found` when there is no such bot. */
   within<T>(appId: string, work: () => Promise<T>): Promise<T> {
     return this.doors.enter(appId, async () => {
@@ -85,20 +93,34 @@ export class MongoBots implements BotStore {
     });
   }
 
-  create(bot: Bot): Promise<void> {
+  create(bot: Bot, files: readonly ProjectFile[] = []): Promise<void> {
     const { appId } = bot;
     return this.mongo.run(() =>
       this.doors.close(appId, async () => {
-        const document = { _id: appId, seq: await this.numbers.next(), deleting: false, ...fieldsOf(bot) };
-        if (await this.table.insert(document)) return;
-        // Is it one whose deletion was cut off?
-        if ((await this.table.byId(appId))?.deleting) {
+        // Marked as one that goes, it is nobody's until its files are there; and goes, if that is cut off.
+        const deleting = files.length > 0;
+        await this.insert({ _id: appId, seq: await this.numbers.next(), deleting, ...fieldsOf(bot) });
+        if (!deleting) return;
+        try {
+          await this.furnish?.(appId, files);
+        } catch (error) {
           await this.swept(appId);
-          if (await this.table.insert(document)) return;
+          throw error;
         }
-        throw new HubError('bot_exists', `There is a bot with the APP_ID ${appId} already; choose another.`);
+        await this.table.change(appId, () => ({ set: { deleting: false }, answer: true }));
       }),
     );
+  }
+
+  private async insert(document: Omit<BotDoc, 'rev'>): Promise<void> {
+    if (await this.table.insert(document)) return;
+    const { _id: appId } = document;
+    // Is it one whose deletion was cut off?
+    if ((await this.table.byId(appId))?.deleting) {
+      await this.swept(appId);
+      if (await this.table.insert(document)) return;
+    }
+    throw new HubError('bot_exists', `There is a bot with the APP_ID ${appId} already; choose another.`);
   }
 
   get(appId: string): Promise<Bot | null> {

@@ -36,6 +36,7 @@ export class MongoFiles implements FileStore {
   ) {
     this.table = mongo.table(files);
     bots.onDelete((appId) => this.table.removeOne(appId));
+    bots.onCreate((appId, made) => this.put(appId, made, {}));
   }
 
   list(appId: string): Promise<string[]> {
@@ -57,19 +58,7 @@ export class MongoFiles implements FileStore {
 
   write(appId: string, written: ProjectFile[], options: { replace?: boolean } = {}): Promise<void> {
     return this.mongo.run(
-      () =>
-        this.lanes.run(appId, () =>
-          this.bots.within(appId, async () => {
-            if (!written.every(({ path, content }) => typeof path === 'string' && typeof content === 'string')) {
-              throw new HubError('invalid', 'A project file needs a path and a text.');
-            }
-            const added: Listed[] = [];
-            for (const { path, content } of written) {
-              added.push({ path, pieces: await this.texts.add({ appId, part: 'files' }, content) });
-            }
-            await this.change(appId, (present) => [...(options.replace ? [] : present), ...added]);
-          }),
-        ),
+      () => this.lanes.run(appId, () => this.bots.within(appId, () => this.put(appId, written, options))),
       { unhurried: true },
     );
   }
@@ -83,6 +72,21 @@ export class MongoFiles implements FileStore {
         return true;
       }),
     );
+  }
+
+  private async put(
+    appId: string,
+    written: readonly ProjectFile[],
+    { replace = false }: { replace?: boolean },
+  ): Promise<void> {
+    if (!written.every(({ path, content }) => typeof path === 'string' && typeof content === 'string')) {
+      throw new HubError('invalid', 'A project file needs a path and a text.');
+    }
+    const added: Listed[] = [];
+    for (const { path, content } of written) {
+      added.push({ path, pieces: await this.texts.add({ appId, part: 'files' }, content) });
+    }
+    await this.change(appId, (present) => [...(replace ? [] : present), ...added]);
   }
 
   /** Replaces the list; of two files with one path the later counts. */

@@ -2,9 +2,10 @@
  * Bots. A bot that is being deleted is marked, and gone for everybody at once; then what is its own goes in pieces, so that no deletion stops
  * the process, and last its row, which takes the rest along by ON DELETE CASCADE.
  */
-import type { Bot, BotOptions, BotStore, Listed, Page } from '../../contracts.js';
+import type { Bot, BotOptions, BotStore, Listed, Page, ProjectFile } from '../../contracts.js';
 import { HubError } from '../../errors.js';
 import type { Sqlite } from './database.js';
+import type { SqliteFiles } from './files.js';
 import { Pager, first } from '../page.js';
 
 interface BotRow {
@@ -64,7 +65,10 @@ export class SqliteBots implements BotStore {
   private readonly drop;
   private readonly pager = new Pager<BotRow>('bots', first, (row) => [row.created_at, row.seq]);
 
-  constructor(private readonly sqlite: Sqlite) {
+  constructor(
+    private readonly sqlite: Sqlite,
+    private readonly files: SqliteFiles,
+  ) {
     this.insert = sqlite.query(insert);
     this.change = sqlite.query(update);
     this.byId = sqlite.query<BotRow>('SELECT * FROM bots WHERE app_id = @appId AND deleting = 0');
@@ -75,12 +79,13 @@ export class SqliteBots implements BotStore {
     this.drop = sqlite.query('DELETE FROM bots WHERE app_id = @appId AND deleting = 1');
   }
 
-  async create(bot: Bot): Promise<void> {
+  async create(bot: Bot, files: readonly ProjectFile[] = []): Promise<void> {
     // One of this name may be on its way out.
     await this.swept(bot.appId);
     return this.sqlite.write(() => {
-      if (this.insert.run(fieldsOf(bot)).changes === 1) return;
-      throw new HubError('bot_exists', `There is a bot with the APP_ID ${bot.appId} already; choose another.`);
+      if (this.insert.run(fieldsOf(bot)).changes !== 1)
+        throw new HubError('bot_exists', `There is a bot with the APP_ID ${bot.appId} already; choose another.`);
+      this.files.put(bot.appId, files);
     });
   }
 

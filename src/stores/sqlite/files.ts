@@ -10,14 +10,14 @@ const put = `
 export class SqliteFiles implements FileStore {
   private readonly paths;
   private readonly whole;
-  private readonly put;
+  private readonly insert;
   private readonly drop;
   private readonly dropAll;
 
   constructor(private readonly sqlite: Sqlite) {
     this.paths = sqlite.query<{ path: string }>('SELECT path FROM files WHERE app_id = @appId ORDER BY path');
     this.whole = sqlite.query<ProjectFile>('SELECT path, content FROM files WHERE app_id = @appId ORDER BY path');
-    this.put = sqlite.query(put);
+    this.insert = sqlite.query(put);
     this.drop = sqlite.query('DELETE FROM files WHERE app_id = @appId AND path = @path');
     this.dropAll = sqlite.query('DELETE FROM files WHERE app_id = @appId');
   }
@@ -33,8 +33,13 @@ export class SqliteFiles implements FileStore {
   write(appId: string, files: ProjectFile[], options: { replace?: boolean } = {}): Promise<void> {
     return this.sqlite.write(() => {
       if (options.replace) this.dropAll.run({ appId });
-      for (const { path, content } of files) this.put.run({ appId, path, content });
+      this.put(appId, files);
     });
+  }
+
+  /** Within a transaction of its caller. */
+  put(appId: string, files: readonly ProjectFile[]): void {
+    for (const { path, content } of files) this.insert.run({ appId, path, content });
   }
 
   remove(appId: string, path: string): Promise<boolean> {

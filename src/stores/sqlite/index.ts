@@ -112,9 +112,10 @@ export class SqliteStore implements Store {
     private readonly lock: OwnerLock,
     private readonly now: () => Date,
   ) {
-    this.bots = new SqliteBots(sqlite);
     this.faq = new SqliteFaq(sqlite);
-    this.files = new SqliteFiles(sqlite);
+    const files = new SqliteFiles(sqlite);
+    this.files = files;
+    this.bots = new SqliteBots(sqlite, files);
     this.jobs = new SqliteJobs(sqlite);
     this.models = new SqliteModels(sqlite);
     this.deadLetters = new SqliteDeadLetters(sqlite, now);

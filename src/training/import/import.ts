@@ -46,7 +46,7 @@ export interface Imported {
 export interface Projects {
   /** Reads and judges an archive; keeps nothing. Rejects with `invalid`, naming every fault with file and line. */
   prepare(archive: Buffer): Promise<Prepared>;
-  /** Gives a project to a bot that was made for it, its channels too. */
+  /** Sets up the channels of a bot that was made with the files of the project. */
   fill(bot: Bot, project: Prepared): Promise<Imported>;
   /** Replaces the project of a bot; its channels stay as they are. */
   replace(bot: Bot, project: Prepared): Promise<Imported>;
@@ -77,7 +77,6 @@ export function createProjects(options: ProjectsOptions): Projects {
       return { ...draft, runtime, notes: [...draft.notes, ...notes] };
     },
     async fill(bot, project) {
-      await store.files.write(bot.appId, project.files, { replace: true });
       const notes = await setChannels(options, bot, project.credentials);
       return { files: project.files.length, notes: [...project.notes, ...notes] };
     },
