@@ -259,4 +259,24 @@ describe('the FAQ linter', () => {
     assert.equal((await hub.api('POST', `/bots/${appId}/faq/lint`)).body.items.length, 1);
     await hub.stop();
   });
+
+  it('keeps nobody waiting while it looks at thousands of pairs', async () => {
+    const hub = await newHub();
+    const { appId } = (await hub.api('POST', '/bots', { name: 'L' })).body as { appId: string };
+    const faq = Array.from({ length: 4000 }, (_, at) => ({
+      Q: ['How can I open account', 'Please tell me the opening hours of branch'].map((q) => ({ q: `${q} ${at * 7919}` })),
+      A: `${at}`,
+    }));
+    const state = { over: false };
+    const linted = hub.api('POST', `/bots/${appId}/faq/lint`, faq).finally(() => (state.over = true));
+    let answered = 0;
+    while (!state.over) {
+      await hub.api('GET', `/bots/${appId}`);
+      answered += 1;
+    }
+    const { status, body } = await linted;
+    assert.deepEqual([status, (body.items as unknown[]).length], [200, 2000]);
+    assert.ok(answered > 30, `${answered} answers meanwhile`);
+    await hub.stop();
+  });
 });

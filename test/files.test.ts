@@ -116,6 +116,64 @@ describe('the project files of a bot', () => {
     }
   });
 
+  it('name no class of their own in any place where Rasa imports one, by whatever door they come', async () => {
+    const texts: [string, string, string][] = [
+      ['config.yml', 'pipeline:\n- name: os.Evil\n', 'os.Evil'],
+      ['config.yml', 'policies:\n- name: TEDPolicy\n  featurizer:\n  - name: os.Evil\n', 'os.Evil'],
+      ['config.yml', 'importers:\n- os.Evil\n', 'os.Evil'],
+      ['config.yml', 'x: &evil os.Evil\nimporters:\n- name: *evil\n', 'os.Evil'],
+      ['config.yml', 'x: &evil {name: os.Evil}\npipeline:\n- <<: *evil\n', 'os.Evil'],
+      ['config.yml', 'x: &all [{name: os.Evil}]\npipeline: *all\n', 'os.Evil'],
+      ['config.yml', 'train_schema:\n  nodes:\n    a: {uses: os.Evil}\n', 'os.Evil'],
+      ['config.yml', 'pipeline:\n- name: os\\u002eEvil\n', 'os\\u002eEvil'],
+      ['config.yml', 'pipeline:\n- na\\u006de: os\n', 'na\\u006de'],
+      ['config.yml', 'pipeline:\n- name: "os${DOT}Evil"\n', 'os${DOT}Evil'],
+      ['domain.yml', 'slots:\n  a: {type: os.Evil}\n', 'os.Evil'],
+      ['domain/slots.yml', 'slots:\n  a:\n    type: os.Evil\n', 'os.Evil'],
+      ['endpoints.yml', 'tracker_store:\n  type: os.Evil\n', 'os.Evil'],
+      ['endpoints.yml', 'event_broker: {store_type: os.Evil}\n', 'os.Evil'],
+      ['endpoints.yml', 'nlg: {type: os.Evil}\n', 'os.Evil'],
+      ['credentials.yml', 'os.Evil:\n  a: 1\n', 'os.Evil'],
+    ];
+    const refused = (detail: unknown, name: string): void =>
+      assert.ok(String(detail).includes(`${name} is a class of the project's own`), `${name}: ${String(detail)}`);
+    const yaml = { 'content-type': 'application/yaml' };
+    for (const [path, text, name] of texts) {
+      const { status, body } = await put(path, text);
+      assert.deepEqual(
+        [status, (body.errors as { pointer: string }[])[0]?.pointer],
+        [422, `/${path.replace('/', '~1')}`],
+      );
+      refused(body.detail, name);
+      const training = await hub.api('POST', `/bots/${appId}/train`, `${text}nlu: []\n`, yaml);
+      assert.equal(training.status, 422, text);
+      refused(training.body.detail, name);
+      const rasa = await fetch(`${hub.url}/bots/${appId}/model/train?token=${hub.app.adminToken}`, {
+        method: 'POST',
+        body: text,
+      });
+      const { reason, message } = (await rasa.json()) as { reason: string; message: string };
+      assert.deepEqual([rasa.status, reason], [400, 'BadRequest']);
+      refused(message, name);
+    }
+    const known =
+      'pipeline:\n- name: rasa.nlu.tokenizers.whitespace_tokenizer.WhitespaceTokenizer\n- name: DIETClassifier\n';
+    assert.equal((await put('config.yml', known)).status, 200);
+    assert.equal((await put('credentials.yml', '# nothing\nrest:\nslack: {slack_token: a.b}\n')).status, 200);
+  });
+
+  it('that named a class while that was allowed are not trained from when it is no more', async () => {
+    await hub.stop();
+    const open = await newHub({ dataDir, env: { CUSTOM_CODE: 'on' } });
+    assert.equal((await put('config.yml', 'pipeline:\n- name: mood.Mood\n', open)).status, 200);
+    await open.stop();
+    hub = await newHub({ dataDir });
+    const { status, body } = await hub.api('POST', `/bots/${appId}/train`);
+    assert.equal(status, 422);
+    assert.match(String(body.detail), /^config\.yml line 2: mood\.Mood is a class/);
+    await hub.api('DELETE', `/bots/${appId}/files/config.yml`);
+  });
+
   it('name an action server only where the hub may call', async () => {
     const named = (url: string): string => `action_endpoint:\n  url: ${url}\n`;
     const refused = await put('endpoints.yml', named('http://169.254.169.254/webhook'));

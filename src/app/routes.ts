@@ -30,7 +30,7 @@ import { freeDisk, readMachine } from '../machine.js';
 import type { Metrics } from '../metrics.js';
 import { storePlaceOf } from '../stores/index.js';
 import { faqImport } from '../training/faq/import.js';
-import { lintFaq } from '../training/faq/lint.js';
+import { lintAside } from '../training/faq/lint-thread.js';
 import { tableOf } from '../training/faq/table.js';
 import { createFetchModel, type FetchModel } from '../training/initial.js';
 import { optionFaults } from '../training/components.js';
@@ -115,7 +115,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
         const table = await tableOf(bytes);
         return { ...faqImport(table.rows, present), read: table.read, notes: table.notes };
       },
-      lint: lintFaq,
+      lint: lintAside,
     }),
     ...fileRoutes({ store, check }),
     ...evaluateRoutes({ store, rasa }),

@@ -9,6 +9,7 @@ import { labelsOf } from '../training/labels.js';
 import { openLine } from '../training/line.js';
 import { openBullQueue } from '../training/queue-bull.js';
 import { createEmbeddedQueue } from '../training/queue-embedded.js';
+import { createProjectReader } from '../training/import/thread.js';
 import { createPacker } from '../training/packer.js';
 import { createSelf, type Self } from '../training/self.js';
 import { createRasaTrainer } from '../training/train.js';
@@ -76,6 +77,7 @@ export async function openTraining(
           start: (child) => warm.start(child),
         })
       : null);
+  const reader = createProjectReader(config.customCode);
   const free = (): Promise<number> => freeDisk(config.dataDir);
   return {
     queue,
@@ -89,6 +91,7 @@ export async function openTraining(
       minFreeDisk: config.minFreeDisk,
       modelsKept: config.modelsKept,
       customCode: config.customCode,
+      judge: (files) => reader.judge(files),
       rasaVersion: versionOf(rasa),
       log,
     }),

@@ -20,7 +20,8 @@ export interface FaqImportRoutesOptions {
   store: Pick<Store, 'bots' | 'faq'>;
   /** Reads a table for a bot that has these pairs. Rejects with `invalid` for what is none. */
   readTable: (bytes: Buffer, present: readonly FaqPair[]) => Promise<Imported>;
-  lint: (pairs: { questions: string[]; answer: string }[]) => unknown[];
+  /** Answers what is wrong with these pairs; may take a while for thousands. */
+  lint: (pairs: { questions: string[]; answer: string }[]) => Promise<unknown[]>;
 }
 
 const tableLimit = 20_000_000;
@@ -109,7 +110,7 @@ export function faqImportRoutes({ store, readTable, lint }: FaqImportRoutesOptio
         const given = body?.map(({ Q, A }) => ({ questions: Q.map(({ q }) => q), answer: wordsOf(A) }));
         const stored = async () =>
           (await store.faq.get(appId)).pairs.map(({ questions, answer }) => ({ questions, answer: wordsOf(answer) }));
-        return { body: { items: lint(given ?? (await stored())), next: null } };
+        return { body: { items: await lint(given ?? (await stored())), next: null } };
       },
     }),
   ];

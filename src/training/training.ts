@@ -13,6 +13,7 @@ import type {
   Model,
   ModelShelf,
   Page,
+  ProjectFile,
   Store,
   Training,
   TrainingContent,
@@ -23,6 +24,7 @@ import type {
 import { HubError } from '../errors.js';
 import type { Log } from '../log.js';
 import { jobErrorOf, TrainingFailure } from './failure.js';
+import { requested } from './import/file.js';
 import { standingOf, type Standing } from './standing.js';
 
 /** Makes an archive from a snapshot. Rejects with `TrainingFailure`; ends early when `signal` aborts. */
@@ -46,6 +48,8 @@ export interface TrainingOptions {
   modelsKept: number;
   /** CUSTOM_CODE: may projects bring Python? */
   customCode: boolean;
+  /** Rejects with `invalid` for texts that no training may begin from. */
+  judge: (files: ProjectFile[]) => Promise<void>;
   /** Version of the default Rasa installation; null where nobody knows. */
   rasaVersion: string | null;
   log: Log;
@@ -87,6 +91,7 @@ class TrainingPath implements Training {
     }
     const refusal = this.options.customCode ? null : codeRefusal(content);
     if (refusal) throw new HubError('invalid', refusal);
+    await this.judge(content);
     const { digest } = await shelf.putText(JSON.stringify(content));
     const job = { ...newJob(appId, digest), ...(request.by && { by: request.by }) };
     const same = request.force ? null : await this.unchanged(bot, digest);
@@ -219,6 +224,14 @@ class TrainingPath implements Training {
 
   async start(parallel: number): Promise<void> {
     await this.options.queue.work((job, report, signal) => this.run(job, report, signal), parallel);
+  }
+
+  /** Files were judged when they were written; but the operator may have taken back since what was allowed then. */
+  private async judge({ bot, files, yaml }: TrainingContent): Promise<void> {
+    const { customCode, judge } = this.options;
+    const sent = yaml === null ? [] : [{ path: requested, content: yaml }];
+    const kept = bot.pipeline === 'project' && !customCode ? files : [];
+    if (kept.length + sent.length > 0) await judge([...kept, ...sent]);
   }
 
   /** Removes the files that no model and no job names any more. */

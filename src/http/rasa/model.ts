@@ -69,16 +69,23 @@ async function trained(
 ): Promise<TrainingJob> {
   for (;;) {
     await training.settled(appId);
-    const { id } = await training.request(appId, { yaml, apart: true, ...(force ? { force } : {}) });
+    const { id } = await training.request(appId, { yaml, apart: true, ...(force ? { force } : {}) }).catch(refused);
     const job = await training.ended(id);
     if (job.state !== 'superseded') return job;
   }
 }
 
+/** What no training may begin from is a fault of the request, to Rasa. */
+function refused(error: unknown): never {
+  if (error instanceof HubError && error.code === 'invalid') throw badYaml(error.message);
+  throw error;
+}
+const badYaml = (words: string): RasaError =>
+  badRequest(`The request body does not contain valid YAML. Error: ${words}`);
+
 function trainingError({ state, error }: TrainingJob): RasaError {
   const words = error ? [error.message, error.detail].filter(Boolean).join(' ') : `The training was ${state}.`;
-  if (error && faultsOfData.includes(error.code))
-    return badRequest(`The request body does not contain valid YAML. Error: ${words}`);
+  if (error && faultsOfData.includes(error.code)) return badYaml(words);
   return failed('TrainingError', `An unexpected error occurred during training. Error: ${words}`);
 }
 

@@ -6,7 +6,9 @@ import { yamlFacts } from './yaml-check.js';
 export const mostFiles = 2000;
 const kinds = /\.(ya?ml|json|md|txt|csv|py)$/;
 /** What Rasa reads of a project; other YAML may be anything. */
-const ofRasa = /^(?:(?:config|domain|endpoints)\.ya?ml$|(?:data|domain)\/.*\.ya?ml$)/;
+const ofRasa = /^(?:(?:config|credentials|domain|endpoints)\.ya?ml$|(?:data|domain)\/.*\.ya?ml$)/;
+/** What a text is called that came with a request, as no file. */
+export const requested = 'the YAML';
 /** Rasa's own modules, and ours. */
 const knownModules = /^(?:rasa|switchboard_rasa)\./;
 /** Longer names are cut in what is shown. */
@@ -44,7 +46,7 @@ export function faultsIn(
   { path, content }: ProjectFile,
   customCode: boolean,
 ): { faults: FileFault[]; notes: string[] } {
-  if (!ofRasa.test(path)) return { faults: [], notes: [] };
+  if (path !== requested && !ofRasa.test(path)) return { faults: [], notes: [] };
   const facts = yamlFacts(content);
   const foreign = customCode ? [] : facts.classes.filter(({ name }) => !knownModules.test(name));
   const faults = [

@@ -1,24 +1,10 @@
-/** The far end of thread.ts: answers one question and ends. */
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { hubErrorOf } from '../../errors.js';
+/** The far end of thread.ts. */
+import { answerOnce } from '../thread.js';
 import { readProject } from './read.js';
-import { type Answer, judgeFile, type Question } from './thread.js';
+import { judgeFiles, type Question } from './thread.js';
 
-// There always is one in a thread.
-const port = parentPort as MessagePort;
-const question = workerData as Question;
-
-async function answerOf(): Promise<unknown> {
-  if ('file' in question) return void judgeFile(question.file, question.customCode);
-  return readProject(Buffer.from(question.archive), question.customCode);
-}
-
-answerOf().then(
-  (value) => port.postMessage({ value } satisfies Answer),
-  (thrown: unknown) => {
-    const { code, message, options } = hubErrorOf(thrown);
-    const { errors, cause } = options;
-    const why = cause instanceof Error ? cause.stack : undefined;
-    port.postMessage({ refused: { code, message, errors, cause: why } } satisfies Answer);
-  },
+answerOnce<Question>((question) =>
+  'files' in question
+    ? judgeFiles(question.files, question.customCode)
+    : readProject(Buffer.from(question.archive), question.customCode),
 );

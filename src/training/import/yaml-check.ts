@@ -5,12 +5,13 @@ import {
   isMap,
   isPair,
   isScalar,
-  isSeq,
   LineCounter,
   parseDocument,
   type Document,
   type Node,
+  visit,
 } from 'yaml';
+import { namedClasses } from './classes.js';
 
 /** A fault or a note at a line; 0: of the file as a whole. */
 export interface Finding {
@@ -55,7 +56,7 @@ export function yamlFacts(text: string): YamlFacts {
   const lineOf = (node: Node): number => (node.range ? lines.linePos(node.range[0]).line : 0);
   const danger = dangerIn(contents, lineOf);
   if (danger) return unreadable(danger.line, danger.words);
-  return factsOf(contents, lineOf);
+  return { ...factsOf(contents, lineOf), classes: classesIn(document, lineOf) };
 }
 
 /** Null when it is so deep that the parser ran out of stack. */
@@ -95,9 +96,6 @@ function factsOf(root: Node, lineOf: Line): YamlFacts {
     facts.sections.push(section);
     if (isScalar(value) && typeof value.value === 'string') facts.words[section] = value.value;
     if (section === 'version' && isScalar(value)) judgeVersion(facts, String(value.value), lineOf(key));
-    if (['pipeline', 'policies', 'importers'].includes(section))
-      facts.classes.push(...classesIn(value, 'name', lineOf));
-    if (section === 'slots') facts.classes.push(...classesIn(value, 'type', lineOf));
   }
   return facts;
 }
@@ -117,12 +115,16 @@ function judgeVersion(facts: YamlFacts, version: string, line: number): void {
     });
 }
 
-/** Names under `key` in a list or a mapping of mappings that have a dot, and so name a class in a module. */
-function classesIn(value: unknown, key: string, lineOf: Line): { name: string; line: number }[] {
-  const items: unknown[] = isSeq(value) ? value.items : isMap(value) ? value.items.map((pair) => pair.value) : [];
-  return items.flatMap((item) => {
-    const named = isMap(item) ? item.get(key, true) : item;
-    if (!isScalar(named) || typeof named.value !== 'string' || !named.value.includes('.')) return [];
-    return [{ name: named.value, line: lineOf(named) }];
+/** Classes that the text names, each at the first line that says its name; a reference counts as what it stands for. */
+function classesIn(document: Document, lineOf: Line): { name: string; line: number }[] {
+  // References are few by now (see `dangerIn`), and what they stand for is shared, not copied.
+  const names = namedClasses(document.toJS({ maxAliasCount: -1 }));
+  const lines = new Map<string, number>();
+  visit(document, {
+    Scalar: (_, node) => {
+      const text = String(node.value);
+      if (names.has(text) && !lines.has(text)) lines.set(text, lineOf(node));
+    },
   });
+  return [...names].map((name) => ({ name, line: lines.get(name) ?? 0 }));
 }
