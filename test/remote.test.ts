@@ -6,6 +6,7 @@ import type { Json, RunningEngine } from '../src/contracts.js';
 import { createEgress } from '../src/egress.js';
 import { createRemoteEngine } from '../src/engines/remote.js';
 import { someBot } from './support/engines.js';
+import { eventually } from './support/hub.js';
 
 /** Rasa's REST channel and as much of its HTTP API as a test wants. */
 describe('the remote engine', () => {
@@ -59,6 +60,40 @@ describe('the remote engine', () => {
     await turn('/restart', true);
     const slash = '\uff0f';
     assert.deepEqual(said, [`${slash}restart`, ` \n${slash}faq{"a":"b"}`, 'and/or', 'https://a.b/c', '/restart']);
+  });
+
+  it('is left alone when it keeps failing, and asked again after a while, once', async () => {
+    let now = 0;
+    const limits = { failures: 3, pauseMs: 1000, now: () => now };
+    running = await createRemoteEngine(egress, limits).launch(
+      someBot({ engine: 'remote', remoteUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }),
+      null,
+    );
+    events = [];
+    reply = (response) => json(response, 500, {});
+    const failing = async (words: RegExp): Promise<void> =>
+      assert.rejects(turn(), { code: 'turn_failed', message: words });
+    await failing(/status 500/);
+    await failing(/status 500/);
+    reply = (response) => json(response, 200, [{ text: 'hello' }]);
+    await turn();
+    reply = (response) => json(response, 500, {});
+    for (let n = 0; n < 3; n += 1) await failing(/status 500/);
+    await failing(/failed 3 times in a row; it is asked again in 1 s/);
+    await assert.rejects(running.parse('x'), /3 times in a row/);
+    assert.equal(await running.tracker?.('anna/1'), null, 'nor is its tracker asked for');
+    assert.equal(said.length, 6);
+    now = 1000;
+    let answer: () => void = () => undefined;
+    reply = (response) => void (answer = () => json(response, 200, [{ text: 'back' }]));
+    const tried = turn();
+    await failing(/in a row/);
+    await eventually(() => said.length === 7);
+    answer();
+    assert.equal((await tried).messages[0]?.text, 'back');
+    reply = (response) => json(response, 200, [{ text: 'hello' }]);
+    await turn();
+    assert.deepEqual(await running.tracker?.('anna/1'), []);
   });
 
   describe('answered with nothing', () => {

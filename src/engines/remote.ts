@@ -3,6 +3,7 @@ import { Agent, type Dispatcher, request } from 'undici';
 import type { BotMessage, Engine, Exit, Json, Parse, RunningEngine, Turn } from '../contracts.js';
 import type { Egress } from '../egress.js';
 import { HubError } from '../errors.js';
+import { type Breaker, breakerLimits, createBreaker } from './breaker.js';
 
 const timeoutMs = 30_000;
 const lookMs = 5000;
@@ -23,6 +24,7 @@ class RemoteBot implements RunningEngine {
   constructor(
     private readonly baseUrl: string,
     private readonly dispatcher: Dispatcher,
+    private readonly breaker: Breaker,
   ) {
     this.exited = new Promise((resolve) => {
       this.end = resolve;
@@ -50,6 +52,7 @@ class RemoteBot implements RunningEngine {
 
   /** Rasa's own tracker, where its HTTP API is on; a plain webhook server has none. */
   async tracker(sender: string): Promise<Json[] | null> {
+    if (this.breaker.open) return null;
     const path = `/conversations/${encodeURIComponent(sender)}/tracker?include_events=ALL`;
     const answer = await this.look(path);
     const events =
@@ -104,8 +107,11 @@ class RemoteBot implements RunningEngine {
 
   /** POSTs JSON and answers the JSON that came back. Rejects with `turn_failed`, naming what the server did but never its URL (it may hold a token). */
   private async post(path: string, body: unknown): Promise<unknown> {
-    const { status, text } = await this.send(path, JSON.stringify(body));
-    if (status !== 200) throw new HubError('turn_failed', `The remote bot answered with status ${status}.`);
+    const { status, text } = await this.breaker.run(async () => {
+      const answer = await this.send(path, JSON.stringify(body));
+      if (answer.status === 200) return answer;
+      throw new HubError('turn_failed', `The remote bot answered with status ${answer.status}.`);
+    });
     if (text.length > maxBytes) throw new HubError('turn_failed', 'The remote bot sent more than 5 MB.');
     const answer = parsed(text);
     if (answer === undefined) throw new HubError('turn_failed', 'The remote bot did not answer with JSON.');
@@ -147,7 +153,7 @@ function parsed(text: string): unknown {
 }
 
 /** The engine of bots with a `remoteUrl`. The address that `egress` admits is the one that is connected to. */
-export function createRemoteEngine(egress: Pick<Egress, 'refusal' | 'lookup'>): Engine {
+export function createRemoteEngine(egress: Pick<Egress, 'refusal' | 'lookup'>, limits = breakerLimits): Engine {
   const dispatcher = new Agent({ connect: { lookup: egress.lookup }, maxResponseSize: maxBytes });
   return {
     name: 'remote',
@@ -156,7 +162,8 @@ export function createRemoteEngine(egress: Pick<Egress, 'refusal' | 'lookup'>): 
       if (!bot.remoteUrl) return Promise.reject(new HubError('invalid', 'A remote bot needs its remoteUrl.'));
       const refusal = egress.refusal(bot.remoteUrl);
       if (refusal) return Promise.reject(new HubError('wake_failed', `The remote bot is not called: ${refusal}`));
-      return Promise.resolve(new RemoteBot(bot.remoteUrl.replace(/\/+$/, ''), dispatcher));
+      const breaker = createBreaker('The remote bot', limits);
+      return Promise.resolve(new RemoteBot(bot.remoteUrl.replace(/\/+$/, ''), dispatcher, breaker));
     },
   };
 }
