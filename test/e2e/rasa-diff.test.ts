@@ -4,12 +4,13 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { differing } from '../rasa-diff/compare.js';
 import { type FacadeSide, facadeSide, plainSide, type Side } from '../rasa-diff/sides.js';
 import { type Step, steps } from '../rasa-diff/steps.js';
 import { eventually, realRasa } from '../support/hub.js';
-import { plainRasa } from '../support/plain-rasa.js';
+import { plainRasa, writeProject } from '../support/plain-rasa.js';
 import { keptProject } from '../support/rasa-projects.js';
 
 /** `npm run test:rasa-diff` sets it: every step, over a project with networks. A plain test run takes those that are marked, over one without. */
@@ -118,7 +119,7 @@ for (const name of projects)
       });
 
     if (name === 'rules')
-      it('answer alike where the plain one has its model from the bot, and changes it after a training', async () => {
+      it('answer alike where the plain one has its model from the bot, and changes it after a push that trains', async () => {
         const { python } = realRasa() as { python: string };
         const { hub, appId, base, key } = facade!;
         const project = await keptProject(name, 12);
@@ -135,12 +136,15 @@ for (const name of projects)
           const first = await greeted();
           assert.ok(typeof first === 'string' && content.includes(first), String(first));
           const changed = content.replace(first, 'Hello from the newer model.');
-          const written = await hub.api('PUT', `/bots/${appId}/files/domain.yml`, changed, {
-            'content-type': 'text/plain',
-          });
-          assert.equal(written.status, 200);
-          const { body } = await hub.api('POST', `/bots/${appId}/train?wait=true`);
-          assert.equal((body as { state: string }).state, 'done');
+          const folder = join(hub.dataDir, 'pushed');
+          const files = project.files.map((file) =>
+            file.path === 'domain.yml' ? { ...file, content: changed } : file,
+          );
+          await writeProject(folder, { ...project, files });
+          const words = ['dist/src/main.js', 'push', appId, folder, '--train', '--wait', '--json'];
+          const env = { PATH: process.env['PATH'], HOME: folder, HUB_URL: hub.url, HUB_KEY: key };
+          const { stdout } = await run(process.execPath, words, { env });
+          assert.match(stdout, /"state":\s*"done"/);
           await eventually(async () => (await greeted()) === 'Hello from the newer model.', 60);
         } finally {
           await elsewhere.stop();
