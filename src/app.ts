@@ -43,12 +43,12 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   logs.hide(adminToken);
 
   const metrics = createMetrics();
-  const engines = await openEngines(parts, metrics);
+  const seal = await openSealOf(parts);
+  const engines = await openEngines(parts, { metrics, seal });
   const tokens = await openJobTokens(store.settings);
   const { queue, training } = await openTraining(parts, { engines, tokens });
   const sessionKey = await keptSecret(config.dataDir, 'session-key');
   logs.hide(sessionKey);
-  const seal = await openSealOf(parts);
   const auth = createAuth(adminToken, config.trainerToken);
   const path = openMessagePath(parts, { engines, training, metrics, sessionKey, seal, auth });
   const { hub, connections, connectors, channels } = path;
@@ -66,6 +66,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
     channels,
     metrics,
     auth,
+    seal,
     publicUrl,
   });
   const http = createHttpApp({

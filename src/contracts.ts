@@ -28,6 +28,8 @@ export interface Bot {
   engine: EngineName;
   /** Base URL of a server that speaks Rasa's REST channel; set when and only when `engine` is `remote`. */
   remoteUrl: string | null;
+  /** With which `Authorization` header that server is called, sealed; absent or null: without. */
+  remoteAuth?: string | null;
   /** Fallback threshold 0..1 chosen by the author; null: measured at each training. */
   threshold: number | null;
   activeModel: string | null;

@@ -11,6 +11,14 @@ const typed = (max: number) =>
     .max(max, `at most ${max} characters`)
     .refine((text) => text.isWellFormed(), 'half of a character pair (a lone surrogate): send whole characters');
 const nonBlank = (max: number) => typed(max).refine((text) => text.trim() !== '', 'must not be empty');
+/** The value of an Authorization header. */
+const authorization = z
+  .string()
+  .trim()
+  .min(1)
+  .max(4000)
+  .regex(/^[\x20-\x7e]+$/, 'printable ASCII characters, such as "Bearer KEY"')
+  .meta({ description: 'with which Authorization header the remote server is called; never shown again' });
 const httpUrl = z.url({ protocol: /^https?$/, error: 'an http:// or https:// URL' }).max(2000);
 
 export const Button = z.strictObject({ title: nonBlank(200), payload: nonBlank(2000) }).meta({ id: 'Button' });
@@ -119,6 +127,7 @@ export const BotCreate = z
     pipeline: pipeline.optional(),
     engine: z.enum(['rasa', 'lite', 'remote']).optional(),
     remoteUrl: httpUrl.optional(),
+    remoteAuth: authorization.optional(),
     threshold: threshold.optional(),
     runtime: runtime.optional(),
     options: Options.optional(),
@@ -128,6 +137,10 @@ export const BotCreate = z
   .refine((bot) => (bot.engine === 'remote') === (bot.remoteUrl !== undefined), {
     path: ['remoteUrl'],
     error: 'goes with engine "remote", and only with it',
+  })
+  .refine((bot) => bot.engine === 'remote' || bot.remoteAuth === undefined, {
+    path: ['remoteAuth'],
+    error: 'only for engine "remote"',
   })
   .meta({ id: 'BotCreate' });
 export const BotChange = z
@@ -139,6 +152,7 @@ export const BotChange = z
     runtime,
     options: Options,
     remoteUrl: httpUrl,
+    remoteAuth: authorization.nullable(),
     lateAnswers,
     instances,
   })
@@ -232,6 +246,7 @@ export const BotView = z
     threshold,
     engine: z.enum(['rasa', 'lite', 'remote']),
     remoteUrl: z.string().nullable(),
+    remoteAuth: z.boolean().meta({ description: 'is the remote server called with an Authorization header?' }),
     lateAnswers,
     runtime: z.string().nullable(),
     options: Options,

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Json, RunningEngine } from '../src/contracts.js';
 import { createEgress } from '../src/egress.js';
 import { createRemoteEngine } from '../src/engines/remote.js';
 import { someBot } from './support/engines.js';
-import { eventually } from './support/hub.js';
+import { eventually, newHub } from './support/hub.js';
 
 /** Rasa's REST channel and as much of its HTTP API as a test wants. */
 describe('the remote engine', () => {
@@ -17,6 +20,8 @@ describe('the remote engine', () => {
   let events: Json[] | null;
   let status: number;
   let said: unknown[];
+  /** Authorization headers of the messages that came. */
+  let callers: (string | undefined)[];
 
   const json = (response: ServerResponse, code: number, body: unknown): void =>
     void response.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(body));
@@ -28,6 +33,7 @@ describe('the remote engine', () => {
     else json(response, 404, {});
   };
   const heard = async (request: IncomingMessage): Promise<void> => {
+    callers.push(request.headers.authorization);
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     said.push((JSON.parse(Buffer.concat(chunks).toString()) as Json)['message']);
@@ -37,7 +43,7 @@ describe('the remote engine', () => {
   const user = (event: string): Json => ({ event: 'user', text: 'hi', metadata: { switchboard_event: event } });
 
   beforeEach(async () => {
-    [events, status, said] = [null, 200, []];
+    [events, status, said, callers] = [null, 200, [], []];
     reply = (response) => json(response, 200, [{ recipient_id: 'anna/1', text: 'hello' }]);
     server = createServer(serve).listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -62,10 +68,59 @@ describe('the remote engine', () => {
     assert.deepEqual(said, [`${slash}restart`, ` \n${slash}faq{"a":"b"}`, 'and/or', 'https://a.b/c', '/restart']);
   });
 
+  it('is called with the Authorization header that its author gave, which nobody is shown', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'sb-remote-'));
+    const hub = await newHub({ dataDir, env: { EGRESS_ALLOW: '127.0.0.1' } });
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const secret = 'a-secret-of-the-remote-bot';
+    const made = await hub.api('POST', '/bots', {
+      name: 'R',
+      engine: 'remote',
+      remoteUrl: url,
+      remoteAuth: `Bearer ${secret}`,
+    });
+    assert.deepEqual([made.status, made.body['remoteAuth']], [201, true]);
+    const at = `/bots/${String(made.body['appId'])}`;
+    const said = async (): Promise<string | undefined> => {
+      const { status } = await hub.api('POST', `${at}/messages`, { sender: 'anna/1', message: 'hi' });
+      assert.equal(status, 200);
+      return callers.at(-1);
+    };
+    assert.equal(await said(), `Bearer ${secret}`);
+    await hub.api('POST', `${at}/park`);
+    assert.equal(await said(), `Bearer ${secret}`);
+    const elsewhere = await hub.api('PATCH', at, { remoteUrl: `${url}/other` });
+    assert.deepEqual(
+      [elsewhere.status, (elsewhere.body['errors'] as { pointer: string }[])[0]?.pointer],
+      [422, '/remoteAuth'],
+    );
+    assert.equal((await hub.api('PATCH', at, { remoteAuth: 'Basic YTpi' })).body['remoteAuth'], true);
+    assert.equal(await said(), 'Basic YTpi');
+    const none = await hub.api('PATCH', at, { remoteAuth: null, remoteUrl: `${url}/` });
+    assert.deepEqual([none.status, none.body['remoteAuth']], [200, false]);
+    assert.equal(await said(), undefined);
+    await hub.api('PATCH', at, { remoteAuth: `Bearer ${secret}` });
+    const shown = [await hub.api('GET', at), await hub.api('GET', '/bots')].map(({ body }) => JSON.stringify(body));
+    await hub.stop();
+    for (const text of [...shown, ...hub.log]) assert.ok(!text.includes(secret), text);
+    for (const name of await readdir(dataDir, { recursive: true, withFileTypes: true }))
+      if (name.isFile()) {
+        const bytes = await readFile(join(name.parentPath, name.name));
+        assert.ok(!bytes.includes(secret), name.name);
+      }
+    const again = await newHub({ env: { EGRESS_ALLOW: '127.0.0.1' } });
+    for (const body of [{ remoteAuth: 'x' }, { engine: 'remote', remoteUrl: url, remoteAuth: 'a\nb' }]) {
+      const { status } = await again.api('POST', '/bots', { name: 'R', ...body });
+      assert.equal(status, 422);
+    }
+    await again.stop();
+    await rm(dataDir, { recursive: true });
+  });
+
   it('is left alone when it keeps failing, and asked again after a while, once', async () => {
     let now = 0;
-    const limits = { failures: 3, pauseMs: 1000, now: () => now };
-    running = await createRemoteEngine(egress, limits).launch(
+    const breaker = { failures: 3, pauseMs: 1000, now: () => now };
+    running = await createRemoteEngine(egress, { breaker }).launch(
       someBot({ engine: 'remote', remoteUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }),
       null,
     );

@@ -8,19 +8,30 @@ import { createRasaEngine } from '../engines/rasa/rasa.js';
 import { createRemoteEngine } from '../engines/remote.js';
 import { freeDisk, freeMemory, shareOfMemory } from '../machine.js';
 import type { Metrics } from '../metrics.js';
+import type { Seal } from '../seal.js';
 import { chitchatOf, fallbackOf } from '../training/templates.js';
 import { packageDir, type Parts } from './parts.js';
+
+/** Where the secret of a remote bot belongs, for the seal. */
+export const remotePlace = (appId: string): string => `${appId} remote`;
 
 /** Awake bots may use this much of the memory when MEMORY_BUDGET does not say; the rest is for trainings, the hub and the system. */
 const budgetShare = 0.6;
 
-export async function openEngines(parts: Parts, metrics: Metrics): Promise<Engines> {
+export async function openEngines(parts: Parts, { metrics, seal }: { metrics: Metrics; seal: Seal }): Promise<Engines> {
   const { options, store, shelf, life, log } = parts;
   const lite = createLiteEngine({
     chitchat: ({ bot }) => chitchatOf(parts.templates, bot),
     fallback: ({ bot }) => fallbackOf(parts.templates, bot),
   });
-  const remote = createRemoteEngine(parts.egress);
+  const remote = createRemoteEngine(parts.egress, {
+    openAuth: (appId, sealed) => {
+      const authorization = seal.open(sealed, remotePlace(appId));
+      // In whole and without its scheme: a server may repeat either.
+      for (const secret of [authorization, authorization.split(' ').at(-1) ?? '']) options.logs.hide(secret);
+      return authorization;
+    },
+  });
   const rasa = options.standIns?.engines?.rasa ?? (await openRasa(parts));
   const pool = openPool({
     bot: (appId) => store.bots.get(appId),

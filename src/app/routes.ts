@@ -28,6 +28,7 @@ import type { Channels } from '../hub/channels.js';
 import type { Connections } from '../hub/connections.js';
 import { freeDisk, readMachine } from '../machine.js';
 import type { Metrics } from '../metrics.js';
+import type { Seal } from '../seal.js';
 import { storePlaceOf } from '../stores/index.js';
 import { faqImport } from '../training/faq/import.js';
 import { lintAside } from '../training/faq/lint-thread.js';
@@ -42,6 +43,7 @@ import { openProjects } from './projects.js';
 import { openTemplates } from './templates.js';
 import { contentOfModel, diffOf } from './versions.js';
 import { welcome } from './bots.js';
+import { remotePlace } from './engines.js';
 
 /** Whose API it is where nobody said which Rasa there is. */
 const referenceRasa = '3.6.21';
@@ -62,6 +64,7 @@ interface RouteParts {
   channels: Channels;
   metrics: Metrics;
   auth: Auth;
+  seal: Seal;
   publicUrl: () => string;
 }
 
@@ -92,6 +95,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     fetchModel: fetchModelOf(parts),
     defaultEngine: operations.engine().engine,
     refusal: (url) => parts.egress.refusal(url),
+    sealAuth: (appId, authorization) => made.seal.seal(authorization, remotePlace(appId)),
     optionFaults: (chosen) => optionFaults(chosen, options.config.customCode),
     runtimes: Object.keys(options.config.rasaRuntimes),
     publicUrl,

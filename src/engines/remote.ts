@@ -3,7 +3,7 @@ import { Agent, type Dispatcher, request } from 'undici';
 import type { BotMessage, Engine, Exit, Json, Parse, RunningEngine, Turn } from '../contracts.js';
 import type { Egress } from '../egress.js';
 import { HubError } from '../errors.js';
-import { type Breaker, breakerLimits, createBreaker } from './breaker.js';
+import { type Breaker, type BreakerLimits, breakerLimits, createBreaker } from './breaker.js';
 
 const timeoutMs = 30_000;
 const lookMs = 5000;
@@ -23,8 +23,7 @@ class RemoteBot implements RunningEngine {
 
   constructor(
     private readonly baseUrl: string,
-    private readonly dispatcher: Dispatcher,
-    private readonly breaker: Breaker,
+    private readonly line: { dispatcher: Dispatcher; breaker: Breaker; headers: Record<string, string> },
   ) {
     this.exited = new Promise((resolve) => {
       this.end = resolve;
@@ -52,7 +51,7 @@ class RemoteBot implements RunningEngine {
 
   /** Rasa's own tracker, where its HTTP API is on; a plain webhook server has none. */
   async tracker(sender: string): Promise<Json[] | null> {
-    if (this.breaker.open) return null;
+    if (this.line.breaker.open) return null;
     const path = `/conversations/${encodeURIComponent(sender)}/tracker?include_events=ALL`;
     const answer = await this.look(path);
     const events =
@@ -97,7 +96,8 @@ class RemoteBot implements RunningEngine {
   /** Status and body of a GET; null when there was no answer. */
   private async look(path: string): Promise<{ status: number; text: string } | null> {
     try {
-      const limits = { headersTimeout: lookMs, bodyTimeout: lookMs, dispatcher: this.dispatcher };
+      const { dispatcher, headers } = this.line;
+      const limits = { headersTimeout: lookMs, bodyTimeout: lookMs, dispatcher, headers };
       const response = await request(`${this.baseUrl}${path}`, limits);
       return { status: response.statusCode, text: await response.body.text() };
     } catch {
@@ -107,7 +107,7 @@ class RemoteBot implements RunningEngine {
 
   /** POSTs JSON and answers the JSON that came back. Rejects with `turn_failed`, naming what the server did but never its URL (it may hold a token). */
   private async post(path: string, body: unknown): Promise<unknown> {
-    const { status, text } = await this.breaker.run(async () => {
+    const { status, text } = await this.line.breaker.run(async () => {
       const answer = await this.send(path, JSON.stringify(body));
       if (answer.status === 200) return answer;
       throw new HubError('turn_failed', `The remote bot answered with status ${answer.status}.`);
@@ -119,9 +119,10 @@ class RemoteBot implements RunningEngine {
   }
 
   private async send(path: string, body: string): Promise<{ status: number; text: string }> {
-    const headers = { 'content-type': 'application/json', accept: 'application/json' };
+    const { dispatcher } = this.line;
+    const headers = { ...this.line.headers, 'content-type': 'application/json', accept: 'application/json' };
     try {
-      const limits = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs, dispatcher: this.dispatcher };
+      const limits = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs, dispatcher };
       const response = await request(`${this.baseUrl}${path}`, { method: 'POST', headers, body, ...limits });
       return { status: response.statusCode, text: await response.body.text() };
     } catch (error) {
@@ -152,18 +153,29 @@ function parsed(text: string): unknown {
   }
 }
 
+export interface RemoteOptions {
+  /** Opens what a bot's server is called with (`Bot.remoteAuth`); bots without are not asked for. */
+  openAuth?: (appId: string, sealed: string) => string;
+  breaker?: BreakerLimits;
+}
+
 /** The engine of bots with a `remoteUrl`. The address that `egress` admits is the one that is connected to. */
-export function createRemoteEngine(egress: Pick<Egress, 'refusal' | 'lookup'>, limits = breakerLimits): Engine {
+export function createRemoteEngine(
+  egress: Pick<Egress, 'refusal' | 'lookup'>,
+  { openAuth = (_, sealed) => sealed, breaker: limits = breakerLimits }: RemoteOptions = {},
+): Engine {
   const dispatcher = new Agent({ connect: { lookup: egress.lookup }, maxResponseSize: maxBytes });
   return {
     name: 'remote',
     needsModel: false,
-    launch(bot) {
-      if (!bot.remoteUrl) return Promise.reject(new HubError('invalid', 'A remote bot needs its remoteUrl.'));
+    async launch(bot) {
+      if (!bot.remoteUrl) throw new HubError('invalid', 'A remote bot needs its remoteUrl.');
       const refusal = egress.refusal(bot.remoteUrl);
-      if (refusal) return Promise.reject(new HubError('wake_failed', `The remote bot is not called: ${refusal}`));
-      const breaker = createBreaker('The remote bot', limits);
-      return Promise.resolve(new RemoteBot(bot.remoteUrl.replace(/\/+$/, ''), dispatcher, breaker));
+      if (refusal) throw new HubError('wake_failed', `The remote bot is not called: ${refusal}`);
+      const { appId, remoteUrl, remoteAuth } = bot;
+      const headers = remoteAuth ? { authorization: openAuth(appId, remoteAuth) } : {};
+      const line = { dispatcher, headers, breaker: createBreaker('The remote bot', limits) };
+      return new RemoteBot(remoteUrl.replace(/\/+$/, ''), line);
     },
   };
 }

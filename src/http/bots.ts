@@ -44,6 +44,8 @@ export interface BotRoutesOptions {
   defaultEngine: EngineName;
   /** Why this URL of a remote bot is not called; null when it is. */
   refusal: (url: string) => string | null;
+  /** Seals what a remote bot is called with. */
+  sealAuth: (appId: string, authorization: string) => string;
   /** What is wrong with these options, by pointer into them; none: nothing. */
   optionFaults: (options: BotOptions) => Fault[];
   /** Names of the Rasa installations that a bot may ask for. */
@@ -96,6 +98,22 @@ function checkRuntime({ runtimes }: BotRoutesOptions, name: string | null | unde
 function checkRemoteUrl({ refusal }: BotRoutesOptions, url: string | undefined): void {
   const detail = url === undefined ? null : refusal(url);
   if (detail) throw new HubError('invalid', detail, { errors: [{ pointer: '/remoteUrl', detail }] });
+}
+
+/** What a change of a bot means for its remote server. Rejects with `invalid` for what would lead a stored secret elsewhere. */
+function checkRemote(
+  options: BotRoutesOptions,
+  bot: Bot,
+  change: { remoteUrl?: string | undefined; remoteAuth?: string | null | undefined },
+): void {
+  checkRemoteUrl(options, change.remoteUrl);
+  const fault = (name: string, detail: string): HubError =>
+    new HubError('invalid', `${name}: ${detail}.`, { errors: [{ pointer: `/${name}`, detail }] });
+  for (const name of ['remoteUrl', 'remoteAuth'] as const)
+    if (change[name] !== undefined && bot.engine !== 'remote') throw fault(name, 'only for engine "remote"');
+  const elsewhere = change.remoteUrl !== undefined && change.remoteUrl !== bot.remoteUrl;
+  if (elsewhere && bot.remoteAuth && change.remoteAuth === undefined)
+    throw fault('remoteAuth', 'give it anew with another remoteUrl, or null to call without');
 }
 
 /** Rejects with `invalid`, naming every component that cannot be. */
@@ -205,9 +223,10 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
         checkRuntime(options, body.runtime);
         checkOptions(options, body.options);
         checkRemoteUrl(options, body.remoteUrl);
-        const { initialModel, ...rest } = body;
+        const { initialModel, remoteAuth, ...rest } = body;
         const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
-        const bot = await maker.newBot({ ...given, name: body.name });
+        const plain = await maker.newBot({ ...given, name: body.name });
+        const bot = remoteAuth ? { ...plain, remoteAuth: options.sealAuth(plain.appId, remoteAuth) } : plain;
         if (initialModel) await createWithModel(options, bot, { ...initialModel, gone: gone() });
         else await maker.create(bot, () => Promise.resolve());
         const made = (await store.bots.get(bot.appId)) ?? bot;
@@ -246,15 +265,15 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
         const bot = await botOf(store, asked);
         checkRuntime(options, asked.body.runtime);
         checkOptions(options, asked.body.options);
-        checkRemoteUrl(options, asked.body.remoteUrl);
-        if (asked.body.remoteUrl !== undefined && bot.engine !== 'remote') {
-          throw new HubError('invalid', 'Only a bot with engine "remote" has a remoteUrl.', {
-            errors: [{ pointer: '/remoteUrl', detail: 'only for engine "remote"' }],
-          });
-        }
+        checkRemote(options, bot, asked.body);
+        const { remoteUrl, remoteAuth } = asked.body;
         const change = Object.fromEntries(Object.entries(asked.body).filter(([, value]) => value !== undefined));
-        const changed = await store.bots.update(bot.appId, { ...change, updatedAt: new Date().toISOString() });
-        if (asked.body.remoteUrl !== undefined) await engines.park(bot.appId);
+        const changed = await store.bots.update(bot.appId, {
+          ...change,
+          ...(remoteAuth ? { remoteAuth: options.sealAuth(bot.appId, remoteAuth) } : {}),
+          updatedAt: new Date().toISOString(),
+        });
+        if (remoteUrl !== undefined || remoteAuth !== undefined) await engines.park(bot.appId);
         if (changed && asked.body.instances !== undefined) engines.register(bot.appId, changed.instances);
         return { body: await present(changed ?? bot) };
       },

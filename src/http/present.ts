@@ -23,6 +23,7 @@ export function presentBot(
   return {
     ...bot,
     options: bot.options ?? {},
+    remoteAuth: typeof bot.remoteAuth === 'string',
     ...facts.status,
     trainingJob,
     chatUrl: `${facts.publicUrl}/bots/${bot.appId}/chat`,

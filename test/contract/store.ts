@@ -117,6 +117,7 @@ function botTests(store: () => Store, reopen: () => Promise<void>): void {
       name: nasty,
       threshold: 0.1 + 0.2,
       remoteUrl: 'http://x',
+      remoteAuth: nasty,
       engine: 'remote',
       activeModel: 'm',
       instances: { min: 1, max: 3 },

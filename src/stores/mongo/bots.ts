@@ -11,7 +11,7 @@ import type { Numbers } from './facts.js';
 import { Doors } from './lanes.js';
 import type { Table } from './table.js';
 
-interface BotDoc extends Stored, Omit<Bot, 'appId' | 'instances' | 'options'> {
+interface BotDoc extends Stored, Omit<Bot, 'appId' | 'instances' | 'options' | 'remoteAuth'> {
   /** The APP_ID. */
   _id: string;
   seq: number;
@@ -20,6 +20,8 @@ interface BotDoc extends Stored, Omit<Bot, 'appId' | 'instances' | 'options'> {
   deleting: boolean;
   /** As JSON; absent in documents of older releases. */
   options?: string | null;
+  /** Absent in documents of older releases. */
+  remoteAuth?: string | null;
 }
 type Questions = 'byAge' | 'all';
 export const bots: Collection<BotDoc, Questions> = {
@@ -43,6 +45,7 @@ export const bots: Collection<BotDoc, Questions> = {
     updatedAt: 'string',
     deleting: 'boolean',
     options: 'string',
+    remoteAuth: 'string',
   },
   indexes: { by_age: { keys: ['deleting', 'createdAt', 'seq'] } },
   questions: {
@@ -181,8 +184,14 @@ export class MongoBots implements BotStore {
   }
 }
 
-function fieldsOf({ appId: _appId, instances: { min, max }, options, ...bot }: Bot) {
-  return { ...bot, options: options ? JSON.stringify(options) : null, minInstances: min, maxInstances: max };
+function fieldsOf({ appId: _appId, instances: { min, max }, options, remoteAuth = null, ...bot }: Bot) {
+  return {
+    ...bot,
+    remoteAuth,
+    options: options ? JSON.stringify(options) : null,
+    minInstances: min,
+    maxInstances: max,
+  };
 }
 
 function botOf(document: BotDoc): Bot {
@@ -194,7 +203,14 @@ function botOf(document: BotDoc): Bot {
     minInstances: min,
     maxInstances: max,
     options,
+    remoteAuth,
     ...bot
   } = document;
-  return { appId, ...bot, instances: { min, max }, ...(options && { options: JSON.parse(options) as BotOptions }) };
+  return {
+    appId,
+    ...bot,
+    ...(remoteAuth && { remoteAuth }),
+    instances: { min, max },
+    ...(options && { options: JSON.parse(options) as BotOptions }),
+  };
 }

@@ -17,6 +17,7 @@ interface BotRow {
   pipeline: Bot['pipeline'];
   engine: Bot['engine'];
   remote_url: string | null;
+  remote_auth: string | null;
   threshold: number | null;
   active_model: string | null;
   late_answers: Bot['lateAnswers'];
@@ -29,12 +30,12 @@ interface BotRow {
 }
 
 const insert = `
-  INSERT INTO bots (app_id, name, language, template, pipeline, engine, remote_url, threshold, active_model, late_answers, runtime, min_instances, max_instances, options, created_at, updated_at)
-  VALUES (@appId, @name, @language, @template, @pipeline, @engine, @remoteUrl, @threshold, @activeModel, @lateAnswers, @runtime, @minInstances, @maxInstances, @options, @createdAt, @updatedAt)
+  INSERT INTO bots (app_id, name, language, template, pipeline, engine, remote_url, remote_auth, threshold, active_model, late_answers, runtime, min_instances, max_instances, options, created_at, updated_at)
+  VALUES (@appId, @name, @language, @template, @pipeline, @engine, @remoteUrl, @remoteAuth, @threshold, @activeModel, @lateAnswers, @runtime, @minInstances, @maxInstances, @options, @createdAt, @updatedAt)
   ON CONFLICT (app_id) DO NOTHING`;
 const update = `
   UPDATE bots SET name = @name, language = @language, template = @template, pipeline = @pipeline, engine = @engine,
-    remote_url = @remoteUrl, threshold = @threshold, active_model = @activeModel, late_answers = @lateAnswers, runtime = @runtime,
+    remote_url = @remoteUrl, remote_auth = @remoteAuth, threshold = @threshold, active_model = @activeModel, late_answers = @lateAnswers, runtime = @runtime,
     min_instances = @minInstances, max_instances = @maxInstances, options = @options, updated_at = @updatedAt
   WHERE app_id = @appId`;
 const page =
@@ -134,9 +135,10 @@ export class SqliteBots implements BotStore {
   }
 }
 
-function fieldsOf({ instances, options, ...bot }: Bot) {
+function fieldsOf({ instances, options, remoteAuth = null, ...bot }: Bot) {
   return {
     ...bot,
+    remoteAuth,
     options: options ? JSON.stringify(options) : null,
     minInstances: instances.min,
     maxInstances: instances.max,
@@ -152,6 +154,7 @@ function botOf(row: BotRow): Bot {
     pipeline: row.pipeline,
     engine: row.engine,
     remoteUrl: row.remote_url,
+    ...(row.remote_auth === null ? {} : { remoteAuth: row.remote_auth }),
     threshold: row.threshold,
     activeModel: row.active_model,
     lateAnswers: row.late_answers,

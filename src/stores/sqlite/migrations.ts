@@ -143,6 +143,7 @@ export const migrations: readonly Migration[] = [
   { name: 'templates', sql: templates },
   { name: 'what is known of models, and options of bots', sql: versions },
   { name: 'bots that are being deleted', sql: deleting },
+  { name: 'authorization of remote bots', sql: 'ALTER TABLE bots ADD COLUMN remote_auth TEXT;' },
 ];
 
 /**
