@@ -1,6 +1,6 @@
 /** The remote engine: any HTTP server that speaks Rasa's REST channel, by base URL. It is somebody else's process: never started, never stopped. */
 import { Agent, type Dispatcher, request } from 'undici';
-import type { BotMessage, Engine, Exit, Json, Parse, RunningEngine, Turn } from '../contracts.js';
+import type { Bot, BotMessage, Engine, Exit, Json, Parse, RunningEngine, Turn } from '../contracts.js';
 import type { Egress } from '../egress.js';
 import { HubError } from '../errors.js';
 import { type Breaker, type BreakerLimits, breakerLimits, createBreaker } from './breaker.js';
@@ -107,7 +107,7 @@ class RemoteBot implements RunningEngine {
 
   /** POSTs JSON and answers the JSON that came back. Rejects with `turn_failed`, naming what the server did but never its URL (it may hold a token). */
   private async post(path: string, body: unknown): Promise<unknown> {
-    const { status, text } = await this.line.breaker.run(async () => {
+    const { text } = await this.line.breaker.run(async () => {
       const answer = await this.send(path, JSON.stringify(body));
       if (answer.status === 200) return answer;
       throw new HubError('turn_failed', `The remote bot answered with status ${answer.status}.`);
@@ -165,17 +165,13 @@ export function createRemoteEngine(
   { openAuth = (_, sealed) => sealed, breaker: limits = breakerLimits }: RemoteOptions = {},
 ): Engine {
   const dispatcher = new Agent({ connect: { lookup: egress.lookup }, maxResponseSize: maxBytes });
-  return {
-    name: 'remote',
-    needsModel: false,
-    async launch(bot) {
-      if (!bot.remoteUrl) throw new HubError('invalid', 'A remote bot needs its remoteUrl.');
-      const refusal = egress.refusal(bot.remoteUrl);
-      if (refusal) throw new HubError('wake_failed', `The remote bot is not called: ${refusal}`);
-      const { appId, remoteUrl, remoteAuth } = bot;
-      const headers = remoteAuth ? { authorization: openAuth(appId, remoteAuth) } : {};
-      const line = { dispatcher, headers, breaker: createBreaker('The remote bot', limits) };
-      return new RemoteBot(remoteUrl.replace(/\/+$/, ''), line);
-    },
+  const opened = ({ appId, remoteUrl, remoteAuth }: Bot): RemoteBot => {
+    if (!remoteUrl) throw new HubError('invalid', 'A remote bot needs its remoteUrl.');
+    const refusal = egress.refusal(remoteUrl);
+    if (refusal) throw new HubError('wake_failed', `The remote bot is not called: ${refusal}`);
+    const headers = remoteAuth ? { authorization: openAuth(appId, remoteAuth) } : {};
+    const line = { dispatcher, headers, breaker: createBreaker('The remote bot', limits) };
+    return new RemoteBot(remoteUrl.replace(/\/+$/, ''), line);
   };
+  return { name: 'remote', needsModel: false, launch: (bot) => Promise.resolve(bot).then(opened) };
 }
