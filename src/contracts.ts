@@ -675,6 +675,10 @@ export interface Store {
   trackers: TrackerStore;
   channels: ChannelStore;
   templates: TemplateStore;
+  users: UserStore;
+  apiKeys: ApiKeyStore;
+  tickets: TicketStore;
+  audit: AuditStore;
   /** Small facts about the hub itself: `get` answers null for an unknown name. */
   settings: {
     get(name: string): Promise<string | null>;
@@ -852,4 +856,154 @@ export interface ChannelStore {
   health(appId: string): Promise<Map<string, ChannelHealth>>;
   /** Notes what is given and leaves the rest; nothing happens when there is no such bot. */
   note(appId: string, channel: string, change: Partial<ChannelHealth>): Promise<void>;
+}
+
+// ------------------------------------------------------------------ access
+
+/** What somebody is, on the whole hub or on one bot; src/access/policy.ts says what each may do. */
+export type Role = 'admin' | 'editor' | 'builder' | 'agent' | 'viewer';
+/** What a route asks of its caller: the left column of the policy. */
+export type Right =
+  'member' | 'train' | 'watch' | 'create' | 'administer' | 'read' | 'converse' | 'edit' | 'build' | 'own';
+/** Whoever calls, once the credentials were looked at. */
+export interface Principal {
+  /** `token`: ADMIN_TOKEN; `trainer`: TRAINER_TOKEN; `key`: an API key; `user`: somebody who signed in. */
+  readonly kind: 'token' | 'trainer' | 'key' | 'user';
+  /** Of the key or the user; the kind for the tokens. */
+  readonly id: string;
+  /** For people who read who did something. */
+  readonly name: string;
+  /** On the whole hub, and so on every bot. */
+  readonly role: Role | 'trainer' | null;
+  /** By APP_ID, what somebody is on single bots beside that. */
+  readonly bots: Readonly<Record<string, Role>>;
+}
+/** What a request shows of its sender. */
+export interface Credentials {
+  /** A bearer token: of the admin, of a trainer, or an API key. */
+  token?: string | undefined;
+  /** The session cookie. */
+  session?: string | undefined;
+}
+/** Who calls and what they may do. http/ asks before every handler, and again while a stream is open; connectors ask through app.ts. */
+export interface Access {
+  /** Whose credentials these are; null: nobody's, or not any more. A change is seen within two seconds, on every hub of the store. */
+  identify(shown: Credentials): Promise<Principal | null>;
+  /** `appId`: on which bot; null: on the hub as a whole, and so on every bot. */
+  may(principal: Principal, right: Right, appId: string | null): boolean;
+}
+
+/** Somebody who signs in. */
+export interface User {
+  readonly id: string;
+  /** What they sign in with: an e-mail address in lower case, or `ISSUER SUBJECT` where an OpenID provider vouches for them. Unique. */
+  login: string;
+  name: string;
+  /** Argon2's own text; null: no password signs them in. */
+  password: string | null;
+  role: Role | null;
+  bots: Record<string, Role>;
+  /** False: shut out. */
+  active: boolean;
+  readonly createdAt: string;
+  updatedAt: string;
+  signedInAt: string | null;
+}
+export interface UserStore {
+  /** Rejects with `user_exists` when the login is taken. */
+  create(user: User): Promise<void>;
+  get(id: string): Promise<User | null>;
+  byLogin(login: string): Promise<User | null>;
+  /** Oldest first. */
+  list(page: Page): Promise<Listed<User>>;
+  /** Answers the user as changed; null when there is none. */
+  update(id: string, change: Partial<Omit<User, 'id' | 'login' | 'createdAt'>>): Promise<User | null>;
+  /** What somebody is on one bot; null: nothing any more. Answers the user as changed; null when there is none. */
+  setRole(id: string, appId: string, role: Role | null): Promise<User | null>;
+  /** Takes away what everybody is on this bot. */
+  forgetBot(appId: string): Promise<void>;
+  remove(id: string): Promise<boolean>;
+}
+/** A key that a program shows. The key itself is kept by whoever made it; here is its sha256. */
+export interface ApiKey {
+  readonly id: string;
+  name: string;
+  readonly digest: string;
+  /** The last letters of the key, by which people tell keys apart. */
+  readonly tail: string;
+  readonly role: Role;
+  /** The bot that it is for, with which it goes; null: the whole hub. */
+  readonly appId: string | null;
+  /** Who made it. */
+  readonly by: string;
+  readonly createdAt: string;
+  /** Null: never. */
+  expiresAt: string | null;
+  /** To the minute. */
+  usedAt: string | null;
+}
+export interface ApiKeyStore {
+  /** Rejects with `not_found` when its bot is not there. */
+  add(key: ApiKey): Promise<void>;
+  get(id: string): Promise<ApiKey | null>;
+  byDigest(digest: string): Promise<ApiKey | null>;
+  /** Oldest first: of one bot, or all. */
+  list(page: Page, appId?: string): Promise<Listed<ApiKey>>;
+  update(id: string, change: Partial<Pick<ApiKey, 'name' | 'expiresAt' | 'usedAt'>>): Promise<ApiKey | null>;
+  remove(id: string): Promise<boolean>;
+}
+/** Something secret that was handed to one person: a session, an invitation, a link to set a new password, a sign-in under way elsewhere. */
+export interface Ticket {
+  /** The sha256 of the secret, which is kept by that person alone. */
+  readonly digest: string;
+  readonly kind: 'session' | 'invitation' | 'reset' | 'sign-in';
+  /** Whose it is; null where there is no user yet. */
+  readonly userId: string | null;
+  readonly body: Json;
+  readonly createdAt: string;
+  readonly expiresAt: string;
+}
+export interface TicketStore {
+  add(ticket: Ticket): Promise<void>;
+  /** As it was added, also when its time is over. */
+  get(digest: string): Promise<Ticket | null>;
+  /** Removes it and answers it: of several who ask at once, one gets it. */
+  take(digest: string): Promise<Ticket | null>;
+  /** Replaces its body; false when there is none. */
+  rewrite(digest: string, body: Json): Promise<boolean>;
+  /** Removes those of a user, but for the one with the digest `except`; answers how many. */
+  removeOf(userId: string, except?: string): Promise<number>;
+  /** Removes those whose time was over before `before` (ISO); answers how many. */
+  expire(before: string): Promise<number>;
+}
+/** Who did what. It stays when the bot and the user go. */
+export interface AuditEntry {
+  readonly id: string;
+  readonly at: string;
+  readonly by: { kind: Principal['kind'] | 'nobody'; id: string; name: string };
+  /** The address that the request came from. */
+  readonly from: string;
+  /** The route: `PUT /bots/{appId}/faq`. */
+  readonly action: string;
+  /** The path as it was asked for. */
+  readonly target: string;
+  readonly appId: string | null;
+  readonly status: number;
+  /** What changed, as the API shows it; null where that can't be told, or nothing was there. */
+  readonly before: unknown;
+  readonly after: unknown;
+}
+export interface AuditFilter {
+  appId?: string | undefined;
+  /** The id of who did it. */
+  by?: string | undefined;
+  /** ISO; both ends belong to it. */
+  from?: string | undefined;
+  to?: string | undefined;
+}
+export interface AuditStore {
+  /** Nothing happens when the entry is there already. */
+  add(entry: AuditEntry): Promise<void>;
+  /** Newest first. */
+  list(page: Page, filter: AuditFilter): Promise<Listed<AuditEntry>>;
 }

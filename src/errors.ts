@@ -17,11 +17,18 @@ const table = {
   bad_json: { status: 400, title: 'The body is not JSON', retry: false },
   invalid: { status: 422, title: 'The request does not fit', retry: false },
   unauthorized: { status: 401, title: 'Sign in first', retry: false },
+  wrong_password: { status: 401, title: 'That name and password do not fit', retry: false },
+  sign_in_failed: { status: 401, title: 'The sign-in failed', retry: false },
+  provider_unavailable: { status: 503, title: 'The OpenID provider does not answer', retry: true },
+  link_over: { status: 410, title: 'That link was used or is too old', retry: false },
+  throttled: { status: 429, title: 'Too many tries', retry: true },
+  forbidden: { status: 403, title: 'Your role does not allow that', retry: false },
   not_found: { status: 404, title: 'There is no such thing here', retry: false },
   method_not_allowed: { status: 405, title: 'That method does not apply here', retry: false },
   too_large: { status: 413, title: 'The body is too large', retry: false },
   fetch_failed: { status: 502, title: 'The file cannot be fetched', retry: true },
   unsupported_type: { status: 415, title: 'That content type is not read here', retry: false },
+  user_exists: { status: 409, title: 'There is a user of that name', retry: false },
   bot_exists: { status: 409, title: 'That APP_ID is taken', retry: false },
   template_exists: { status: 409, title: 'There is a template of that name', retry: false },
   template_shipped: { status: 409, title: 'That template is a part of the hub', retry: false },
@@ -58,7 +65,12 @@ export class HubError extends Error {
   constructor(
     readonly code: ErrorCode,
     detail: string,
-    readonly options: { errors?: Fault[]; cause?: unknown } = {},
+    readonly options: {
+      errors?: Fault[];
+      cause?: unknown;
+      /** When the same request may succeed, where that is known. */
+      afterSeconds?: number;
+    } = {},
   ) {
     super(detail, { cause: options.cause });
   }

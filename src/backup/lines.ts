@@ -2,6 +2,8 @@
 import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import type {
+  ApiKey,
+  AuditEntry,
   Bot,
   ChannelHealth,
   ChannelRecord,
@@ -13,6 +15,7 @@ import type {
   Store,
   StoredTemplate,
   TrainingJob,
+  User,
 } from '../contracts.js';
 import { HubError } from '../errors.js';
 
@@ -37,6 +40,10 @@ export type Line =
   | { kind: 'channel'; record: ChannelRecord }
   | { kind: 'health'; appId: string; channel: string; health: ChannelHealth }
   | { kind: 'template'; template: StoredTemplate }
+  | { kind: 'user'; user: User }
+  /** Its digest: the key itself nobody has but its holder. */
+  | { kind: 'key'; key: ApiKey }
+  | { kind: 'audit'; entry: AuditEntry }
   | { kind: 'project'; appId: string; file: ProjectFile }
   | { kind: 'job'; job: TrainingJob }
   | { kind: 'log'; jobId: string; lines: string[] }
@@ -48,7 +55,7 @@ export type Line =
   | { kind: 'end'; lines: number };
 
 /** Counted up with every new kind of line, which an older release could not put back. */
-export const format = 3;
+export const format = 4;
 /** The setting that says how far a restore came; the hub does not start on half of one. */
 export const marker = 'restore';
 export const unfinished = 'unfinished';

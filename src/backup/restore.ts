@@ -39,8 +39,24 @@ async function empty(store: Store): Promise<void> {
       `The store is not empty: it has bots (${some.join(', ')}${found.items.length > 3 ? ', …' : ''}). Restore into a new DATA_DIR or an empty database, before its first start.`,
     );
   }
+  if (!half && (await store.users.list({ limit: 1 })).items.length > 0)
+    throw new Error('The store is not empty: it has users. Restore into a new DATA_DIR or an empty database.');
   for (let { items } = found; items.length > 0; { items } = await store.bots.list({ limit: pageSize })) {
     for (const { appId } of items) await store.bots.delete(appId);
+  }
+  for (
+    let { items } = await store.users.list({ limit: pageSize });
+    items.length > 0;
+    { items } = await store.users.list({ limit: pageSize })
+  ) {
+    for (const { id } of items) await store.users.remove(id);
+  }
+  for (
+    let { items } = await store.apiKeys.list({ limit: pageSize });
+    items.length > 0;
+    { items } = await store.apiKeys.list({ limit: pageSize })
+  ) {
+    for (const { id } of items) await store.apiKeys.remove(id);
   }
 }
 
@@ -72,6 +88,12 @@ async function putBack(
       return store.channels.note(line.appId, line.channel, line.health);
     case 'template':
       return store.templates.put(line.template);
+    case 'user':
+      return store.users.create(line.user);
+    case 'key':
+      return store.apiKeys.add(line.key);
+    case 'audit':
+      return store.audit.add(line.entry);
     case 'project':
       return store.files.write(line.appId, [line.file]);
     case 'job':

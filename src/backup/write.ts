@@ -58,6 +58,7 @@ async function* everything(parts: BackupParts, summary: BackupSummary): AsyncGen
     if (setting.name !== marker) yield { kind: 'setting', ...setting };
   }
   for (const template of await store.templates.list()) yield { kind: 'template', template };
+  for await (const user of all((page) => store.users.list(page))) yield { kind: 'user', user };
   const digests = new Set<string>();
   for await (const bot of all((page) => store.bots.list(page))) {
     summary.bots += 1;
@@ -66,6 +67,9 @@ async function* everything(parts: BackupParts, summary: BackupSummary): AsyncGen
     yield* contentOf(store, bot.appId, digests);
     yield* talksOf(store, bot.appId, summary);
   }
+  for await (const key of all((page) => store.apiKeys.list(page))) yield { kind: 'key', key };
+  // Newest first in the store; put back in the order they came.
+  for (const entry of (await gathered((page) => store.audit.list(page, {}))).reverse()) yield { kind: 'audit', entry };
   for await (const entry of all((page) => store.outbox.pending(page))) yield { kind: 'entry', entry };
   for await (const letter of all((page) => store.deadLetters.list(page))) yield { kind: 'letter', letter };
   for (const digest of digests) yield* shelfFile(parts.shelf, digest, summary);

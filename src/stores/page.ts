@@ -16,12 +16,12 @@ export class Pager<Row> {
     private readonly keyOf: (row: Row) => Key,
   ) {}
 
-  /** The key after which the page begins, and how many rows to fetch: one more than asked for. Throws `invalid` for a foreign cursor. */
-  where(page: Page): { key: Key; fetch: number } {
+  /** The key after which the page begins (`from` where there is no cursor), and how many rows to fetch: one more than asked for. Throws `invalid` for a foreign cursor. */
+  where(page: Page, from: Key = this.start): { key: Key; fetch: number } {
     if (!Number.isSafeInteger(page.limit) || page.limit < 1) {
       throw new HubError('invalid', 'A page needs a limit of 1 or more.');
     }
-    return { key: page.cursor === undefined ? this.start : this.parse(page.cursor), fetch: page.limit + 1 };
+    return { key: page.cursor === undefined ? from : this.parse(page.cursor), fetch: page.limit + 1 };
   }
 
   /** The page out of the rows fetched. */
@@ -42,6 +42,10 @@ export class Pager<Row> {
     throw new HubError('invalid', 'That cursor was not given by this list; leave it out to start from the beginning.');
   }
 }
+
+/** Of rows newest first, those at or after `from`: none of the older ones follows. */
+export const since = <Row extends { at: string }>(rows: Row[], from: string | undefined): Row[] =>
+  from === undefined ? rows : rows.filter(({ at }) => at >= from);
 
 function parsed(text: string): unknown {
   try {

@@ -18,6 +18,7 @@ import type {
   TrainingJob,
 } from '../../src/contracts.js';
 import type { ErrorCode } from '../../src/errors.js';
+import { accessTests } from './access.js';
 
 /** An empty store, and what the suite does to it. */
 export interface OpenStore {
@@ -30,7 +31,7 @@ export interface OpenStore {
   dispose(): Promise<void>;
 }
 
-const nasty =
+export const nasty =
   'NUL \0, DLE \x10 \x100000, emoji 👩‍🚀, lone \ud83d and \udc00, pair swapped \udc00\ud83d, \u202e, \ufffd, ｆｕｌｌ, "\'\\ %_';
 
 export const template = (name: string): StoredTemplate => ({
@@ -71,6 +72,7 @@ export function storeContract(name: string, open: () => Promise<OpenStore>): voi
       ));
     trackerTests(() => store, reopen);
     describe('and its channels', () => channelTests(() => store, reopen));
+    describe('and who may do what', () => accessTests(() => store, reopen));
 
     it('keeps templates whole, by name, the newest of each', async () => {
       assert.deepEqual([await store.templates.get('a'), await store.templates.list()], [null, []]);
@@ -895,7 +897,6 @@ function trackerTests(store: () => Store, reopen: () => Promise<void>): void {
   });
 }
 
-/** Asserts that `promise` rejects with this code. */
 function channelTests(store: () => Store, reopen: () => Promise<void>): void {
   const record = (channel: string, more: Partial<ChannelRecord> = {}): ChannelRecord => ({
     appId: 'a',
@@ -947,6 +948,7 @@ function channelTests(store: () => Store, reopen: () => Promise<void>): void {
   });
 }
 
+/** Asserts that `promise` rejects with this code. */
 export async function rejects(promise: Promise<unknown>, code: ErrorCode): Promise<void> {
   await assert.rejects(promise, { name: 'HubError', code });
 }
@@ -1012,7 +1014,7 @@ function model(id: string, appId: string, more: Partial<Model> = {}): Model {
   return { id, appId, content: `content-of-${appId}`, createdAt: day(1), ...fixed, ...more };
 }
 
-function day(n: number): string {
+export function day(n: number): string {
   return new Date(Date.UTC(2024, 0, 1 + n)).toISOString();
 }
 
@@ -1021,7 +1023,11 @@ async function count(store: Store): Promise<number> {
 }
 
 /** All items from `cursor` on, page by page. */
-async function walk<T>(list: (page: Page) => Promise<Listed<T>>, limit: number, cursor?: string | null): Promise<T[]> {
+export async function walk<T>(
+  list: (page: Page) => Promise<Listed<T>>,
+  limit: number,
+  cursor?: string | null,
+): Promise<T[]> {
   const items: T[] = [];
   let next = cursor;
   do {

@@ -1,5 +1,7 @@
 /** The store for production: one MongoDB database, owned by one hub. */
 import type { Restorable, Store } from '../../contracts.js';
+import { MongoApiKeys } from './api-keys.js';
+import { MongoAudit } from './audit.js';
 import { MongoBots } from './bots.js';
 import { MongoChannels } from './channels.js';
 import { MongoConversations } from './conversations.js';
@@ -18,7 +20,9 @@ import { settingsOf } from './settings.js';
 import type { Table } from './table.js';
 import { MongoTemplates } from './templates.js';
 import { Texts } from './texts.js';
+import { MongoTickets } from './tickets.js';
 import { MongoTrackers } from './trackers.js';
+import { MongoUsers } from './users.js';
 
 export interface MongoOptions {
   /** The clock that stamps messages. */
@@ -74,6 +78,10 @@ export class MongoStore implements Store {
   readonly trackers;
   readonly channels;
   readonly templates;
+  readonly users;
+  readonly apiKeys;
+  readonly tickets;
+  readonly audit;
   readonly settings;
   private readonly facts: Table<FactDoc>;
 
@@ -98,6 +106,10 @@ export class MongoStore implements Store {
     this.deadLetters = new MongoDeadLetters(mongo, numbers);
     this.channels = new MongoChannels(mongo, bots);
     this.templates = new MongoTemplates(mongo);
+    this.users = new MongoUsers(mongo, numbers);
+    this.apiKeys = new MongoApiKeys(mongo, bots, numbers);
+    this.tickets = new MongoTickets(mongo);
+    this.audit = new MongoAudit(mongo, numbers);
     this.settings = settingsOf(mongo);
     this.facts = mongo.table(facts);
   }

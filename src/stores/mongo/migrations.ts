@@ -4,6 +4,8 @@
  * after the steps.
  */
 import { HubError } from '../../errors.js';
+import { apiKeys } from './api-keys.js';
+import { audit } from './audit.js';
 import { bots } from './bots.js';
 import { channelHealth, channels } from './channels.js';
 import type { Mongo } from './database.js';
@@ -17,7 +19,9 @@ import { models } from './models.js';
 import { settings } from './settings.js';
 import { templates } from './templates.js';
 import { texts } from './texts.js';
+import { tickets } from './tickets.js';
 import { trackerEvents, trackers } from './trackers.js';
+import { users } from './users.js';
 import type { Collection } from './declare.js';
 
 export interface Migration {
@@ -49,6 +53,10 @@ export const collections: readonly Collection<never>[] = [
   channels,
   channelHealth,
   templates,
+  users,
+  apiKeys,
+  tickets,
+  audit,
 ];
 
 /** All steps, oldest first; the version of a database is how many of them it has seen. */

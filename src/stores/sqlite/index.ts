@@ -2,6 +2,8 @@
 import { mkdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Restorable, Store } from '../../contracts.js';
+import { SqliteApiKeys } from './api-keys.js';
+import { SqliteAudit } from './audit.js';
 import { SqliteBots } from './bots.js';
 import { SqliteChannels } from './channels.js';
 import { SqliteConversations } from './conversations.js';
@@ -17,7 +19,9 @@ import { SqliteOutbox } from './outbox.js';
 import { takeOwnership, type OwnerLock } from './owner.js';
 import { restoreInto } from './restore.js';
 import { SqliteTemplates } from './templates.js';
+import { SqliteTickets } from './tickets.js';
 import { SqliteTrackers } from './trackers.js';
+import { SqliteUsers } from './users.js';
 
 export interface SqliteOptions {
   /** The clock that stamps messages. */
@@ -103,6 +107,10 @@ export class SqliteStore implements Store {
   readonly trackers;
   readonly channels;
   readonly templates;
+  readonly users;
+  readonly apiKeys;
+  readonly tickets;
+  readonly audit;
   readonly settings;
   private readonly beat;
 
@@ -124,6 +132,10 @@ export class SqliteStore implements Store {
     this.trackers = new SqliteTrackers(sqlite);
     this.channels = new SqliteChannels(sqlite);
     this.templates = new SqliteTemplates(sqlite);
+    this.users = new SqliteUsers(sqlite);
+    this.apiKeys = new SqliteApiKeys(sqlite);
+    this.tickets = new SqliteTickets(sqlite);
+    this.audit = new SqliteAudit(sqlite);
     this.settings = settingsOf(sqlite);
     this.beat = sqlite.query(
       'INSERT INTO pulse (id, at) VALUES (1, @at) ON CONFLICT (id) DO UPDATE SET at = excluded.at',

@@ -130,6 +130,25 @@ const deleting = `
 ALTER TABLE bots ADD COLUMN deleting INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX bots_deleting ON bots (app_id) WHERE deleting = 1;
 `;
+const access = `
+CREATE TABLE users (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, login TEXT NOT NULL UNIQUE, body TEXT NOT NULL) STRICT;
+CREATE TABLE api_keys (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, digest TEXT NOT NULL UNIQUE,
+  app_id TEXT REFERENCES bots (app_id) ON DELETE CASCADE, body TEXT NOT NULL) STRICT;
+CREATE INDEX api_keys_of_bot ON api_keys (app_id, seq);
+CREATE TABLE tickets (
+  digest TEXT PRIMARY KEY, kind TEXT NOT NULL, user_id TEXT, body TEXT NOT NULL, created_at TEXT NOT NULL, expires_at TEXT NOT NULL)
+  STRICT, WITHOUT ROWID;
+CREATE INDEX tickets_of_user ON tickets (user_id);
+CREATE INDEX tickets_by_end ON tickets (expires_at);
+CREATE TABLE audit (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, at TEXT NOT NULL, app_id TEXT, by_id TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE INDEX audit_by_time ON audit (at, seq);
+CREATE INDEX audit_of_bot ON audit (app_id, at, seq);
+CREATE INDEX audit_of_one ON audit (by_id, at, seq);
+CREATE INDEX audit_of_both ON audit (app_id, by_id, at, seq);
+`;
 
 /** All steps, oldest first; the version of a database is how many of them it has seen. */
 export const migrations: readonly Migration[] = [
@@ -144,6 +163,7 @@ export const migrations: readonly Migration[] = [
   { name: 'what is known of models, and options of bots', sql: versions },
   { name: 'bots that are being deleted', sql: deleting },
   { name: 'authorization of remote bots', sql: 'ALTER TABLE bots ADD COLUMN remote_auth TEXT;' },
+  { name: 'users, keys and the audit log', sql: access },
 ];
 
 /**
