@@ -28,7 +28,7 @@ import { restSettings, type RestSettings } from './rest/settings.js';
 export interface RestOptions {
   egress: Guard;
   /** Does this key open this bot? */
-  keyFits(key: string, appId: string): boolean;
+  keyFits(key: string, appId: string): Promise<boolean>;
   /** Is the hub reached from its own machine alone? Then a bot asks for no key unless its author says so, as Rasa does. */
   local: boolean;
 }
@@ -48,7 +48,7 @@ class RestConnection implements Connection {
     if (request.at !== 'rest' && request.at !== 'callback') {
       throw new HubError('not_found', 'REST clients talk to /bots/APP_ID/webhooks/rest/webhook.');
     }
-    this.requireKey(request);
+    await this.requireKey(request);
     const { sender, text, metadata } = saidIn(request.body, request.at);
     const offered = text.startsWith('/') && offeredTitle(await this.context.history(sender), text) !== null;
     const eventId = eventIdOf(sender, request);
@@ -98,12 +98,12 @@ class RestConnection implements Connection {
   }
 
   /** By `?token=`, as Rasa's own API takes it, or as a bearer. */
-  private requireKey({ query, headers }: WebhookRequest): void {
+  private async requireKey({ query, headers }: WebhookRequest): Promise<void> {
     if (!this.needsKey) return;
     const { authorization } = headers;
     const bearer = typeof authorization === 'string' ? /^Bearer\s+(\S+)$/i.exec(authorization)?.[1] : undefined;
     const key = bearer ?? query['token'];
-    if (typeof key === 'string' && this.options.keyFits(key, this.context.bot.appId)) return;
+    if (typeof key === 'string' && (await this.options.keyFits(key, this.context.bot.appId))) return;
     this.context.failed('A request came whose key does not fit. Callers send it as Authorization: Bearer KEY.');
     throw new HubError(
       'unauthorized',

@@ -12,7 +12,7 @@ const dist = join(root, 'dist');
 /** The folders of dist that belong to the build; nothing else is ever removed. */
 const owned = ['src', 'connectors', 'test', 'bench', 'templates', 'widget'];
 /** The widget's entry points: each becomes one file that runs in a page. */
-const entries = ['widget.ts', 'chat.ts', 'lab.ts'];
+const entries = ['widget.ts', 'chat.ts', 'sign-in.ts', 'lab.ts'];
 
 /** The files under a folder as paths relative to the root, `/` between names; none when it is not there. */
 function filesIn(folder, keep) {

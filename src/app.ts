@@ -2,16 +2,17 @@
 import { createServer, type Server } from 'node:http';
 import type { Config } from './config.js';
 import { createHttpApp } from './http/app.js';
-import { createAuth, keptSecret } from './http/auth.js';
 import { createRetention } from './hub/retention.js';
 import { createLifecycle, type Lifecycle } from './lifecycle.js';
 import { createMetrics } from './metrics.js';
+import { keptSecret } from './seal.js';
 import { openJobTokens } from './training/tokens.js';
 import { type AppOptions, openFoundations } from './app/parts.js';
 import { openEngines } from './app/engines.js';
 import { openTraining } from './app/training.js';
 import { openMessagePath, openSealOf } from './app/path.js';
 import { buildRoutes } from './app/routes.js';
+import { firstLink, openAccess } from './app/access.js';
 import { demoBot, openAllBots } from './app/bots.js';
 
 export type { AppOptions, RasaRuntime, StandIns } from './app/parts.js';
@@ -20,6 +21,8 @@ export interface App {
   /** Where the hub listens, e.g. `http://127.0.0.1:5005`. */
   readonly url: string;
   readonly chatUrl: string | null;
+  /** Where the first admin makes their account, once; null when there is somebody already. */
+  readonly firstUrl: string | null;
   readonly adminToken: string;
   stop(): Promise<boolean>;
 }
@@ -49,12 +52,13 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   const { queue, training } = await openTraining(parts, { engines, tokens });
   const sessionKey = await keptSecret(config.dataDir, 'session-key');
   logs.hide(sessionKey);
-  const auth = createAuth(adminToken, config.trainerToken);
-  const path = openMessagePath(parts, { engines, training, metrics, sessionKey, seal, auth });
-  const { hub, connections, connectors, channels } = path;
-
   let url = '';
   const publicUrl = (): string => config.publicUrl ?? url;
+  const accessParts = openAccess(parts, { adminToken, seal, publicUrl });
+  const { access } = accessParts;
+  const path = openMessagePath(parts, { engines, training, metrics, sessionKey, seal, access });
+  const { hub, connections, connectors, channels } = path;
+
   const server = createServer({ requestTimeout: 15 * 60_000, headersTimeout: 10_000 });
   const routes = buildRoutes(parts, {
     engines,
@@ -65,13 +69,14 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
     connections,
     channels,
     metrics,
-    auth,
+    accessParts,
     seal,
     publicUrl,
   });
   const http = createHttpApp({
     ...routes,
-    auth,
+    access,
+    audit: (entry) => store.audit.add(entry),
     log: parts.log,
     onResponse: (facts) => metrics.response(facts),
   });
@@ -98,7 +103,14 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   life.onStop('message path', () => hub.stop());
   if (options.trains !== false) await training.start(config.maxParallelTrainings ?? 1);
   const demo = await demoBot(parts, { training, channels, engines });
-  return { url, adminToken, chatUrl: demo ? `${publicUrl()}/bots/${demo}/chat` : null, stop: () => life.stop() };
+  const first = await firstLink(parts, accessParts.accounts);
+  return {
+    url,
+    adminToken,
+    chatUrl: demo ? `${publicUrl()}/bots/${demo}/chat` : null,
+    firstUrl: first === null ? null : `${publicUrl()}${first}`,
+    stop: () => life.stop(),
+  };
 }
 
 function listen(server: Server, { host, port }: Config): Promise<string> {

@@ -20,6 +20,11 @@ export interface Config {
   readonly publicUrl: string | null;
   readonly adminToken: string | null;
   readonly secretKey: string | null;
+  /** May anybody make themselves an account? */
+  readonly registration: boolean;
+  readonly oidcIssuer: string | null;
+  readonly oidcClientId: string | null;
+  readonly oidcClientSecret: string | null;
   /** Lower-case host names, or `host:port`. */
   readonly egressAllow: readonly string[];
   /** Is Python run that bots' projects bring? */
@@ -81,6 +86,7 @@ const number =
     return fits ? value : undefined;
   };
 
+const onOff = (text: string): boolean | undefined => (text === 'on' ? true : text === 'off' ? false : undefined);
 const listOf = (text: string): string[] => text.split(',').map((part) => part.trim());
 
 /** `512m`, `2g`, `1048576` as bytes; undefined when it is none of these. */
@@ -224,6 +230,36 @@ const settings = {
     secret: true,
     read: (text) => (/^[\x21-\x7e]{16,}$/.test(text) ? text : undefined),
   },
+  registration: {
+    name: 'REGISTRATION',
+    doc: 'Whether anybody who reaches the hub may make themselves an account; it has no role until an admin gives it one. Off: by invitation alone.',
+    example: 'off',
+    expected: 'on or off',
+    read: onOff,
+  },
+  oidcIssuer: {
+    name: 'OIDC_ISSUER',
+    doc: 'An OpenID provider by which people sign in, for instance a Keycloak realm (https://HOST/realms/NAME); empty: by password alone.',
+    example: '',
+    expected: 'an https:// URL, or http:// on this machine',
+    read: (text) =>
+      urlOf(text) && /^(https:|http:\/\/(localhost|127\.[\d.]+|\[::1\])(:|\/|$))/.test(text) ? text : undefined,
+  },
+  oidcClientId: {
+    name: 'OIDC_CLIENT_ID',
+    doc: 'The name under which the provider knows the hub.',
+    example: '',
+    expected: 'a name without blanks',
+    read: (text) => (/^\S{1,200}$/.test(text) ? text : undefined),
+  },
+  oidcClientSecret: {
+    name: 'OIDC_CLIENT_SECRET',
+    doc: 'The secret of that client; empty for a public client.',
+    example: '',
+    expected: 'text without blanks',
+    secret: true,
+    read: (text) => (/^[\x21-\x7e]+$/.test(text) ? text : undefined),
+  },
   egressAllow: {
     name: 'EGRESS_ALLOW',
     doc: "Private hosts that bots' settings may name (platform emulators, action servers), separated by commas; everything private is refused otherwise.",
@@ -236,7 +272,7 @@ const settings = {
     doc: "Whether Python that bots' projects bring (actions.py, actions/) is taken and run, each bot's in a process of its own. It can do what the hub's user can: on only where you trust whoever may write bots.",
     example: 'off',
     expected: 'on or off',
-    read: (text) => (text === 'on' ? true : text === 'off' ? false : undefined),
+    read: onOff,
   },
   rasaPython: {
     name: 'RASA_PYTHON',
@@ -397,6 +433,10 @@ export function configOf(env: Record<string, string | undefined>, readFile: Read
     const given = setting.secret ? '(hidden)' : JSON.stringify(text);
     faults.push(`${setting.name}=${given}: expected ${setting.expected}. ${setting.doc}`);
   }
+  if (values['oidcIssuer'] && values['oidcClientId'] === null)
+    faults.push(
+      'OIDC_ISSUER is set and OIDC_CLIENT_ID is not: set it to the name of the client that the provider has for this hub.',
+    );
   if (faults.length > 0) throw new ConfigError(faults);
   const config = values as unknown as Config;
   const databaseUrl = (values['databaseUrl'] as string | null) ?? `sqlite:${join(config.dataDir, 'switchboard.db')}`;

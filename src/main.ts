@@ -58,14 +58,17 @@ async function findRasa(
 }
 
 function greet(app: App, logs: Logs): void {
-  const { url, chatUrl } = app;
+  const { url, chatUrl, firstUrl } = app;
   logs.log.info({ url, ...(chatUrl ? { chat: chatUrl } : {}), docs: `${url}/api/docs` }, 'listening');
+  if (firstUrl)
+    logs.log.info({ url: firstUrl }, 'nobody has an account yet: make the first one, which is an admin, here');
 }
 
 async function openLogs(config: Config): Promise<Logs> {
   const { openLog } = await import('./log.js');
   const logs = openLog({ level: config.logLevel, pretty: process.stdout.isTTY });
-  for (const secret of [config.adminToken, config.trainerToken, config.secretKey]) if (secret) logs.hide(secret);
+  for (const secret of [config.adminToken, config.trainerToken, config.secretKey, config.oidcClientSecret])
+    if (secret) logs.hide(secret);
   for (const url of [config.redisUrl, config.databaseUrl, config.modelStorage]) {
     const password = /^[\w+]+:\/\/[^:/]*:(.+)@/.exec(url ?? '')?.[1];
     if (password) logs.hide(password);

@@ -1,5 +1,7 @@
 /** Secrets at rest: AES-256-GCM under a key made of SECRET_KEY. Each sealed text is bound to its place, so that it opens nowhere else. */
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 export interface Seal {
   /** `place` says whose secret it is; the same words are needed to open it. */
@@ -65,4 +67,15 @@ export async function openSeal({ given, kept, make, settings }: SealSource): Pro
     );
   }
   return seal;
+}
+
+/** A secret of this data folder under `name`, made on first use and readable by its owner alone. */
+export async function keptSecret(dataDir: string, name: string): Promise<string> {
+  const file = join(dataDir, name);
+  try {
+    await writeFile(file, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  return (await readFile(file, 'utf8')).trim();
 }

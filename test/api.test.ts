@@ -103,6 +103,8 @@ describe('the admin API', () => {
         '{appId}': { name: 'x' },
         '{pairId}': shopFaq[0],
         '{name}': {},
+        '{login}': { role: 'agent' },
+        'api-keys': { name: 'x', role: 'agent' },
         '{modelId}': { label: null },
       };
       let routes = 0;

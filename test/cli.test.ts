@@ -208,7 +208,7 @@ describe('the command line', function () {
     await ends(['jobs', appId, '--nosuch'], {}, 64, /unknown option/);
     await ends(['jobs', 'no-such-bot'], {}, 1, /There is no bot/);
     await ends(['jobs', appId], { env: { HUB_URL: 'http://127.0.0.1:1' } }, 69, /No hub answers/);
-    await ends(['jobs', appId], { env: { HUB_KEY: 'wrong' } }, 77, /Send the admin token/);
+    await ends(['jobs', appId], { env: { HUB_KEY: 'wrong' } }, 77, /the admin token/);
     await ends(['jobs', appId], { env: { HUB_URL: 'nonsense' } }, 78, /not a URL/);
     await ends(['jobs', appId], { env: { HUB_KEY: '', HUB_URL: 'https://hub.example' } }, 78, /HUB_KEY/);
     await ends(['jobs', appId, '--config', join(folder, 'none.yml')], {}, 78, /no file/);

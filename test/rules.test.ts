@@ -21,7 +21,7 @@ const rules: { files: RegExp; own: string | null; may: string[] }[] = [
   { files: /^src\/cli\//, own: '$folder', may: [...ground, ...facts, 'src/client.ts', 'src/training/import/tar.ts'] },
   { files: /^src\/\w+\.ts$/, own: null, may: [...ground, ...facts] },
   { files: /^src\/(engines|training)\//, own: '$folder', may: [...ground, ...facts, 'src/child.ts'] },
-  { files: /^src\/(stores|hub|http|backup|lab)\//, own: '$folder', may: [...ground, ...facts] },
+  { files: /^src\/(stores|hub|http|access|backup|lab)\//, own: '$folder', may: [...ground, ...facts] },
   { files: /^connectors\/index\.ts$/, own: 'connectors/', may: ground },
   { files: /^connectors\/(\w+)(\.ts|\/)/, own: '$connector', may: [...ground, 'connectors/message/'] },
 ];
@@ -51,6 +51,8 @@ const onePlace = [
   'csv-parse/sync',
   'chardet',
   'sax',
+  '@node-rs/argon2',
+  'openid-client',
 ];
 
 function filesUnder(folder: string): string[] {

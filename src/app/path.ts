@@ -2,15 +2,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createConnectors } from '../../connectors/index.js';
-import type { BotProgress, Engines, StoredMessage, Training } from '../contracts.js';
-import { type Auth, keptSecret } from '../http/auth.js';
+import type { Access, BotProgress, Engines, StoredMessage, Training } from '../contracts.js';
 import { createChannelNotes } from '../hub/channel-notes.js';
 import { createChannels } from '../hub/channels.js';
 import { type Connections, createConnections } from '../hub/connections.js';
 import { createHub } from '../hub/hub.js';
 import { createOutbox } from '../hub/outbox.js';
 import type { Metrics } from '../metrics.js';
-import { openSeal, type Seal } from '../seal.js';
+import { keptSecret, openSeal, type Seal } from '../seal.js';
 import type { Parts } from './parts.js';
 
 interface PathParts {
@@ -19,7 +18,7 @@ interface PathParts {
   metrics: Metrics;
   sessionKey: string;
   seal: Seal;
-  auth: Auth;
+  access: Access;
 }
 
 /** The key of the channels' secrets: SECRET_KEY, or one that is made once and kept in the data folder. */
@@ -37,7 +36,7 @@ export function openSealOf({ options: { config, logs }, store }: Parts): Promise
   });
 }
 
-export function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey, seal, auth }: PathParts) {
+export function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey, seal, access }: PathParts) {
   const { store, log, life, egress } = parts;
   const history = (appId: string, conversation: string): Promise<StoredMessage[]> =>
     store.conversations.latest(appId, conversation, 100);
@@ -52,7 +51,14 @@ export function openMessagePath(parts: Parts, { engines, training, metrics, sess
     slack: { egress, log },
     telegram: { egress, log },
     teams: { egress, log },
-    rest: { egress, keyFits: (key) => auth.isAdmin(key), local: isLoopback(parts.options.config.host) },
+    rest: {
+      egress,
+      keyFits: async (token, appId) => {
+        const principal = await access.identify({ token });
+        return principal !== null && access.may(principal, 'converse', appId);
+      },
+      local: isLoopback(parts.options.config.host),
+    },
   });
   const standIns = parts.options.standIns?.connectors ?? [];
   const connectors = [...own.filter(({ name }) => !standIns.some((one) => one.name === name)), ...standIns];
@@ -120,4 +126,5 @@ async function progressOf(
 }
 
 /** Does a hub that listens there hear its own machine alone? */
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\.[\d.]+$/.test(host);
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127\.[\d.]+$/.test(host);

@@ -1,8 +1,13 @@
 /** Wires the routes to the parts that answer them. */
 import { join } from 'node:path';
 import type { Engines, Hub, Training, TrainingQueue } from '../contracts.js';
-import type { Auth } from '../http/auth.js';
 import type { WarmRasa } from '../engines/rasa/warm.js';
+import { auditRoutes } from '../http/access/audit.js';
+import { keyRoutes } from '../http/access/keys.js';
+import { signInPage } from '../http/access/pages.js';
+import { providerRoutes } from '../http/access/provider.js';
+import { sessionRoutes } from '../http/access/sessions.js';
+import { userRoutes } from '../http/access/users.js';
 import { botPresenter, botRoutes, type BotRoutesOptions } from '../http/bots.js';
 import { channelRoutes } from '../http/channels.js';
 import { deadLetterRoutes } from '../http/dead-letters.js';
@@ -37,7 +42,9 @@ import { createFetchModel, type FetchModel } from '../training/initial.js';
 import { optionFaults } from '../training/components.js';
 import { redisPlaceOf } from '../training/redis.js';
 import type { JobTokens } from '../training/tokens.js';
+import type { AccessParts } from './access.js';
 import { here, type Parts } from './parts.js';
+import { isLoopback } from './path.js';
 import { evaluationOf } from './training.js';
 import { openProjects } from './projects.js';
 import { openTemplates } from './templates.js';
@@ -63,7 +70,7 @@ interface RouteParts {
   connections: Connections;
   channels: Channels;
   metrics: Metrics;
-  auth: Auth;
+  accessParts: AccessParts;
   seal: Seal;
   publicUrl: () => string;
 }
@@ -103,6 +110,8 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     onDeleted: async (appId) => {
       await connections.close(appId);
       await engines.forget(appId);
+      await store.users.forgetBot(appId);
+      made.accessParts.access.forget();
     },
   };
   const { projects, check } = openProjects(parts, { channels });
@@ -141,24 +150,56 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     ...deadLetterRoutes({ store, hub }),
     ...channelRoutes({ store, channels, publicUrl }),
     ...machineRoutes(operations),
+    ...accessRoutes(parts, made),
   ];
   const health = healthRoutes(operations);
   const appearance = async (appId: string): Promise<unknown> =>
     (await channels.get(appId, 'web')).settings['appearance'];
-  const pages = pageRoutes({ store, widgetDir, appearance, openApi: () => document });
+  const pages = pageRoutes({
+    store,
+    widgetDir,
+    appearance,
+    listed: isLoopback(options.config.host),
+    openApi: () => document,
+  });
   const webhooks = webhookRoutes({
     store,
     find: (address) => connections.find(address),
     knows: (channel) => connections.knows(channel),
   });
   const rest = restRoutes({ store, find: (address) => connections.find(address) });
-  const root = [...health, ...webhooks, ...rest, ...rasaOf(parts, made), ...pages];
+  const root = [
+    ...health,
+    ...webhooks,
+    ...rest,
+    ...rasaOf(parts, made),
+    ...pages,
+    signInPage({ widgetDir }),
+    ...providerOf(made),
+  ];
   const document = openApiOf([...api.map((row) => ({ ...row, path: `/api/v1${row.path}` })), ...root]);
   return { api, root };
 }
 
+/** The way in by an OpenID provider; where none is set, nothing. */
+function providerOf({ accessParts: { openId }, publicUrl }: RouteParts): Route[] {
+  return openId === null ? [] : providerRoutes({ openId, publicUrl });
+}
+
+/** Users, keys and sessions. */
+function accessRoutes({ store, options }: Parts, { accessParts, publicUrl }: RouteParts): Route[] {
+  const { accounts, keys, sessions, openId } = accessParts;
+  const ways = { registration: options.config.registration, provider: openId !== null };
+  return [
+    ...sessionRoutes({ accounts, sessions, ways, publicUrl }),
+    ...userRoutes({ store, accounts, publicUrl }),
+    ...keyRoutes({ store, keys }),
+    ...auditRoutes({ audit: store.audit }),
+  ];
+}
+
 /** Rasa's own API. */
-function rasaOf(parts: Parts, { engines, training, hub, connections, auth }: RouteParts): Route[] {
+function rasaOf(parts: Parts, { engines, training, hub, connections, accessParts }: RouteParts): Route[] {
   const { store, shelf, egress, log, options } = parts;
   return rasaRoutes({
     store,
@@ -168,7 +209,7 @@ function rasaOf(parts: Parts, { engines, training, hub, connections, auth }: Rou
     engines,
     training,
     hub,
-    auth,
+    access: accessParts.access,
     rest: (appId) => connections.find({ appId, channel: 'rest' }),
     version: ('python' in options.rasa ? options.rasa.version : undefined) ?? referenceRasa,
     unload: async (appId) => {

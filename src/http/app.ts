@@ -4,9 +4,12 @@ import Router, { type RouterContext } from '@koa/router';
 import Koa from 'koa';
 import getRawBody from 'raw-body';
 import type { z } from 'zod';
+import type { Access, AuditEntry } from '../contracts.js';
 import { type Fault, HubError, hubErrorOf } from '../errors.js';
 import type { Log } from '../log.js';
-import type { Auth } from './auth.js';
+import { type Admission, createAdmission, type Knock } from './admission.js';
+import { type Audited, createAudit } from './audit.js';
+import { type Guarded, guarded } from './open-stream.js';
 import type { Reply, Route } from './route.js';
 
 export interface HttpOptions {
@@ -14,8 +17,10 @@ export interface HttpOptions {
   api: Route[];
   /** Rows at the root: pages, health, channels. */
   root: Route[];
-  auth: Auth;
+  access: Access;
   log: Log;
+  /** Keeps an entry of the audit log. */
+  audit: (entry: AuditEntry) => Promise<void>;
   /** Called after every response, for metrics. */
   onResponse?: (facts: { method: string; route: string; status: number; ms: number }) => void;
 }
@@ -25,7 +30,7 @@ const defaultLimit = 1_000_000;
 function problem(error: HubError): Reply {
   const { code, status, title, message: detail } = error;
   const errors = error.options.errors ? { errors: error.options.errors } : {};
-  const wait = error.retry && status !== 500 ? { 'retry-after': '1' } : {};
+  const wait = error.retry && status !== 500 ? { 'retry-after': String(error.options.afterSeconds ?? 1) } : {};
   return {
     status,
     headers: { 'content-type': 'application/problem+json', ...wait },
@@ -93,26 +98,43 @@ function parseJson(text: string): unknown {
   }
 }
 
-function send(ctx: Koa.Context, reply: Reply): void {
+/** `again`: whether the caller may still have it, asked while a stream is open; null: anybody may. */
+function send(ctx: Koa.Context, reply: Reply, again: Guarded['again'] = null): void {
   ctx.status = reply.status ?? 200;
   for (const [name, value] of Object.entries(reply.headers ?? {})) ctx.set(name, value);
-  if (reply.stream) ctx.body = Readable.from(reply.stream, { objectMode: false });
+  if (reply.stream)
+    ctx.body = guarded(Readable.from(reply.stream, { objectMode: false }), { response: ctx.res, again });
   else if (reply.text !== undefined) ctx.body = reply.text;
   else if (reply.body !== undefined) ctx.body = reply.body;
   else if (ctx.status === 200) ctx.status = 204;
 }
 
-function mount(router: Router, row: Route, auth: Auth): void {
+interface Doors {
+  admission: Admission;
+  audited: Audited;
+}
+
+function mount(router: Router, row: Route, { admission, audited }: Doors): void {
   const path = row.path.replace(/\{(path|conversationId)\}/, '*$1').replaceAll(/\{(\w+)\}/g, ':$1');
   router.register(path, [row.method], async (ctx: RouterContext) => {
-    if (row.access === 'trainer') auth.requireTrainer(ctx.headers.authorization);
-    if (row.access === 'admin') auth.requireAdmin(ctx.headers.authorization);
+    const knock = knockOf(ctx);
+    const caller = await admission.admit(row, knock);
     const query = row.query ? check(row.query, ctx.query, 'query') : undefined;
     const body = row.body ? checkedBody(row.body, await readBody(ctx, row.body)) : undefined;
     const gone = (): AbortSignal => goneOf(ctx);
-    send(ctx, await row.handle({ params: ctx.params, query, body, headers: ctx.headers, url: ctx.url, gone }));
+    const asked = { params: ctx.params, query, body, headers: ctx.headers, url: ctx.url, caller, gone };
+    const reply = await audited(row, asked, ctx.method);
+    // Who may no longer have it does not go on reading what began before.
+    send(ctx, reply, caller.principal ? () => admission.admit(row, { ...knock, method: 'GET' }) : null);
   });
 }
+const knockOf = ({ method, params, query, headers, ip }: RouterContext): Knock => ({
+  method,
+  params,
+  query,
+  headers,
+  from: ip,
+});
 /** Made only for who asks: most requests end before anybody could hang up. */
 function goneOf(ctx: RouterContext): AbortSignal {
   const gone = new AbortController();
@@ -127,11 +149,11 @@ const checkedBody = (spec: NonNullable<Route['body']>, value: unknown): unknown 
   value === undefined && spec.optional ? undefined : check(spec.schema, value, 'body');
 
 /** The rows by how their paths begin, so that a webhook is not held against every route of the API. */
-function tablesOf(rows: Route[], auth: Auth) {
+function tablesOf(rows: Route[], doors: Doors) {
   const tables = ['/api/v1/', '/webhooks/', '/'].map((begins) => ({ begins, router: new Router() }));
   for (const row of rows) {
     const table = tables.find(({ begins }) => row.path.startsWith(begins));
-    if (table) mount(table.router, row, auth);
+    if (table) mount(table.router, row, doors);
   }
   return tables.map(({ begins, router }) => ({ begins, answer: tableOf(router) }));
 }
@@ -144,17 +166,24 @@ function tableOf(router: Router): (ctx: RouterContext, next: Koa.Next) => unknow
 
 /** Headers for every response: nothing here is ever to be sniffed or cached unless its route says so. */
 function secure(ctx: Koa.Context): void {
-  ctx.set({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cache-control': 'no-store' });
+  ctx.set({
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'cache-control': 'no-store',
+    // A page of ours has its own; anything else that a browser is made to show runs nothing and is framed by nobody.
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'permissions-policy': 'camera=(), microphone=(), geolocation=()',
+    'cross-origin-opener-policy': 'same-origin',
+  });
 }
 
 /** Builds the Koa application; the caller makes the server from `callback()`. */
 export function createHttpApp(options: HttpOptions): Koa {
-  const { log, auth, onResponse } = options;
+  const { log, onResponse } = options;
   const app = new Koa();
-  const tables = tablesOf(
-    [...options.api.map((row) => ({ ...row, path: `/api/v1${row.path}` })), ...options.root],
-    auth,
-  );
+  const rows = [...options.api.map((row) => ({ ...row, path: `/api/v1${row.path}` })), ...options.root];
+  const audited = createAudit({ rows, add: options.audit, log });
+  const tables = tablesOf(rows, { admission: createAdmission(options.access), audited });
 
   app.use(async (ctx, next) => {
     const started = performance.now();

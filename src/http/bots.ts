@@ -7,6 +7,8 @@ import type {
   EngineName,
   Engines,
   FaqPair,
+  Listed,
+  Page,
   Pipeline,
   ProjectFile,
   Store,
@@ -207,6 +209,19 @@ async function createWithModel(
   }
 }
 
+/** The bots with these APP_IDs, a page at a time, the cursor being the last one shown. */
+async function ownBots(
+  store: Pick<Store, 'bots'>,
+  appIds: string[],
+  { limit, cursor = '' }: Page,
+): Promise<Listed<Bot>> {
+  const after = appIds.filter((appId) => appId > cursor).sort();
+  const shown = after.slice(0, limit);
+  const found = await Promise.all(shown.map((appId) => store.bots.get(appId)));
+  const next = after.length > shown.length ? (shown.at(-1) ?? null) : null;
+  return { items: found.filter((bot) => bot !== null), next };
+}
+
 export function botRoutes(options: BotRoutesOptions): Route[] {
   const { store, engines } = options;
   const maker = botMaker(options);
@@ -216,10 +231,12 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
       method: 'POST',
       path: '/bots',
       summary: 'Make a bot; the answer has its APP_ID.',
-      access: 'admin',
+      access: 'create',
       body: { schema: BotCreate },
       answers: { 201: { description: 'The new bot.', schema: BotView } },
-      handle: async ({ body, gone }) => {
+      handle: async ({ body, caller, gone }) => {
+        if (body.initialModel && !caller.may('administer'))
+          throw new HubError('forbidden', 'A model is code: only an admin of the hub names an initial one.');
         checkRuntime(options, body.runtime);
         checkOptions(options, body.options);
         checkRemoteUrl(options, body.remoteUrl);
@@ -236,12 +253,14 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
     route({
       method: 'GET',
       path: '/bots',
-      summary: 'All bots, oldest first.',
-      access: 'admin',
+      summary: 'The bots that the caller may see: all, oldest first, or their own by APP_ID.',
+      access: 'member',
       query: PageQuery,
       answers: { 200: { description: 'A page of bots.', schema: listOf(BotView) } },
-      handle: async ({ query }) => {
-        const { items, next } = await store.bots.list(query);
+      handle: async ({ query, caller }) => {
+        const { items, next } = caller.may('read')
+          ? await store.bots.list(query)
+          : await ownBots(store, Object.keys(caller.principal?.bots ?? {}), query);
         return { body: { items: await Promise.all(items.map(present)), next } };
       },
     }),
@@ -249,7 +268,7 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
       method: 'GET',
       path: '/bots/{appId}',
       summary: 'One bot: its settings, what its process does, its running training.',
-      access: 'admin',
+      access: 'read',
       answers: { 200: { description: 'The bot.', schema: BotView } },
       handle: async (asked) => ({ body: await present(await botOf(store, asked)) }),
     }),
@@ -258,7 +277,7 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
       path: '/bots/{appId}',
       summary:
         'Change a bot. Language, pipeline, threshold, options and runtime take effect with the next training, runtime also when it next wakes, instances at once.',
-      access: 'admin',
+      access: 'build',
       body: { schema: BotChange },
       answers: { 200: { description: 'The changed bot.', schema: BotView } },
       handle: async (asked) => {
@@ -282,7 +301,7 @@ export function botRoutes(options: BotRoutesOptions): Route[] {
       method: 'DELETE',
       path: '/bots/{appId}',
       summary: 'Delete a bot with its FAQ, models, jobs and conversations.',
-      access: 'admin',
+      access: 'own',
       answers: { 204: { description: 'It is gone.' } },
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);

@@ -35,7 +35,7 @@ export function channelRoutes({ store, channels, publicUrl }: ChannelRoutesOptio
       method: 'GET',
       path: '/bots/{appId}/channels',
       summary: 'The channels of a bot: settings, on or off and why, last event in, last error.',
-      access: 'admin',
+      access: 'read',
       answers: { 200: { description: 'All channels there are.', schema: listOf(ChannelView) } },
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
@@ -46,7 +46,7 @@ export function channelRoutes({ store, channels, publicUrl }: ChannelRoutesOptio
       method: 'GET',
       path: '/bots/{appId}/channels/{name}',
       summary: 'One channel.',
-      access: 'admin',
+      access: 'read',
       answers,
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
@@ -58,7 +58,7 @@ export function channelRoutes({ store, channels, publicUrl }: ChannelRoutesOptio
       path: '/bots/{appId}/channels/{name}',
       summary:
         'Set a channel up; it is open with these settings at once. A secret left out stays as it is (unless a setting that says where it is sent changes), null removes it.',
-      access: 'admin',
+      access: 'build',
       body: { schema: Body },
       answers,
       handle: async (asked) => {
@@ -70,7 +70,7 @@ export function channelRoutes({ store, channels, publicUrl }: ChannelRoutesOptio
       method: 'DELETE',
       path: '/bots/{appId}/channels/{name}',
       summary: 'Forget the settings of a channel, secrets included.',
-      access: 'admin',
+      access: 'build',
       answers: { 204: { description: 'Forgotten.' } },
       handle: async (asked) => {
         await channels.remove(await botOf(store, asked), param(asked, 'name'));
@@ -81,7 +81,8 @@ export function channelRoutes({ store, channels, publicUrl }: ChannelRoutesOptio
       method: 'POST',
       path: '/bots/{appId}/channels/{name}/check',
       summary: 'Ask the platform whether the channel works, and say what to do if it does not.',
-      access: 'admin',
+      access: 'build',
+      audited: false,
       answers: { 200: { description: 'In one sentence.', schema: ChannelCheckView } },
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);

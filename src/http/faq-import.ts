@@ -62,7 +62,7 @@ export function faqImportRoutes({ store, readTable, lint }: FaqImportRoutesOptio
       path: '/bots/{appId}/faq/import',
       summary:
         'Questions and answers from a table (csv, tsv, xlsx, json), in a form field "file" or as the body: all of it, or nothing and every fault with its row.',
-      access: 'admin',
+      access: 'edit',
       query: ImportQuery,
       body: { schema: z.instanceof(Buffer), raw: true, limit: tableLimit, types },
       answers: { 200: { description: 'What became of each row.', schema: FaqImportView } },
@@ -101,7 +101,8 @@ export function faqImportRoutes({ store, readTable, lint }: FaqImportRoutesOptio
       path: '/bots/{appId}/faq/lint',
       summary:
         'Flaws of an FAQ, each with its row (the place of its pair): nearly the same question with different answers, topics with one question, empty answers. Without a body, of the stored one.',
-      access: 'admin',
+      access: 'edit',
+      audited: false,
       body: { schema: LintBody, limit: faqLimit, optional: true },
       answers: { 200: { description: 'The findings, by row; none: it is fine.', schema: LintView } },
       handle: async (asked) => {

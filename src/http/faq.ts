@@ -70,7 +70,7 @@ export function faqRoutes({ store }: { store: Store }): Route[] {
       method: 'GET',
       path: '/bots/{appId}/faq',
       summary: 'The whole FAQ, with its version as ETag.',
-      access: 'admin',
+      access: 'read',
       answers: { 200: { description: 'The FAQ payload.', schema: FaqBody } },
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
@@ -83,7 +83,7 @@ export function faqRoutes({ store }: { store: Store }): Route[] {
       path: '/bots/{appId}/faq',
       summary:
         'Replace the whole FAQ: all of it or, when anything does not fit, nothing. If-Match guards against overwriting.',
-      access: 'admin',
+      access: 'edit',
       body: { schema: FaqBody, limit: faqLimit },
       answers: {
         200: {
@@ -103,7 +103,7 @@ export function faqRoutes({ store }: { store: Store }): Route[] {
       method: 'GET',
       path: '/bots/{appId}/faq/pairs',
       summary: 'All pairs with their ids.',
-      access: 'admin',
+      access: 'read',
       answers: { 200: { description: 'The pairs.', schema: listOf(StoredPair) } },
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
@@ -115,7 +115,7 @@ export function faqRoutes({ store }: { store: Store }): Route[] {
       method: 'POST',
       path: '/bots/{appId}/faq/pairs',
       summary: 'Add one pair at the end.',
-      access: 'admin',
+      access: 'edit',
       body: { schema: Pair },
       answers: { 201: { description: 'The pair with its id.', schema: StoredPair } },
       handle: async (asked) => {
@@ -128,7 +128,7 @@ export function faqRoutes({ store }: { store: Store }): Route[] {
       method: 'PUT',
       path: '/bots/{appId}/faq/pairs/{pairId}',
       summary: 'Replace one pair.',
-      access: 'admin',
+      access: 'edit',
       body: { schema: Pair },
       answers: { 200: { description: 'The pair.', schema: StoredPair } },
       handle: async (asked) => {
@@ -143,7 +143,7 @@ export function faqRoutes({ store }: { store: Store }): Route[] {
       method: 'DELETE',
       path: '/bots/{appId}/faq/pairs/{pairId}',
       summary: 'Remove one pair.',
-      access: 'admin',
+      access: 'edit',
       answers: { 204: { description: 'It is gone.' } },
       handle: async (asked) => {
         const reply = await edit(asked, (faq) => faq.pairs.toSpliced(indexOf(faq, param(asked, 'pairId')), 1));

@@ -33,7 +33,7 @@ export function fileRoutes(options: FileRoutesOptions): Route[] {
       method: 'GET',
       path: '/bots/{appId}/files',
       summary: "The files of the bot's Rasa project, by path.",
-      access: 'admin',
+      access: 'read',
       answers: { 200: { description: 'All of them.', schema: listOf(FileView) } },
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
@@ -44,7 +44,7 @@ export function fileRoutes(options: FileRoutesOptions): Route[] {
       method: 'GET',
       path: '/bots/{appId}/files/{path}',
       summary: 'One file, as it was written.',
-      access: 'admin',
+      access: 'read',
       answers: { 200: { description: 'The file.', type: 'text/plain' } },
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
@@ -56,7 +56,7 @@ export function fileRoutes(options: FileRoutesOptions): Route[] {
       method: 'PUT',
       path: '/bots/{appId}/files/{path}',
       summary: 'Write one file; it counts from the next training on, for a bot whose pipeline is project.',
-      access: 'admin',
+      access: 'build',
       body: { schema: z.instanceof(Buffer), raw: true, limit: fileLimit },
       answers: { 200: { description: 'It is written.', schema: FileView } },
       handle: async (asked) => {
@@ -72,7 +72,7 @@ export function fileRoutes(options: FileRoutesOptions): Route[] {
       method: 'DELETE',
       path: '/bots/{appId}/files/{path}',
       summary: 'Remove one file.',
-      access: 'admin',
+      access: 'build',
       answers: { 204: { description: 'It is gone.' } },
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);

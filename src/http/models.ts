@@ -39,7 +39,7 @@ export function modelRoutes(options: ModelRoutesOptions): Route[] {
       method: 'GET',
       path: '/bots/{appId}/models',
       summary: "The bot's models, newest first.",
-      access: 'admin',
+      access: 'read',
       query: PageQuery,
       answers: { 200: { description: 'A page of models.', schema: listOf(ModelView) } },
       handle: async (asked) => {
@@ -52,7 +52,7 @@ export function modelRoutes(options: ModelRoutesOptions): Route[] {
       method: 'POST',
       path: '/bots/{appId}/models/{modelId}/activate',
       summary: 'Go back (or forward) to a model; it takes over once it has come up.',
-      access: 'admin',
+      access: 'edit',
       answers: { 200: { description: 'The model, now active.', schema: ModelView } },
       handle: async (asked) => {
         const { bot, model } = await modelOf(asked);
@@ -63,7 +63,7 @@ export function modelRoutes(options: ModelRoutesOptions): Route[] {
       method: 'POST',
       path: '/bots/{appId}/rollback',
       summary: 'Go back to the model before the active one; it takes over once it has come up, and no message is lost.',
-      access: 'admin',
+      access: 'edit',
       answers: { 200: { description: 'The model, now active.', schema: ModelView } },
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
@@ -75,7 +75,7 @@ export function modelRoutes(options: ModelRoutesOptions): Route[] {
       path: '/bots/{appId}/models/{modelId}',
       summary:
         'Give a model a label, by which people know it; with one it is kept, however many follow. Null takes it away.',
-      access: 'admin',
+      access: 'edit',
       body: { schema: ModelChange },
       answers: { 200: { description: 'The model.', schema: ModelView } },
       handle: async (asked) => {
@@ -90,7 +90,7 @@ export function modelRoutes(options: ModelRoutesOptions): Route[] {
       path: '/bots/{appId}/models/{a}/diff/{b}',
       summary:
         'What is different between two models: settings, pairs and project files that they were made from, and with answers=true what they answer otherwise.',
-      access: 'admin',
+      access: 'read',
       query: DiffQuery,
       answers: { 200: { description: 'From a to b.', schema: VersionDiff } },
       handle: async (asked) => {
@@ -103,7 +103,7 @@ export function modelRoutes(options: ModelRoutesOptions): Route[] {
       method: 'GET',
       path: '/bots/{appId}/models/{modelId}/project',
       summary: 'What the model was trained from, as a tar.gz of a Rasa project.',
-      access: 'admin',
+      access: 'read',
       answers: { 200: { description: 'The archive.', type: 'application/gzip' } },
       handle: async (asked) => {
         const { bot, model } = await modelOf(asked);
@@ -118,7 +118,7 @@ export function modelRoutes(options: ModelRoutesOptions): Route[] {
       method: 'GET',
       path: '/bots/{appId}/models/{modelId}/archive',
       summary: 'The Rasa model archive (tar.gz).',
-      access: 'admin',
+      access: 'build',
       answers: { 200: { description: 'The file.', type: 'application/gzip' } },
       handle: async (asked) => {
         const { bot, model } = await modelOf(asked);
@@ -135,7 +135,7 @@ export function modelRoutes(options: ModelRoutesOptions): Route[] {
       method: 'DELETE',
       path: '/bots/{appId}/models/{modelId}',
       summary: 'Delete a model that is not active.',
-      access: 'admin',
+      access: 'build',
       answers: { 204: { description: 'It is gone.' } },
       handle: async (asked) => {
         const { bot, model } = await modelOf(asked);

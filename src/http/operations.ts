@@ -96,7 +96,7 @@ export function machineRoutes(options: OperationsOptions): Route[] {
       path: '/machine',
       summary:
         'Cores, load, memory, disk and GPUs of this machine, what its bots use, sizes in bytes; the store and the queue in use.',
-      access: 'admin',
+      access: 'watch',
       answers: {
         200: {
           description: 'The machine.',

@@ -11,6 +11,8 @@ export interface PagesOptions {
   widgetDir: string;
   /** How the bot's web channel shall look, as its author set it. */
   appearance: (appId: string) => Promise<unknown>;
+  /** Whether the start page names the first bots: where only this machine reaches the hub. Elsewhere a bot's address is for whom it was given to. */
+  listed: boolean;
   openApi: () => object;
 }
 
@@ -29,7 +31,7 @@ const escapeHtml = (text: string): string =>
 
 const types: Record<string, string> = { js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' };
 /** The only files that are served, so that no path from outside ever reaches the disk. */
-const files = ['chat.js', 'chat.css', 'widget.js'];
+const files = ['chat.js', 'chat.css', 'widget.js', 'sign-in.js', 'sign-in.css'];
 
 function startPage(bots: Bot[]): string {
   const rows = bots
@@ -37,7 +39,7 @@ function startPage(bots: Bot[]): string {
     .join('');
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Switchboard</title>
 <link rel="icon" href="data:,"><link rel="stylesheet" href="/widget/chat.css"><body class="start"><main><h1>Switchboard</h1><p>The hub is running. 系统正在运行。</p>
-<h2>Talk to a bot · 与机器人对话</h2><ul>${rows}</ul><p><a href="/api/docs">API</a> · <a href="/health/ready">health</a></p></main></body></html>`;
+${rows && `<h2>Talk to a bot · 与机器人对话</h2><ul>${rows}</ul>`}<p><a href="/sign-in">Sign in · 登录</a> · <a href="/api/docs">API</a> · <a href="/health/ready">health</a></p></main></body></html>`;
 }
 
 interface DocumentedPaths {
@@ -71,10 +73,13 @@ export function pageRoutes(options: PagesOptions): Route[] {
     route({
       method: 'GET',
       path: '/',
-      summary: 'A start page with links to the first bots.',
+      summary: 'A start page; where only this machine reaches the hub, with links to the first bots.',
       access: 'public',
       answers: { 200: { description: 'HTML.', type: 'text/html' } },
-      handle: async () => ({ headers: html, text: startPage((await store.bots.list({ limit: 20 })).items) }),
+      handle: async () => ({
+        headers: html,
+        text: startPage(options.listed ? (await store.bots.list({ limit: 20 })).items : []),
+      }),
     }),
     route({
       method: 'GET',

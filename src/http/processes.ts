@@ -61,7 +61,7 @@ export function processRoutes({ store, engines, present }: ProcessRoutesOptions)
       method: 'POST',
       path: `/bots/{appId}/${name}`,
       summary,
-      access: 'admin',
+      access: 'build',
       answers: { 200: { description: 'The bot as it is now.', schema: BotView } },
       handle: async (asked) => {
         const bot = await botOf(store, asked);
@@ -81,7 +81,7 @@ export function processRoutes({ store, engines, present }: ProcessRoutesOptions)
       method: 'GET',
       path: '/bots/{appId}/logs',
       summary: "The newest lines of the bot's processes, and what the hub did with them, oldest first.",
-      access: 'admin',
+      access: 'read',
       query: LogQuery,
       answers: {
         200: {

@@ -57,7 +57,7 @@ export function projectRoutes<P extends PreparedProject>(options: ProjectRoutesO
       path: '/bots/import',
       summary:
         'Make a bot from a Rasa 3 project: a zip or tar.gz, in a form field "file" or as the body. All of it, or nothing and every fault with file and line. Its credentials.yml sets up channels.',
-      access: 'admin',
+      access: 'create',
       query: ImportQuery,
       body,
       answers: {
@@ -84,7 +84,7 @@ export function projectRoutes<P extends PreparedProject>(options: ProjectRoutesO
       path: '/bots/{appId}/project',
       summary:
         "Replace the bot's Rasa project by that of an archive: all of it, or nothing and every fault with file and line. Its channels stay; train to have it answer.",
-      access: 'admin',
+      access: 'build',
       body,
       answers: { 200: { description: 'It is replaced.', schema: ImportView } },
       handle: async (asked) => {
@@ -98,7 +98,7 @@ export function projectRoutes<P extends PreparedProject>(options: ProjectRoutesO
       path: '/bots/{appId}/export',
       summary:
         'What the bot is trained from, as a tar.gz of a Rasa project that trains with plain `rasa train`. No secrets.',
-      access: 'admin',
+      access: 'read',
       answers: { 200: { description: 'The archive.', type: 'application/gzip' } },
       handle: async (asked) => {
         const bot = await botOf(store, asked);

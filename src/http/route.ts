@@ -1,5 +1,7 @@
 /** A route is a row: who may call it, what it takes, what it answers, and the few lines that do it. The router, the checks and the OpenAPI document all come from the row. */
 import type { z } from 'zod';
+import type { Right } from '../contracts.js';
+import type { Caller } from './admission.js';
 
 /** A checked request. */
 export interface Asked<B, Q> {
@@ -9,6 +11,8 @@ export interface Asked<B, Q> {
   headers: Record<string, string | string[] | undefined>;
   /** Path and query as they came, percent-encoded. */
   url: string;
+  /** Who asks; on a `public` route nobody looked. */
+  caller: Caller;
   /** A signal that aborts when the caller hangs up before the answer has left. */
   gone(): AbortSignal;
 }
@@ -19,6 +23,8 @@ export interface Reply {
   /** JSON, unless `text` or `stream` is set. */
   body?: unknown;
   text?: string;
+  /** Whom it signed in: for the audit log. */
+  by?: { id: string; name: string };
   /** Server-sent events, or a file. */
   stream?: AsyncIterable<string | Buffer>;
 }
@@ -28,13 +34,26 @@ export interface Answer {
   /** `application/json` when absent. */
   type?: string;
 }
+/** The bot that a thing belongs to. What is not there and what is somebody else's are answered alike. */
+export interface Whose {
+  /** Its APP_ID; null: there is no such thing, or it is the hub's. */
+  bot(asked: { params: Record<string, string>; query: Record<string, unknown> }): Promise<string | null>;
+  /** The words for what is not there. */
+  missing(params: Record<string, string>): string;
+}
 export interface Route<B = unknown, Q = unknown> {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** As in OpenAPI: `/bots/{appId}/faq`. What `{path}` and `{conversationId}` stand for may have slashes of its own. */
   path: string;
   summary: string;
-  /** `admin`: the admin token; `trainer`: that or the trainers' token; `rasa`: the bot's key as Rasa takes it, checked in rasa/; `public`: anyone who reaches the hub. */
-  access: 'admin' | 'trainer' | 'rasa' | 'public';
+  /** What the caller needs, by the policy (src/access/policy.ts), on the bot {appId} of the path where it has one; `public`: anyone who reaches the hub. */
+  access: Right | 'public';
+  /** `rasa`: the key is shown and refused as Rasa does it, in rasa/. */
+  asks?: 'rasa';
+  /** Whether the audit log has it; absent: what a known caller may change and is no GET. */
+  audited?: boolean;
+  /** Whose thing it is, where the path has no {appId}. */
+  of?: Whose;
   query?: z.ZodType<Q>;
   /** Absent: a body is not read. `types`: JSON alone when absent; other types arrive as text. `raw`: any type arrives as a Buffer; `stream`: as it comes, of any length. */
   body?: {

@@ -37,7 +37,8 @@ export function talkRoutes({ store, hub }: { store: Store; hub: Hub }): Route[] 
       method: 'POST',
       path: '/bots/{appId}/parse',
       summary: "What the bot understands: Rasa's parse object.",
-      access: 'admin',
+      access: 'converse',
+      audited: false,
       body: { schema: ParseBody },
       answers: { 200: { description: 'The parse. X-Switchboard-Engine names the engine.', schema: ParseView } },
       handle: async (asked) => {
@@ -51,7 +52,8 @@ export function talkRoutes({ store, hub }: { store: Store; hub: Hub }): Route[] 
       path: '/bots/{appId}/messages',
       summary:
         "Say something to the bot; answers what it says, as Rasa's REST channel. Waits for a sleeping bot and for its first training.",
-      access: 'admin',
+      access: 'converse',
+      audited: false,
       body: { schema: MessageBody },
       answers: {
         200: {
@@ -89,7 +91,7 @@ export function talkRoutes({ store, hub }: { store: Store; hub: Hub }): Route[] 
       method: 'GET',
       path: '/bots/{appId}/conversations',
       summary: 'The conversation log, latest activity first.',
-      access: 'admin',
+      access: 'read',
       query: PageQuery,
       answers: { 200: { description: 'A page of conversations.' } },
       handle: async (asked) => {
@@ -101,7 +103,7 @@ export function talkRoutes({ store, hub }: { store: Store; hub: Hub }): Route[] 
       method: 'GET',
       path: '/bots/{appId}/conversations/{id}',
       summary: 'One conversation: each message with what was understood and answered, oldest first.',
-      access: 'admin',
+      access: 'read',
       query: PageQuery,
       answers: {
         200: {

@@ -40,7 +40,7 @@ export function templateRoutes(options: TemplateRoutesOptions): Route[] {
       method: 'GET',
       path: '/templates',
       summary: 'What a new bot can be made from, by name.',
-      access: 'admin',
+      access: 'member',
       answers: { 200: { description: 'All templates.', schema: listOf(TemplateView) } },
       handle: async () => ({ body: { items: (await templates.list()).map(factsOf), next: null } }),
     }),
@@ -48,7 +48,7 @@ export function templateRoutes(options: TemplateRoutesOptions): Route[] {
       method: 'GET',
       path: '/templates/{name}',
       summary: 'One template, with the pairs and the project files that its bots start with.',
-      access: 'admin',
+      access: 'member',
       answers: { 200: { description: 'The template.', schema: TemplateFull } },
       handle: async (asked) => ({ body: fullOf(await found(param(asked, 'name'))) }),
     }),
@@ -56,7 +56,7 @@ export function templateRoutes(options: TemplateRoutesOptions): Route[] {
       method: 'POST',
       path: '/templates',
       summary: 'Add a template: of pairs, of a Rasa project, or all that a bot has (fromBot).',
-      access: 'admin',
+      access: 'create',
       body: { schema: TemplateCreate, limit: faqLimit },
       answers: { 201: { description: 'The template.', schema: TemplateFull } },
       handle: async ({ body }) => {
@@ -71,7 +71,7 @@ export function templateRoutes(options: TemplateRoutesOptions): Route[] {
       method: 'PUT',
       path: '/templates/{name}',
       summary: 'Replace a template that was added here. Bots that were made from it stay as they are.',
-      access: 'admin',
+      access: 'create',
       body: { schema: TemplateChange, limit: faqLimit },
       answers: { 200: { description: 'The template.', schema: TemplateFull } },
       handle: async (asked) => {
@@ -85,7 +85,7 @@ export function templateRoutes(options: TemplateRoutesOptions): Route[] {
       method: 'DELETE',
       path: '/templates/{name}',
       summary: 'Remove a template that was added here. Bots that were made from it stay as they are.',
-      access: 'admin',
+      access: 'create',
       answers: { 204: { description: 'It is gone.' } },
       handle: async (asked) => {
         await store.templates.remove((await own(param(asked, 'name'))).name);

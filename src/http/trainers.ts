@@ -62,7 +62,7 @@ function handOver(options: TrainerRoutesOptions): Route {
     path: '/jobs/{jobId}/model',
     summary:
       'For trainers: the archive of a job they took, once. Headers: X-Job-Token and X-Job-Fence of the taking, X-SHA256, X-Train-Seconds.',
-    access: 'trainer',
+    access: 'train',
     body: { schema: z.instanceof(Readable), stream: true },
     answers: {
       200: { description: 'The job as it ended.', schema: JobView },
@@ -90,7 +90,7 @@ export function trainerRoutes(options: TrainerRoutesOptions): Route[] {
       method: 'GET',
       path: '/jobs/{jobId}/project',
       summary: 'For trainers: what a job they took is trained from. Header: X-Job-Token of the taking.',
-      access: 'trainer',
+      access: 'train',
       answers: { 200: { description: 'The content snapshot.' }, 409: { description: 'Not wanted any more.' } },
       handle: async (asked) => ({
         headers: { 'content-type': 'application/json' },
@@ -101,7 +101,7 @@ export function trainerRoutes(options: TrainerRoutesOptions): Route[] {
       method: 'GET',
       path: '/jobs',
       summary: 'All jobs that have not ended, of all bots, oldest first, with their places in the queue.',
-      access: 'admin',
+      access: 'watch',
       answers: { 200: { description: 'The jobs.', schema: z.object({ items: z.array(JobView) }) } },
       handle: async () => {
         const jobs = await training.unfinished();
@@ -113,7 +113,7 @@ export function trainerRoutes(options: TrainerRoutesOptions): Route[] {
       method: 'GET',
       path: '/trainers',
       summary: 'Who trains: hosts, on what they compute, and what they are at.',
-      access: 'admin',
+      access: 'watch',
       answers: { 200: { description: 'The trainers.', schema: z.object({ items: z.array(TrainerView) }) } },
       handle: async () => ({ body: { items: await queue.trainers() } }),
     }),

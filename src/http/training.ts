@@ -6,7 +6,7 @@ import { FaqTrainBody, JobView, listOf, PageQuery, type PairWire } from '../wire
 import { botOf } from './bots.js';
 import { faqLimit, pairsOf } from './faq.js';
 import { presentJob } from './present.js';
-import { param, type Route, route } from './route.js';
+import { param, type Route, route, type Whose } from './route.js';
 
 export interface TrainingRoutesOptions {
   store: Store;
@@ -68,14 +68,21 @@ async function requestOf(store: Store, appId: string, body: string | PairWire[] 
   return { pairs: pairsOf(body, (await store.faq.get(appId)).pairs) };
 }
 
+/** Jobs belong to bots. */
+const ofJob = (store: Store): Whose => ({
+  bot: async ({ params }) => (await store.jobs.get(param({ params }, 'jobId')))?.appId ?? null,
+  missing: ({ jobId = '' }) => `There is no job ${jobId}.`,
+});
+
 export function trainingRoutes(options: TrainingRoutesOptions): Route[] {
   const { store, training, queue } = options;
+  const of = ofJob(store);
   return [
     route({
       method: 'POST',
       path: '/bots/{appId}/train',
       summary: 'Train from what is stored, from an FAQ payload (which becomes the FAQ), or from one Rasa YAML text.',
-      access: 'admin',
+      access: 'edit',
       query: TrainQuery,
       body: {
         schema: z.union([z.string(), FaqTrainBody]),
@@ -92,7 +99,7 @@ export function trainingRoutes(options: TrainingRoutesOptions): Route[] {
         const job = await training.request(appId, {
           ...(await requestOf(store, appId, asked.body)),
           ...(truly(asked.query.force) ? { force: true } : {}),
-          by: 'admin',
+          by: asked.caller.principal?.name ?? '',
         });
         if (truly(asked.query.wait)) return { body: presentJob(await training.ended(job.id)) };
         return { status: 202, headers: { location: `/api/v1/jobs/${job.id}` }, body: { jobId: job.id } };
@@ -102,7 +109,7 @@ export function trainingRoutes(options: TrainingRoutesOptions): Route[] {
       method: 'GET',
       path: '/bots/{appId}/jobs',
       summary: "The bot's training jobs, newest first.",
-      access: 'admin',
+      access: 'read',
       query: PageQuery,
       answers: { 200: { description: 'A page of jobs.', schema: listOf(JobView) } },
       handle: async (asked) => {
@@ -115,7 +122,8 @@ export function trainingRoutes(options: TrainingRoutesOptions): Route[] {
       method: 'GET',
       path: '/jobs/{jobId}',
       summary: 'One job: state, percent, seconds left, and in words why it failed.',
-      access: 'admin',
+      access: 'read',
+      of,
       answers: { 200: { description: 'The job.', schema: JobView } },
       handle: async (asked) => {
         const job = await jobOf(store, param(asked, 'jobId'));
@@ -126,7 +134,8 @@ export function trainingRoutes(options: TrainingRoutesOptions): Route[] {
       method: 'POST',
       path: '/jobs/{jobId}/cancel',
       summary: 'Cancel a waiting or running job.',
-      access: 'admin',
+      access: 'edit',
+      of,
       answers: { 200: { description: 'The cancelled job.', schema: JobView } },
       handle: async (asked) => {
         const job = await jobOf(store, param(asked, 'jobId'));
@@ -140,7 +149,8 @@ export function trainingRoutes(options: TrainingRoutesOptions): Route[] {
       path: '/jobs/{jobId}/events',
       summary:
         'The job live, as server-sent events: `event: job`, data a Job with the new log `lines`; ends with the job.',
-      access: 'admin',
+      access: 'read',
+      of,
       answers: { 200: { description: 'An event stream.', type: 'text/event-stream' } },
       handle: async (asked) => {
         const job = await jobOf(store, param(asked, 'jobId'));

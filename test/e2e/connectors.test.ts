@@ -17,7 +17,7 @@ const all = createConnectors({
   slack: { egress },
   telegram: { egress },
   teams: { egress },
-  rest: { egress, keyFits: () => false, local: true },
+  rest: { egress, keyFits: () => Promise.resolve(false), local: true },
 });
 
 describe('the list of connectors', () => {

@@ -1,22 +1,29 @@
 /** Who calls Rasa's API of a bot: by `?token=` as with `rasa run --auth-token`, the same key as a bearer, or a JWT as with `--jwt-secret`. */
-import type { Connection } from '../../contracts.js';
-import type { Auth } from '../auth.js';
+import type { Access, Connection, Right } from '../../contracts.js';
+import { bearerIn } from '../admission.js';
 import { notAuthenticated, notAuthorized } from './failure.js';
 import { conversationOf, queryOf, type RasaAsked } from './request.js';
 
 export interface CallerOptions {
-  auth: Pick<Auth, 'isAdmin'>;
+  access: Access;
   /** The bot's REST channel, whose author may have given a key for tokens. */
   rest: (appId: string) => Connection | undefined;
 }
 
-const bearerOf = ({ headers: { authorization } }: RasaAsked): string | undefined =>
-  typeof authorization === 'string' ? /^Bearer\s+(\S+)$/i.exec(authorization)?.[1] : undefined;
-
-/** Throws Rasa's 401, or its 403 for a user who asks for what is not his own conversation. */
-export async function admit({ auth, rest }: CallerOptions, appId: string, asked: RasaAsked): Promise<void> {
-  const [key, bearer] = [queryOf(asked, 'token'), bearerOf(asked)];
-  if ([key, bearer].some((token) => token !== undefined && auth.isAdmin(token))) return;
+/** Throws Rasa's 401, or its 403 for who may see the bot but not do this, and for a user who asks for what is not his own conversation. */
+export async function admit(
+  { access, rest }: CallerOptions,
+  { appId, right }: { appId: string; right: Right },
+  asked: RasaAsked,
+): Promise<void> {
+  const [key, bearer] = [queryOf(asked, 'token'), bearerIn(asked.headers['authorization'])];
+  let known = false;
+  for (const token of [key, bearer]) {
+    const principal = token === undefined ? null : await access.identify({ token });
+    if (principal && access.may(principal, right, appId)) return;
+    known ||= principal !== null && access.may(principal, 'read', appId);
+  }
+  if (known) throw notAuthorized();
   const user = bearer === undefined ? null : await rest(appId)?.jwtUser?.(bearer);
   if (!user) throw notAuthenticated();
   if (user.role === 'admin') return;

@@ -119,24 +119,80 @@ interface Row {
   path: string;
   summary: string;
   does: Does;
+<<<<<<< HEAD
   access?: Route['access'];
   answers?: Route['answers'];
+=======
+  access: Route['access'];
+>>>>>>> 5417341 (Who may do what: roles and rights in one table, API keys, local accounts, sessions, OpenID Connect and an audit log)
 }
 const inConversation = '/conversations/{conversationId}';
 const table: Row[] = [
   { method: 'GET', path: '/', summary: "Rasa's greeting.", does: greets, access: 'public' },
   { method: 'GET', path: '/version', summary: "The bot's Rasa version.", does: tellsVersion, access: 'public' },
-  { method: 'GET', path: '/status', summary: 'The model in use.', does: passes('GET') },
-  { method: 'GET', path: '/domain', summary: 'The domain, as JSON or YAML by `Accept`.', does: passes('GET') },
-  { method: 'POST', path: '/model/parse', summary: 'Understand a text.', does: passes('POST') },
-  { method: 'POST', path: '/model/predict', summary: 'The next action after these events.', does: passes('POST') },
+  { method: 'GET', path: '/status', summary: 'The model in use.', does: passes('GET'), access: 'read' },
+  {
+    method: 'GET',
+    path: '/domain',
+    summary: 'The domain, as JSON or YAML by `Accept`.',
+    does: passes('GET'),
+    access: 'read',
+  },
+  { method: 'POST', path: '/model/parse', summary: 'Understand a text.', does: passes('POST'), access: 'converse' },
+  {
+    method: 'POST',
+    path: '/model/predict',
+    summary: 'The next action after these events.',
+    does: passes('POST'),
+    access: 'converse',
+  },
   {
     method: 'POST',
     path: '/model/train',
     summary:
       'Train a model from one YAML text; it is queued, kept among the models of the bot, and put into use by PUT /model.',
     does: trains,
+    access: 'edit',
   },
+  {
+    method: 'POST',
+    path: '/model/test/intents',
+    summary: 'Test how the bot understands.',
+    does: tests,
+    access: 'edit',
+  },
+  { method: 'POST', path: '/model/test/stories', summary: 'Test how the bot acts.', does: tests, access: 'edit' },
+  {
+    method: 'PUT',
+    path: '/model',
+    summary: 'Put one of the models of the bot into use.',
+    does: loads,
+    access: 'build',
+  },
+  { method: 'DELETE', path: '/model', summary: 'Take the model out of use.', does: unloads, access: 'build' },
+  { method: 'GET', path: `${inConversation}/tracker`, summary: 'A conversation.', does: passes('GET'), access: 'read' },
+  {
+    method: 'GET',
+    path: `${inConversation}/story`,
+    summary: 'A conversation as a test story.',
+    does: passes('GET'),
+    access: 'read',
+  },
+  {
+    method: 'POST',
+    path: `${inConversation}/tracker/events`,
+    summary: 'Append events.',
+    does: turns('POST'),
+    access: 'converse',
+  },
+  {
+    method: 'PUT',
+    path: `${inConversation}/tracker/events`,
+    summary: 'Replace all events.',
+    does: turns('PUT'),
+    access: 'converse',
+  },
+<<<<<<< HEAD
   { method: 'POST', path: '/model/test/intents', summary: 'Test how the bot understands.', does: tests },
   { method: 'POST', path: '/model/test/stories', summary: 'Test how the bot acts.', does: tests },
   {
@@ -157,26 +213,48 @@ const table: Row[] = [
   { method: 'GET', path: `${inConversation}/story`, summary: 'A conversation as a test story.', does: passes('GET') },
   { method: 'POST', path: `${inConversation}/tracker/events`, summary: 'Append events.', does: speaks(eventsIn) },
   { method: 'PUT', path: `${inConversation}/tracker/events`, summary: 'Replace all events.', does: turns('PUT') },
+=======
+>>>>>>> 5417341 (Who may do what: roles and rights in one table, API keys, local accounts, sessions, OpenID Connect and an audit log)
   {
     method: 'POST',
     path: `${inConversation}/messages`,
     summary: 'Add a message; nothing is answered.',
     does: turns('POST'),
+    access: 'converse',
   },
-  { method: 'POST', path: `${inConversation}/predict`, summary: 'The next action.', does: turns('POST') },
+  {
+    method: 'POST',
+    path: `${inConversation}/predict`,
+    summary: 'The next action.',
+    does: turns('POST'),
+    access: 'converse',
+  },
   {
     method: 'POST',
     path: `${inConversation}/trigger_intent`,
     summary: 'Act as if an intent had been heard.',
+<<<<<<< HEAD
     does: speaks(messagesIn),
   },
   { method: 'POST', path: `${inConversation}/execute`, summary: 'Run an action.', does: speaks(messagesIn) },
+=======
+    does: turns('POST'),
+    access: 'converse',
+  },
+  {
+    method: 'POST',
+    path: `${inConversation}/execute`,
+    summary: 'Run an action.',
+    does: turns('POST'),
+    access: 'converse',
+  },
+>>>>>>> 5417341 (Who may do what: roles and rights in one table, API keys, local accounts, sessions, OpenID Connect and an audit log)
 ];
 
-async function answered(options: RasaRoutesOptions, { does, access = 'rasa' }: Row, asked: RasaAsked): Promise<Reply> {
+async function answered(options: RasaRoutesOptions, { does, access }: Row, asked: RasaAsked): Promise<Reply> {
   const appId = param(asked, 'appId');
   try {
-    if (access === 'rasa') await admit(options, appId, asked);
+    if (access !== 'public') await admit(options, { appId, right: access }, asked);
     const bot = await options.store.bots.get(appId);
     if (!bot) throw new HubError('not_found', `There is no bot ${appId}.`);
     return await does(options, bot, asked);
@@ -191,13 +269,18 @@ const failure = { description: 'An error as Rasa words it.', schema: RasaErrorVi
 
 export function rasaRoutes(options: RasaRoutesOptions): Route[] {
   return table.map((row) => {
+<<<<<<< HEAD
     const { method, path, summary, access = 'rasa', answers = asRasa } = row;
+=======
+    const { method, path, summary, access } = row;
+>>>>>>> 5417341 (Who may do what: roles and rights in one table, API keys, local accounts, sessions, OpenID Connect and an audit log)
     const raw = { schema: z.instanceof(Buffer), raw: true, limit: bodyLimit };
     return route<Buffer | undefined>({
       method,
       path: `/bots/{appId}${path}`,
       summary: `Rasa's API: ${summary}`,
       access,
+      ...(access === 'public' ? {} : { asks: 'rasa' as const }),
       ...(method === 'GET' ? {} : { body: raw }),
       answers,
       otherwise: failure,

@@ -10,7 +10,7 @@ interface Row {
 }
 const insert = `
   INSERT INTO api_keys (id, digest, app_id, body)
-  SELECT @id, @digest, @appId, @body WHERE @appId IS NULL OR EXISTS (SELECT 1 FROM bots WHERE app_id = @appId)`;
+  SELECT @id, @digest, @appId, @body WHERE @appId IS NULL OR EXISTS (SELECT 1 FROM bots WHERE app_id = @appId AND deleting = 0)`;
 
 /** The keys of one SQLite file. */
 export class SqliteApiKeys implements ApiKeyStore {
