@@ -76,6 +76,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   const http = createHttpApp({
     ...routes,
     access,
+    trustProxy: config.trustProxy,
     audit: (entry) => store.audit.add(entry),
     log: parts.log,
     onResponse: (facts) => metrics.response(facts),

@@ -20,6 +20,8 @@ export interface Config {
   readonly publicUrl: string | null;
   readonly adminToken: string | null;
   readonly secretKey: string | null;
+  /** Proxies in front of the hub, each of which adds the address that it was called from. */
+  readonly trustProxy: number;
   /** May anybody make themselves an account? */
   readonly registration: boolean;
   readonly oidcIssuer: string | null;
@@ -229,6 +231,13 @@ const settings = {
     expected: 'at least 16 characters without blanks',
     secret: true,
     read: (text) => (/^[\x21-\x7e]{16,}$/.test(text) ? text : undefined),
+  },
+  trustProxy: {
+    name: 'TRUST_PROXY',
+    doc: 'How many proxies of your own stand in front of the hub and add to X-Forwarded-For: by it callers are told apart, in the audit log and where guessing is slowed down. 0: the header is not read.',
+    example: '0',
+    expected: 'a whole number from 0 to 10',
+    read: number(0, 10),
   },
   registration: {
     name: 'REGISTRATION',

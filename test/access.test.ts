@@ -45,6 +45,7 @@ converse POST /bots/{appId}/model/predict
 edit POST /bots/{appId}/model/train
 edit POST /bots/{appId}/model/test/intents
 edit POST /bots/{appId}/model/test/stories
+build GET /bots/{appId}/model
 build PUT /bots/{appId}/model
 build DELETE /bots/{appId}/model
 read GET /bots/{appId}/conversations/{conversationId}/tracker
@@ -349,6 +350,8 @@ describe('Who may do what', () => {
   });
 
   it('gives the bot of a key to Rasa clients and REST clients, by ?token= and as a bearer, and no other', async () => {
+    // The calls above may have taken its model out of use.
+    await hub.api('POST', `/bots/${mine}/train?wait=true&force=true`);
     await hub.api('PUT', `/bots/${mine}/channels/rest`, { enabled: true, requireKey: true });
     await hub.api('PUT', `/bots/${foreign}/channels/rest`, { enabled: true, requireKey: true });
     const { key: agent } = await key('agent', mine);

@@ -107,6 +107,19 @@ describe('The audit log', () => {
     assert.doesNotMatch(csv, /(?:^|,)"=/m);
   });
 
+  it('believes as many proxies about who called as stand in front, and nobody else', async () => {
+    const forwarded = { 'x-forwarded-for': '203.0.113.66, 203.0.113.7' };
+    await hub.api('PATCH', `/bots/${appId}`, { name: 'a' }, forwarded);
+    assert.equal((await newest()).from, '127.0.0.1');
+    const behind = await newHub({ env: { TRUST_PROXY: '1' } });
+    try {
+      await behind.api('POST', '/bots', { name: 'x' }, forwarded);
+      assert.equal((await behind.api('GET', '/audit')).body.items[0].from, '203.0.113.7');
+    } finally {
+      await behind.stop();
+    }
+  });
+
   it('keeps the digest of what is long, and the fields that differ', () => {
     const { before, after } = difference({ a: 1, b: 'x'.repeat(5000), c: 3 }, { a: 1, b: 'y', d: { password: 'p' } });
     assert.deepEqual(Object.keys(before as object), ['b', 'c']);

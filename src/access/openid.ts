@@ -132,6 +132,8 @@ class Provider implements OpenId {
 
   private configuration(): Promise<client.Configuration> {
     const { issuer, clientId, clientSecret } = this.options;
+    // The settings take http:// for a provider on this machine alone. It is marked as deprecated so that it stands out.
+    // eslint-disable-next-line @typescript-eslint/no-deprecated
     const insecure = issuer.startsWith('http:') ? { execute: [client.allowInsecureRequests] } : {};
     this.found ??= client
       .discovery(

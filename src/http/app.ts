@@ -19,6 +19,8 @@ export interface HttpOptions {
   root: Route[];
   access: Access;
   log: Log;
+  /** How many proxies in front are believed about who called; none when absent. */
+  trustProxy?: number;
   /** Keeps an entry of the audit log. */
   audit: (entry: AuditEntry) => Promise<void>;
   /** Called after every response, for metrics. */
@@ -180,7 +182,8 @@ function secure(ctx: Koa.Context): void {
 /** Builds the Koa application; the caller makes the server from `callback()`. */
 export function createHttpApp(options: HttpOptions): Koa {
   const { log, onResponse } = options;
-  const app = new Koa();
+  const trusted = options.trustProxy ?? 0;
+  const app = new Koa({ proxy: trusted > 0, maxIpsCount: trusted });
   const rows = [...options.api.map((row) => ({ ...row, path: `/api/v1${row.path}` })), ...options.root];
   const audited = createAudit({ rows, add: options.audit, log });
   const tables = tablesOf(rows, { admission: createAdmission(options.access), audited });

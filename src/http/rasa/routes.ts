@@ -119,12 +119,8 @@ interface Row {
   path: string;
   summary: string;
   does: Does;
-<<<<<<< HEAD
-  access?: Route['access'];
-  answers?: Route['answers'];
-=======
   access: Route['access'];
->>>>>>> 5417341 (Who may do what: roles and rights in one table, API keys, local accounts, sessions, OpenID Connect and an audit log)
+  answers?: Route['answers'];
 }
 const inConversation = '/conversations/{conversationId}';
 const table: Row[] = [
@@ -163,6 +159,19 @@ const table: Row[] = [
   },
   { method: 'POST', path: '/model/test/stories', summary: 'Test how the bot acts.', does: tests, access: 'edit' },
   {
+    method: 'GET',
+    path: '/model',
+    summary:
+      'The archive of the model in use, for a Rasa elsewhere whose endpoints.yml names this address under `models`. Not an address of Rasa itself.',
+    does: serveModel,
+    access: 'build',
+    answers: {
+      200: { description: 'The archive, with ETag and `filename`.', type: 'application/gzip' },
+      204: { description: 'The bot has no model yet.' },
+      304: { description: 'It is the one that If-None-Match names.' },
+    },
+  },
+  {
     method: 'PUT',
     path: '/model',
     summary: 'Put one of the models of the bot into use.',
@@ -182,7 +191,7 @@ const table: Row[] = [
     method: 'POST',
     path: `${inConversation}/tracker/events`,
     summary: 'Append events.',
-    does: turns('POST'),
+    does: speaks(eventsIn),
     access: 'converse',
   },
   {
@@ -192,29 +201,6 @@ const table: Row[] = [
     does: turns('PUT'),
     access: 'converse',
   },
-<<<<<<< HEAD
-  { method: 'POST', path: '/model/test/intents', summary: 'Test how the bot understands.', does: tests },
-  { method: 'POST', path: '/model/test/stories', summary: 'Test how the bot acts.', does: tests },
-  {
-    method: 'GET',
-    path: '/model',
-    summary:
-      'The archive of the model in use, for a Rasa elsewhere whose endpoints.yml names this address under `models`. Not an address of Rasa itself.',
-    does: serveModel,
-    answers: {
-      200: { description: 'The archive, with ETag and `filename`.', type: 'application/gzip' },
-      204: { description: 'The bot has no model yet.' },
-      304: { description: 'It is the one that If-None-Match names.' },
-    },
-  },
-  { method: 'PUT', path: '/model', summary: 'Put one of the models of the bot into use.', does: loads },
-  { method: 'DELETE', path: '/model', summary: 'Take the model out of use.', does: unloads },
-  { method: 'GET', path: `${inConversation}/tracker`, summary: 'A conversation.', does: passes('GET') },
-  { method: 'GET', path: `${inConversation}/story`, summary: 'A conversation as a test story.', does: passes('GET') },
-  { method: 'POST', path: `${inConversation}/tracker/events`, summary: 'Append events.', does: speaks(eventsIn) },
-  { method: 'PUT', path: `${inConversation}/tracker/events`, summary: 'Replace all events.', does: turns('PUT') },
-=======
->>>>>>> 5417341 (Who may do what: roles and rights in one table, API keys, local accounts, sessions, OpenID Connect and an audit log)
   {
     method: 'POST',
     path: `${inConversation}/messages`,
@@ -233,22 +219,16 @@ const table: Row[] = [
     method: 'POST',
     path: `${inConversation}/trigger_intent`,
     summary: 'Act as if an intent had been heard.',
-<<<<<<< HEAD
     does: speaks(messagesIn),
-  },
-  { method: 'POST', path: `${inConversation}/execute`, summary: 'Run an action.', does: speaks(messagesIn) },
-=======
-    does: turns('POST'),
     access: 'converse',
   },
   {
     method: 'POST',
     path: `${inConversation}/execute`,
     summary: 'Run an action.',
-    does: turns('POST'),
+    does: speaks(messagesIn),
     access: 'converse',
   },
->>>>>>> 5417341 (Who may do what: roles and rights in one table, API keys, local accounts, sessions, OpenID Connect and an audit log)
 ];
 
 async function answered(options: RasaRoutesOptions, { does, access }: Row, asked: RasaAsked): Promise<Reply> {
@@ -269,11 +249,7 @@ const failure = { description: 'An error as Rasa words it.', schema: RasaErrorVi
 
 export function rasaRoutes(options: RasaRoutesOptions): Route[] {
   return table.map((row) => {
-<<<<<<< HEAD
-    const { method, path, summary, access = 'rasa', answers = asRasa } = row;
-=======
-    const { method, path, summary, access } = row;
->>>>>>> 5417341 (Who may do what: roles and rights in one table, API keys, local accounts, sessions, OpenID Connect and an audit log)
+    const { method, path, summary, access, answers = asRasa } = row;
     const raw = { schema: z.instanceof(Buffer), raw: true, limit: bodyLimit };
     return route<Buffer | undefined>({
       method,
