@@ -57,7 +57,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   const accessParts = openAccess(parts, { adminToken, seal, publicUrl });
   const { access } = accessParts;
   const path = openMessagePath(parts, { engines, training, metrics, sessionKey, seal, access });
-  const { hub, connections, connectors, channels } = path;
+  const { hub, desk, noteParse, connections, connectors, channels } = path;
 
   const server = createServer({ requestTimeout: 15 * 60_000, headersTimeout: 10_000 });
   const routes = buildRoutes(parts, {
@@ -66,6 +66,8 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
     training,
     queue,
     hub,
+    desk,
+    noteParse,
     connections,
     channels,
     metrics,
@@ -87,6 +89,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   for (const connector of connectors) connector.attach?.(server);
 
   await openAllBots(store, { channels, engines });
+  await desk.recover();
   // Before anything new comes in: a conversation goes on where it stood.
   const recovered = await hub.recover();
   if (recovered > 0) parts.log.info({ items: recovered }, 'took up what an earlier run had stored');
@@ -97,7 +100,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
     return Promise.resolve();
   });
   if (config.conversationDays !== null) {
-    const retention = createRetention({ store: store.conversations, days: config.conversationDays, log: parts.log });
+    const retention = createRetention({ store, days: config.conversationDays, log: parts.log });
     life.onStop('retention', () => retention.stop());
   }
   // Stopped first: what platforms still send is stored and acknowledged until the listener has closed.

@@ -64,8 +64,8 @@ export interface BotMessage {
   buttons?: { title: string; payload: string }[];
   attachment?: unknown;
   custom?: unknown;
-  /** Added by the hub: what answered, so that nobody mistakes the lite engine for Rasa. */
-  metadata?: { engine: EngineName };
+  /** Added by the hub: which engine answered, so that nobody mistakes the lite engine for Rasa; or which person did, when, and under which key. */
+  metadata?: { engine?: EngineName; agent?: string; at?: string; key?: string };
 }
 
 /** One part of an answer as its author wrote it. */
@@ -211,7 +211,23 @@ export interface StoredMessage extends IncomingMessage {
   maybeTwice: boolean;
   /** Milliseconds from receipt to answer. */
   ms: number | null;
+  /** How it was answered; absent until then, and where nothing is known of it. */
+  turn?: TurnFacts;
   readonly receivedAt: string;
+}
+/** What is known of a turn beside what was said; what is empty is left out. */
+export interface TurnFacts {
+  entities?: unknown[];
+  /** Slots that it changed. */
+  slots?: Json;
+  /** Actions that ran, in order. */
+  actions?: string[];
+  /** Id of the model that answered. */
+  model?: string;
+  /** Address of the node that answered; absent: the hub itself. */
+  node?: string;
+  /** Who held the conversation, so that the bot was not asked; empty while nobody had come yet. */
+  agent?: string;
 }
 /** One reply on its way out. It exists until it has left or was given up; the log of what was said is the message's `replies`. */
 export interface OutboxEntry {
@@ -261,6 +277,72 @@ export interface Conversation {
   messages: number;
   firstAt: string;
   lastAt: string;
+}
+
+/** Who speaks in a conversation: the bot; nobody, since the person waits for a colleague; a colleague. */
+export type CareState = 'bot' | 'waiting' | 'held';
+export type ReviewState = 'unread' | 'reviewed' | 'saved_for_later';
+/** What people do about a conversation. One that nobody touched has `untouched`. */
+export interface Care {
+  state: CareState;
+  /** Since when it waits or is held. */
+  since: string | null;
+  /** When the bot takes it back by itself. */
+  returnAt: string | null;
+  /** Who holds it. */
+  agent: string | null;
+  /** Who is to look after it. */
+  assignee: string | null;
+  review: ReviewState;
+  tags: string[];
+  /** What colleagues tell each other, oldest first; the person never sees it. */
+  notes: { at: string; by: string; text: string }[];
+}
+/** `note` is added to those that are there; the oldest of very many go. */
+export type CareChange = Partial<Omit<Care, 'notes'>> & { note?: Care['notes'][number] };
+/** A conversation with its care. */
+export interface LoggedConversation extends Conversation {
+  care: Care;
+}
+/** Which conversations; all that is named must fit. The last three lines must fit one and the same message of it. */
+export interface LogFilter {
+  channel?: string | undefined;
+  /** ISO; bounds of the last activity, both included. */
+  from?: string | undefined;
+  to?: string | undefined;
+  review?: ReviewState | undefined;
+  tag?: string | undefined;
+  waiting?: boolean | undefined;
+  /** Held by this person. */
+  agent?: string | undefined;
+  /** An intent, or a retrieval intent for all of its own. */
+  intent?: string | undefined;
+  minConfidence?: number | undefined;
+  maxConfidence?: number | undefined;
+  /** A part of what the person wrote or was answered; capital letters of the Latin alphabet count as small ones. */
+  text?: string | undefined;
+}
+/** A line of the request log: a message, or a text that was only to be understood. */
+export interface LoggedRequest {
+  kind: 'message' | 'parse';
+  appId: string;
+  channel: string;
+  /** Null for a parse. */
+  conversation: string | null;
+  /** Address of the node that answered; null: the hub itself. */
+  node: string | null;
+  status: MessageState;
+  ms: number | null;
+  at: string;
+}
+export type ParseRecord = Pick<LoggedRequest, 'appId' | 'channel' | 'node' | 'status' | 'ms' | 'at'>;
+export interface RequestFilter {
+  appId?: string | undefined;
+  channel?: string | undefined;
+  node?: string | undefined;
+  status?: MessageState | undefined;
+  from?: string | undefined;
+  to?: string | undefined;
 }
 
 // ------------------------------------------------------------------ engines
@@ -541,8 +623,42 @@ export interface Hub {
    * resolves. False, and nothing said, when there is no such place. Call it from within `hold`: the conversation must be nobody else's.
    */
   say(at: Pick<IncomingMessage, 'appId' | 'conversation' | 'channel'>, messages: BotMessage[]): Promise<boolean>;
+  /** Does `work` on one conversation after what waits in it and before what comes later, without the bot. Rejects as `work` does. */
+  aside<T>(at: At, work: () => Promise<T>): Promise<T>;
+  /** Erases a conversation: what was said, what the bot remembers of it, what is still to be sent. False when there was none. */
+  erase(at: At): Promise<boolean>;
   /** Takes no new turn, goes on storing what is received, and gives running turns and sendings a few seconds; the rest stays stored. */
   stop(): Promise<void>;
+}
+
+/** Which conversation. */
+export type At = Pick<IncomingMessage, 'appId' | 'conversation'>;
+/** How long a bot's conversations are held where nobody does anything, in minutes, and answers that agents have at hand. */
+export interface DeskSettings {
+  waitMinutes: number;
+  returnMinutes: number;
+  canned: { title: string; text: string }[];
+}
+/** What people do with conversations in the bot's place. Each rejects with `not_found` when there is no such conversation. */
+export interface Desk {
+  /**
+   * Takes a conversation: resolves when the bot has said its last word. Rejects with `conversation_held` when another agent has it, unless
+   * `force`. Without `minutes` the bot takes it back after the bot's `returnMinutes` without a word of the agent.
+   */
+  take(
+    at: At,
+    by: { agent: string; force?: boolean | undefined; minutes?: number | undefined },
+  ): Promise<LoggedConversation>;
+  /** Gives it back to the bot, with slots that it shall know. Rejects with `not_held`. */
+  release(at: At, by: { slots?: Json | undefined }): Promise<LoggedConversation>;
+  /**
+   * Says something to the person; the same `key` says it once. Rejects with `not_held`, with `conversation_held` by another agent, and
+   * with `unreachable` for somebody who can't be written to.
+   */
+  say(at: At, words: AnswerPart, by: { agent: string; key: string }): Promise<BotMessage>;
+  /** A bot's settings; what nobody set is as in the beginning. */
+  settings(appId: string): Promise<DeskSettings>;
+  setSettings(appId: string, settings: DeskSettings): Promise<void>;
 }
 
 // ------------------------------------------------------------------ training
@@ -670,6 +786,10 @@ export interface Store {
   jobs: JobStore;
   models: ModelStore;
   conversations: ConversationStore;
+  log: LogStore;
+  care: CareStore;
+  parses: ParseStore;
+  documents: DocumentStore;
   outbox: OutboxStore;
   deadLetters: DeadLetterStore;
   trackers: TrackerStore;
@@ -767,17 +887,50 @@ export interface ConversationStore {
    * many it removed, and where to go on.
    */
   expire(before: string, page: Page): Promise<{ removed: number; next: string | null }>;
+  /** Removes a conversation with all that belongs to it, whatever its state: messages, replies to be sent, dead letters, tracker, care. False when there was none. */
+  erase(appId: string, conversation: string): Promise<boolean>;
   /** The newest `count` messages, oldest first: what somebody who comes back is shown. */
   latest(appId: string, conversation: string, count: number): Promise<StoredMessage[]>;
 }
 export type MessageChange = Partial<
-  Pick<StoredMessage, 'state' | 'error' | 'replies' | 'intent' | 'confidence' | 'delivered' | 'ms'>
+  Pick<StoredMessage, 'state' | 'error' | 'replies' | 'intent' | 'confidence' | 'delivered' | 'ms' | 'turn'>
 >;
 export interface Aftermath {
   /** The last ones of `change.replies`: they go into the outbox. */
   send?: BotMessage[];
   /** Keeps a failed message as a dead letter, with how often it was tried. */
   bury?: { attempts: number };
+}
+/**
+ * The log as people search it, newest first. A search looks at so much and no more at a time: a page may be short or empty though more
+ * follows, and only `next` null says that the end was reached. It never holds up what is written.
+ */
+export interface LogStore {
+  conversations(appId: string, filter: LogFilter, page: Page): Promise<Listed<LoggedConversation>>;
+  requests(filter: RequestFilter, page: Page): Promise<Listed<LoggedRequest>>;
+}
+/** What people do about conversations. It goes with the conversation. */
+export interface CareStore {
+  /** Null when there is no such conversation. */
+  get(appId: string, conversation: string): Promise<LoggedConversation | null>;
+  /** Writes what is named and leaves the rest; null, and nothing written, when there is no such conversation. */
+  change(appId: string, conversation: string, change: CareChange): Promise<LoggedConversation | null>;
+  /** Of all bots, those that wait or are held. */
+  active(): Promise<{ appId: string; conversation: string; care: Care }[]>;
+}
+/** Texts that were only to be understood; the text itself is not kept. */
+export interface ParseStore {
+  /** Those of a bot that is gone are dropped. */
+  add(records: ParseRecord[]): Promise<void>;
+  /** Removes those from before `before` (ISO); answers how many. */
+  expire(before: string): Promise<number>;
+}
+/** Small things that belong to a bot and are read and written whole, each under a name. They go with the bot. */
+export interface DocumentStore {
+  get(appId: string, name: string): Promise<Json | null>;
+  /** Rejects with `not_found` when there is no such bot. */
+  put(appId: string, name: string, body: Json): Promise<void>;
+  list(appId: string): Promise<{ name: string; body: Json }[]>;
 }
 /** Replies that have not left yet. `ConversationStore.settle` puts them in. */
 export interface OutboxStore {
@@ -805,6 +958,8 @@ export interface TrackerStore {
   read(appId: string, sender: string, all: boolean): Promise<{ offset: number; events: Json[] } | null>;
   /** False, and nothing written, when the tracker does not hold exactly `from` events. */
   append(appId: string, sender: string, from: number, events: Json[]): Promise<boolean>;
+  /** Appends at the end, wherever that is. */
+  extend(appId: string, sender: string, events: Json[]): Promise<void>;
   replace(appId: string, sender: string, events: Json[]): Promise<void>;
   senders(appId: string): Promise<string[]>;
 }

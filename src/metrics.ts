@@ -73,9 +73,9 @@ export function createMetrics(): Metrics {
           this.set(size());
         },
       }),
-    message({ channel, state, replies, ms }) {
+    message({ channel, state, replies, ms, turn }) {
       settled(channel, state).inc();
-      if (state === 'answered' && replies.length === 0) empty.inc({ channel });
+      if (state === 'answered' && replies.length === 0 && turn?.agent === undefined) empty.inc({ channel });
       if (ms !== null) turnsOf(channel).observe(ms / 1000);
     },
     response: ({ method, route, status, ms }) => requestsOf(method, route, String(status)).observe(ms / 1000),

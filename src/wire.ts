@@ -369,7 +369,15 @@ export const BotMessageView = z
     buttons: z.array(z.object({ title: z.string(), payload: z.string() })).optional(),
     attachment: z.unknown().optional(),
     custom: z.unknown().optional(),
-    metadata: z.object({ engine: z.enum(['rasa', 'lite', 'remote']) }).optional(),
+    metadata: z
+      .object({
+        engine: z.enum(['rasa', 'lite', 'remote']).optional(),
+        agent: z.string().optional(),
+        at: z.string().optional(),
+        key: z.string().optional(),
+      })
+      .optional()
+      .meta({ description: 'which engine answered, or which person did, and when' }),
   })
   .meta({ id: 'BotMessage' });
 
@@ -408,10 +416,152 @@ export const ChannelView = z
   .meta({ id: 'Channel' });
 export const ChannelCheckView = z.object({ ok: z.boolean(), detail: z.string() }).meta({ id: 'ChannelCheck' });
 
+const when = z.iso
+  .datetime({ offset: true, error: 'a time such as 2026-01-31T12:00:00Z' })
+  .transform((text) => new Date(text).toISOString());
+const chance = z.coerce.number().min(0).max(1);
+const review = z.enum(['unread', 'reviewed', 'saved_for_later']);
+const agentName = nonBlank(200).optional().meta({ description: 'the person who does it; "agent" when absent' });
+const tags = z.array(nonBlank(100)).max(50);
+export const CareView = z
+  .object({
+    state: z
+      .enum(['bot', 'waiting', 'held'])
+      .meta({ description: 'who answers: the bot; nobody yet, the person waits for a colleague; a colleague' }),
+    since: z.string().nullable(),
+    returnAt: z.string().nullable().meta({ description: 'when the bot takes it back by itself' }),
+    agent: z.string().nullable().meta({ description: 'who holds it' }),
+    assignee: z.string().nullable(),
+    review,
+    tags: z.array(z.string()),
+    notes: z.array(z.object({ at: z.string(), by: z.string(), text: z.string() })),
+  })
+  .meta({ id: 'Care', description: 'What people do about a conversation.' });
+export const ConversationView = z
+  .object({
+    id: z.string(),
+    channel: z.string(),
+    messages: z.number(),
+    firstAt: z.string(),
+    lastAt: z.string(),
+    care: CareView,
+  })
+  .meta({ id: 'Conversation' });
+export const SaidView = z
+  .looseObject({
+    id: z.string(),
+    channel: z.string(),
+    state: z.enum(['received', 'answered', 'failed']),
+    text: z.string(),
+    replies: z.array(BotMessageView),
+    intent: z.string().nullable(),
+    confidence: z.number().nullable(),
+    turn: z
+      .object({
+        entities: z.array(z.unknown()).optional(),
+        slots: z.record(z.string(), z.unknown()).optional().meta({ description: 'that the turn changed' }),
+        actions: z.array(z.string()).optional(),
+        model: z.string().optional().meta({ description: 'id of the model that answered' }),
+        node: z.string().optional().meta({ description: 'that answered; absent: the hub itself' }),
+        agent: z.string().optional().meta({ description: 'who held the conversation; empty while nobody had come' }),
+      })
+      .optional(),
+    receivedAt: z.string(),
+  })
+  .meta({ id: 'Said', description: 'A message with what was understood, what the bot did, and what was answered.' });
+export const RequestView = z
+  .object({
+    kind: z.enum(['message', 'parse']),
+    appId: z.string(),
+    channel: z.string(),
+    conversation: z.string().nullable(),
+    node: z.string().nullable().meta({ description: 'address of the node that answered; null: the hub itself' }),
+    status: z.enum(['received', 'answered', 'failed']),
+    ms: z.number().nullable(),
+    at: z.string(),
+  })
+  .meta({ id: 'Request' });
+export const TakeoverBody = z
+  .strictObject({
+    agent: agentName,
+    force: z.boolean().optional().meta({ description: 'also when another person holds it' }),
+    minutes: z
+      .number()
+      .min(1)
+      .max(10_080)
+      .optional()
+      .meta({ description: "until the bot takes it back; the desk's returnMinutes when absent" }),
+  })
+  .meta({ id: 'Takeover' });
+export const ReleaseBody = z
+  .strictObject({
+    slots: z
+      .record(nonBlank(200), z.unknown())
+      .optional()
+      .meta({ description: 'what the bot shall know, by the names of its slots' }),
+  })
+  .meta({ id: 'Release' });
+export const AgentReply = z
+  .strictObject({
+    text: nonBlank(20_000).optional(),
+    image: httpUrl.optional(),
+    buttons: z.array(Button).max(20).optional(),
+    agent: agentName,
+  })
+  .refine(({ text, image }) => text !== undefined || image !== undefined, {
+    path: ['text'],
+    error: 'needs text or image',
+  })
+  .meta({ id: 'AgentReply' });
+export const ReviewBody = z.strictObject({ review }).meta({ id: 'Review' });
+export const TagsBody = z.strictObject({ tags }).meta({ id: 'Tags' });
+export const AssigneeBody = z.strictObject({ assignee: nonBlank(200).nullable() }).meta({ id: 'Assignee' });
+export const NoteBody = z.strictObject({ text: nonBlank(5000), agent: agentName }).meta({ id: 'Note' });
+const minutes = z.number().min(1).max(10_080);
+export const DeskBody = z
+  .strictObject({
+    waitMinutes: minutes
+      .default(15)
+      .meta({ description: 'how long a person waits for a colleague; then the bot goes on' }),
+    returnMinutes: minutes
+      .default(30)
+      .meta({ description: 'how long after the last words of a colleague the bot goes on' }),
+    canned: z
+      .array(z.strictObject({ title: nonBlank(200), text: nonBlank(20_000) }))
+      .max(500)
+      .default([])
+      .meta({ description: 'answers that colleagues have at hand' }),
+  })
+  .meta({ id: 'Desk' });
+
 /** `cursor` is opaque: take it from `next`. */
 export const PageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(500).default(50),
   cursor: z.string().max(500).optional(),
+});
+export const ConversationQuery = PageQuery.extend({
+  channel: z.string().max(50).optional(),
+  from: when.optional().meta({ description: 'the last activity was not before' }),
+  to: when.optional().meta({ description: 'the last activity was not after' }),
+  intent: z.string().max(500).optional(),
+  minConfidence: chance.optional(),
+  maxConfidence: chance.optional(),
+  text: z.string().min(1).max(500).optional().meta({ description: 'a part of what was said by either side' }),
+  review: review.optional(),
+  tag: z.string().max(100).optional(),
+  agent: z.string().max(200).optional().meta({ description: 'who holds it' }),
+  waiting: z
+    .enum(['true', 'false'])
+    .transform((word) => word === 'true')
+    .optional(),
+});
+export const RequestQuery = PageQuery.extend({
+  appId: z.string().max(100).optional(),
+  channel: z.string().max(50).optional(),
+  node: z.string().max(300).optional(),
+  status: z.enum(['received', 'answered', 'failed']).optional(),
+  from: when.optional(),
+  to: when.optional(),
 });
 export const listOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next: z.string().nullable() });
 export const Problem = z

@@ -129,6 +129,17 @@ converse POST /api/v1/bots/{appId}/parse
 converse POST /api/v1/bots/{appId}/messages
 read GET /api/v1/bots/{appId}/conversations
 read GET /api/v1/bots/{appId}/conversations/{id}
+own DELETE /api/v1/bots/{appId}/conversations/{id}
+converse POST /api/v1/bots/{appId}/conversations/{id}/takeover
+converse POST /api/v1/bots/{appId}/conversations/{id}/release
+converse POST /api/v1/bots/{appId}/conversations/{id}/replies
+converse PUT /api/v1/bots/{appId}/conversations/{id}/review
+converse PUT /api/v1/bots/{appId}/conversations/{id}/tags
+converse PUT /api/v1/bots/{appId}/conversations/{id}/assignee
+converse POST /api/v1/bots/{appId}/conversations/{id}/notes
+read GET /api/v1/bots/{appId}/desk
+edit PUT /api/v1/bots/{appId}/desk
+administer GET /api/v1/requests
 read GET /api/v1/bots/{appId}/channels
 read GET /api/v1/bots/{appId}/channels/{name}
 build PUT /api/v1/bots/{appId}/channels/{name}

@@ -106,6 +106,14 @@ describe('the admin API', () => {
         '{login}': { role: 'agent' },
         'api-keys': { name: 'x', role: 'agent' },
         '{modelId}': { label: null },
+        takeover: {},
+        release: {},
+        replies: { text: 'x' },
+        review: { review: 'reviewed' },
+        tags: { tags: [] },
+        assignee: { assignee: null },
+        notes: { text: 'x' },
+        desk: {},
       };
       let routes = 0;
       for (const [path, verbs] of Object.entries(document.paths)) {

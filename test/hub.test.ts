@@ -6,6 +6,7 @@ import type { Connection, Delivery, Engines, IncomingMessage, SendResult, Store 
 import { openPool } from '../src/engines/pool/index.js';
 import { HubError } from '../src/errors.js';
 import { createConnections } from '../src/hub/connections.js';
+import { createDesk } from '../src/hub/desk.js';
 import { createHub } from '../src/hub/hub.js';
 import { createOutbox } from '../src/hub/outbox.js';
 import { openLog } from '../src/log.js';
@@ -48,7 +49,9 @@ describe('the message path', () => {
     });
     connections.open(someBot(), 'test', {});
     const outbox = createOutbox({ store: store.outbox, connections, log, backoffMs: () => 20 });
-    return createHub({ store, engines, connections, outbox, trained: () => trained, slowAnswerMs, log });
+    const desk = createDesk({ store, hub: { aside: (at, work) => hub.aside(at, work) }, outbox, connections, log });
+    desk.stop();
+    return createHub({ store, engines, connections, outbox, desk, trained: () => trained, slowAnswerMs, log });
   };
   const incoming = (change: Partial<IncomingMessage> = {}): IncomingMessage => ({
     appId: 'bot-1',

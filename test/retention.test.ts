@@ -29,7 +29,12 @@ describe('Retention', () => {
       let broken = true;
       const expire: typeof store.conversations.expire = (before, page) =>
         broken ? Promise.reject(new Error('no disk')) : store.conversations.expire(before, page);
-      retention = createRetention({ store: { expire }, days: 3, log, now: () => nowMs });
+      retention = createRetention({
+        store: { conversations: { expire }, parses: store.parses },
+        days: 3,
+        log,
+        now: () => nowMs,
+      });
       await eventually(() => lines.some((line) => line.includes('trying again in an hour')));
       broken = false;
       assert.equal(await retention.sweep(), 0, 'three days are not over');

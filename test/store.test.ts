@@ -106,6 +106,8 @@ describe('The SQLite store', function () {
       const { sqlite } = await opened();
       // Those that are asked for a whole table, which holds a handful of rows, in the order of its key.
       const listings = ['SELECT name, value FROM settings ORDER BY name', 'SELECT body FROM templates ORDER BY name'];
+      // Those that sort a handful: the people who wait.
+      const sorts = (sql: string): boolean => sql.includes('FROM care k');
       const statements = sqlite.statements().filter((sql) => !/^\s*INSERT/.test(sql));
       assert.equal(statements.length > 25, true);
       for (const sql of statements) {
@@ -117,8 +119,8 @@ describe('The SQLite store', function () {
           const whole =
             detail.startsWith('SCAN') &&
             !listings.includes(sql) &&
-            !/CONSTANT ROW|USING (?:COVERING )?INDEX (messages_unsettled|jobs_unfinished|bots_deleting)/.test(detail);
-          assert.equal(whole || detail.includes('TEMP B-TREE'), false, `${detail}: ${sql}`);
+            !/CONSTANT ROW|USING (?:COVERING )?INDEX (messages_unsettled|jobs_unfinished|bots_deleting|care_active)/.test(detail);
+          assert.equal(whole || (detail.includes('TEMP B-TREE') && !sorts(sql)), false, `${detail}: ${sql}`);
         }
       }
     });
@@ -126,7 +128,7 @@ describe('The SQLite store', function () {
       const { database } = (await opened()).sqlite;
       const links = `SELECT m.name AS tab, f."from" AS col FROM sqlite_schema m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND f.seq = 0`;
       const rows = database.prepare(links).all() as { tab: string; col: string }[];
-      assert.equal(rows.length, 14);
+      assert.equal(rows.length, 17);
       for (const { tab, col } of rows) {
         const plan = database.prepare(`EXPLAIN QUERY PLAN DELETE FROM ${tab} WHERE ${col} = 1`).all() as {
           detail: string;

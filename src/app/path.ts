@@ -6,8 +6,10 @@ import type { Access, BotProgress, Engines, StoredMessage, Training } from '../c
 import { createChannelNotes } from '../hub/channel-notes.js';
 import { createChannels } from '../hub/channels.js';
 import { type Connections, createConnections } from '../hub/connections.js';
+import { createDesk } from '../hub/desk.js';
 import { createHub } from '../hub/hub.js';
 import { createOutbox } from '../hub/outbox.js';
+import { createRequestLog } from '../hub/request-log.js';
 import type { Metrics } from '../metrics.js';
 import { keptSecret, openSeal, type Seal } from '../seal.js';
 import type { Parts } from './parts.js';
@@ -90,18 +92,28 @@ export function openMessagePath(parts: Parts, { engines, training, metrics, sess
   });
   const outbox = createOutbox({ store: store.outbox, connections, log, onBuried: (entry) => metrics.buried(entry) });
   metrics.watchOutbox(() => outbox.size);
+  const desk = createDesk({ store, hub: { aside: (at, work) => hub.aside(at, work) }, outbox, connections, log });
+  life.onStop('desk', () => Promise.resolve(desk.stop()));
+  const requestLog = createRequestLog({ store: store.parses, log });
+  life.onStop('request log', () => requestLog.stop());
+  const noteParse = (channel: string, { appId, ok, ms }: { appId: string; ok: boolean; ms: number }): void =>
+    requestLog.note({
+      ...{ appId, channel, node: null, status: ok ? 'answered' : 'failed', ms, at: new Date().toISOString() },
+    });
   const hub = createHub({
     store,
     engines,
     connections,
     outbox,
+    desk,
     slowAnswerMs: parts.options.config.slowAnswerSeconds * 1000,
     trained: (appId) => training.settled(appId),
     log,
     onSettled: (message) => metrics.message(message),
+    onParsed: (facts) => noteParse('api', facts),
   });
   life.onStop('hub', () => hub.stop());
-  return { hub, connections, connectors, channels };
+  return { hub, desk, noteParse, connections, connectors, channels };
 }
 
 /** What a waiting person is told about the bot. */

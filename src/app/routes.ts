@@ -10,6 +10,7 @@ import { sessionRoutes } from '../http/access/sessions.js';
 import { userRoutes } from '../http/access/users.js';
 import { botPresenter, botRoutes, type BotRoutesOptions } from '../http/bots.js';
 import { channelRoutes } from '../http/channels.js';
+import { conversationRoutes } from '../http/conversations.js';
 import { deadLetterRoutes } from '../http/dead-letters.js';
 import { evaluateRoutes } from '../http/evaluate.js';
 import { faqImportRoutes } from '../http/faq-import.js';
@@ -31,6 +32,7 @@ import { trainingRoutes } from '../http/training.js';
 import { webhookRoutes } from '../http/webhooks.js';
 import type { Channels } from '../hub/channels.js';
 import type { Connections } from '../hub/connections.js';
+import type { HubDesk } from '../hub/desk.js';
 import { freeDisk, readMachine } from '../machine.js';
 import type { Metrics } from '../metrics.js';
 import type { Seal } from '../seal.js';
@@ -67,6 +69,8 @@ interface RouteParts {
   training: Training;
   queue: TrainingQueue;
   hub: Hub;
+  desk: HubDesk;
+  noteParse: (channel: string, facts: { appId: string; ok: boolean; ms: number }) => void;
   connections: Connections;
   channels: Channels;
   metrics: Metrics;
@@ -78,7 +82,7 @@ interface RouteParts {
 export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Route[] } {
   const { store, shelf, options } = parts;
   const templates = openTemplates(parts);
-  const { engines, tokens, training, queue, hub, connections, channels, metrics, publicUrl } = made;
+  const { engines, tokens, training, queue, hub, desk, connections, channels, metrics, publicUrl } = made;
   const operations = {
     store,
     machine: async () => ({
@@ -109,6 +113,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     onCreated: (bot) => welcome(parts, { channels, engines }, bot),
     onDeleted: async (appId) => {
       await connections.close(appId);
+      desk.forget(appId);
       await engines.forget(appId);
       await store.users.forgetBot(appId);
       made.accessParts.access.forget();
@@ -121,6 +126,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     ...botRoutes(bots),
     ...processRoutes({ store, engines, present: botPresenter({ engines, training, publicUrl }) }),
     ...templateRoutes({ store, templates, check }),
+    ...conversationRoutes({ store, hub, desk }),
     ...faqRoutes({ store }),
     ...faqImportRoutes({
       store,
@@ -199,7 +205,7 @@ function accessRoutes({ store, options }: Parts, { accessParts, publicUrl }: Rou
 }
 
 /** Rasa's own API. */
-function rasaOf(parts: Parts, { engines, training, hub, connections, accessParts }: RouteParts): Route[] {
+function rasaOf(parts: Parts, { engines, training, hub, noteParse, connections, accessParts }: RouteParts): Route[] {
   const { store, shelf, egress, log, options } = parts;
   return rasaRoutes({
     store,
@@ -209,6 +215,7 @@ function rasaOf(parts: Parts, { engines, training, hub, connections, accessParts
     engines,
     training,
     hub,
+    noteParse: (facts) => noteParse('rasa', facts),
     access: accessParts.access,
     rest: (appId) => connections.find({ appId, channel: 'rest' }),
     version: ('python' in options.rasa ? options.rasa.version : undefined) ?? referenceRasa,

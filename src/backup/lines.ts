@@ -5,6 +5,7 @@ import type {
   ApiKey,
   AuditEntry,
   Bot,
+  Care,
   ChannelHealth,
   ChannelRecord,
   Json,
@@ -48,6 +49,9 @@ export type Line =
   | { kind: 'job'; job: TrainingJob }
   | { kind: 'log'; jobId: string; lines: string[] }
   | { kind: 'model'; model: Model }
+  | { kind: 'document'; appId: string; name: string; body: Json }
+  /** After the messages of its conversation. */
+  | { kind: 'care'; appId: string; conversation: string; care: Care }
   | { kind: 'events'; appId: string; sender: string; from: number; events: Json[] }
   /** A piece of a shelf file, as base64; `last` ends it. */
   | { kind: 'shelf'; digest: string; piece: string; last: boolean }

@@ -102,6 +102,10 @@ async function putBack(
       return store.jobs.appendLog(line.jobId, line.lines);
     case 'model':
       return store.models.add(line.model);
+    case 'document':
+      return store.documents.put(line.appId, line.name, line.body);
+    case 'care':
+      return putCare(store, line);
     case 'events':
       return putEvents(store, line);
     case 'shelf':
@@ -116,6 +120,12 @@ async function putEvents(store: Store, { appId, sender, from, events }: Line & {
   if (from === 0) return store.trackers.replace(appId, sender, events);
   if (await store.trackers.append(appId, sender, from, events)) return;
   throw new Error(`The events of ${sender} do not follow each other; make the backup anew.`);
+}
+
+async function putCare(store: Store, { appId, conversation, care }: Line & { kind: 'care' }): Promise<void> {
+  const { notes, ...rest } = care;
+  await store.care.change(appId, conversation, rest);
+  for (const note of notes) await store.care.change(appId, conversation, { note });
 }
 
 async function putPiece(

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { Listed, ModelShelf, Page, Store } from '../contracts.js';
+import type { Care, Listed, ModelShelf, Page, Store } from '../contracts.js';
 import { HubError } from '../errors.js';
 import { type BackupParts, type BackupSummary, format, type Line, marker, refuseHalfRestored } from './lines.js';
 
@@ -65,6 +65,9 @@ async function* everything(parts: BackupParts, summary: BackupSummary): AsyncGen
     yield { kind: 'bot', bot };
     yield* channelsOf(store, bot.appId);
     yield* contentOf(store, bot.appId, digests);
+    for (const document of await store.documents.list(bot.appId)) {
+      yield { kind: 'document', appId: bot.appId, ...document };
+    }
     yield* talksOf(store, bot.appId, summary);
   }
   for await (const key of all((page) => store.apiKeys.list(page))) yield { kind: 'key', key };
@@ -105,6 +108,8 @@ async function* talksOf(store: Store, appId: string, summary: BackupSummary): As
       summary.messages += 1;
       yield { kind: 'message', message };
     }
+    const kept = await store.care.get(appId, id);
+    if (kept && touched(kept.care)) yield { kind: 'care', appId, conversation: id, care: kept.care };
   }
   for (const sender of await store.trackers.senders(appId)) {
     const events = (await store.trackers.read(appId, sender, true))?.events ?? [];
@@ -113,6 +118,9 @@ async function* talksOf(store: Store, appId: string, summary: BackupSummary): As
     }
   }
 }
+
+const touched = ({ state, review, assignee, tags, notes }: Care): boolean =>
+  state !== 'bot' || review !== 'unread' || assignee !== null || tags.length > 0 || notes.length > 0;
 
 /** A file that is gone or damaged is noted: the rest of the hub is worth keeping. */
 async function* shelfFile(shelf: ModelShelf, digest: string, summary: BackupSummary): AsyncGenerator<Line> {

@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Hub, Store, StoredMessage } from '../contracts.js';
 import { HubError, hubErrorFrom } from '../errors.js';
-import { BotMessageView, listOf, MessageBody, PageQuery, ParseBody, ParseView } from '../wire.js';
+import { BotMessageView, MessageBody, ParseBody, ParseView } from '../wire.js';
 import { botOf } from './bots.js';
-import { param, type Route, route } from './route.js';
+import { type Route, route } from './route.js';
 
 /** Names the engine in a header: the body stays as Rasa's REST channel gives it. */
 const engineHeader = (engine: string | undefined): Record<string, string> =>
@@ -17,19 +17,6 @@ const offers = (messages: StoredMessage[], payload: string): boolean =>
 
 /** Ids of other channels begin with the channel's name; a REST sender must not pass for one of them. */
 const foreign = /^(?:web|slack|telegram|teams):/;
-
-const SaidView = z
-  .looseObject({
-    id: z.string(),
-    channel: z.string(),
-    state: z.enum(['received', 'answered', 'failed']),
-    text: z.string(),
-    replies: z.array(BotMessageView),
-    intent: z.string().nullable(),
-    confidence: z.number().nullable(),
-    receivedAt: z.string(),
-  })
-  .meta({ id: 'Said', description: 'A message with what was understood and answered.' });
 
 export function talkRoutes({ store, hub }: { store: Store; hub: Hub }): Route[] {
   return [
@@ -85,35 +72,6 @@ export function talkRoutes({ store, hub }: { store: Store; hub: Hub }): Route[] 
         const message = await hub.ask(said, asked.gone());
         if (message.state === 'failed') throw hubErrorFrom(message.error);
         return { headers: engineHeader(message.replies[0]?.metadata?.engine), body: message.replies };
-      },
-    }),
-    route({
-      method: 'GET',
-      path: '/bots/{appId}/conversations',
-      summary: 'The conversation log, latest activity first.',
-      access: 'read',
-      query: PageQuery,
-      answers: { 200: { description: 'A page of conversations.' } },
-      handle: async (asked) => {
-        const { appId } = await botOf(store, asked);
-        return { body: await store.conversations.list(appId, asked.query) };
-      },
-    }),
-    route({
-      method: 'GET',
-      path: '/bots/{appId}/conversations/{id}',
-      summary: 'One conversation: each message with what was understood and answered, oldest first.',
-      access: 'read',
-      query: PageQuery,
-      answers: {
-        200: {
-          description: 'A page of messages.',
-          schema: listOf(SaidView),
-        },
-      },
-      handle: async (asked) => {
-        const { appId } = await botOf(store, asked);
-        return { body: await store.conversations.messages(appId, param(asked, 'id'), asked.query) };
       },
     }),
   ];

@@ -4,6 +4,7 @@
  * store, and taken up by `recover`.
  */
 import type {
+  At,
   BotMessage,
   EngineName,
   Engines,
@@ -19,6 +20,8 @@ import { within } from '../deadline.js';
 import { type ChatSentence, chatSentence, chatSentenceOf, HubError, hubErrorOf } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Connections } from './connections.js';
+import type { HubDesk } from './desk.js';
+import { asksForPerson, factsOf } from './facts.js';
 import { createMailbox } from './mailbox.js';
 import type { Outbox } from './outbox.js';
 import { untilStored } from './stored.js';
@@ -30,6 +33,8 @@ export interface HubOptions {
   engines: Pick<Engines, 'use'>;
   connections: Pick<Connections, 'reaches' | 'typing'>;
   outbox: Outbox;
+  /** Knows which conversations people hold, and takes what is said in them. */
+  desk: Pick<HubDesk, 'holds' | 'heard' | 'called' | 'forget'>;
   /** Resolves when no training of the bot waits or runs: a message to a bot in its first training waits for it. */
   trained: (appId: string) => Promise<void>;
   /** A message that waits so long gets an apology; its answer follows. */
@@ -37,6 +42,8 @@ export interface HubOptions {
   log: Log;
   /** Called with every settled message, for metrics. */
   onSettled?: (message: StoredMessage) => void;
+  /** Called with every text that was only to be understood, for the request log. */
+  onParsed?: (facts: { appId: string; ok: boolean; ms: number }) => void;
 }
 
 /** Messages that may wait in one conversation before the next is refused in words. */
@@ -69,6 +76,8 @@ interface Outcome {
   change: Pick<StoredMessage, 'state'> & MessageChange;
   said: BotMessage[];
   send: boolean;
+  /** A person is called for. */
+  calls?: boolean;
 }
 
 class MessagePath implements Hub {
@@ -103,10 +112,16 @@ class MessagePath implements Hub {
   }
 
   async parse(appId: string, text: string): Promise<{ parse: Parse; engine: EngineName }> {
-    return this.options.engines.use(appId, async (running) => ({
-      parse: await running.parse(text),
-      engine: running.engine,
-    }));
+    const started = Date.now();
+    let ok = false;
+    try {
+      const work = async (running: RunningEngine) => ({ parse: await running.parse(text), engine: running.engine });
+      const answer = await this.options.engines.use(appId, work);
+      ok = true;
+      return answer;
+    } finally {
+      this.options.onParsed?.({ appId, ok, ms: Date.now() - started });
+    }
   }
 
   async hold<T>(
@@ -116,6 +131,19 @@ class MessagePath implements Hub {
     if (this.stopping) throw stoppingError();
     this.mailbox.check(keyOf(at));
     return this.mailbox.post(keyOf(at), () => this.options.engines.use(at.appId, work));
+  }
+
+  aside<T>(at: At, work: () => Promise<T>): Promise<T> {
+    return this.mailbox.post(keyOf(at), work);
+  }
+
+  erase(at: At): Promise<boolean> {
+    const { appId, conversation } = at;
+    return this.aside(at, async () => {
+      this.options.outbox.drop(appId, conversation);
+      this.options.desk.forget(appId, conversation);
+      return this.options.store.conversations.erase(appId, conversation);
+    });
   }
 
   async replay(deadLetterId: string): Promise<boolean> {
@@ -188,9 +216,13 @@ class MessagePath implements Hub {
   /** Rejects with `stopping` when the message is left for the next start; what else goes wrong is in the message. */
   private async answer(waiting: Waiting): Promise<StoredMessage> {
     if (this.stopping) throw stoppingError();
+    if (this.options.desk.holds(waiting.message)) return this.heard(waiting);
     this.options.connections.typing(waiting.message, true);
     try {
-      return await this.settle(waiting, await this.outcome(waiting));
+      const outcome = await this.outcome(waiting);
+      const settled = await this.settle(waiting, outcome);
+      if (outcome.calls) await untilStored(() => this.options.desk.called(settled), this.closing.signal);
+      return settled;
     } catch (error) {
       const failure = hubErrorOf(error);
       if (this.closing.signal.aborted || failure.code === 'stopping') throw stoppingError();
@@ -198,17 +230,26 @@ class MessagePath implements Hub {
     }
   }
 
+  /** A person answers here, not the bot: the message only gets its place in what was said. */
+  private async heard(waiting: Waiting): Promise<StoredMessage> {
+    const hear = () => this.options.desk.heard(waiting.message);
+    const agent = await untilStored(hear, this.closing.signal);
+    return this.settle(waiting, { change: { state: 'answered', turn: { agent } }, said: [], send: true });
+  }
+
   private async outcome(waiting: Waiting): Promise<Outcome> {
     const started = Date.now();
     const learning = (now: boolean): void => void (waiting.learning = now);
     const { message, recovered } = waiting;
-    const { messages, parse, engine } = await this.take(message, { recovered, learning });
+    const answer = await this.take(message, { recovered, learning });
+    const { messages, parse, engine } = answer;
     const said = messages.map((reply) => ({ ...reply, metadata: { engine } }));
     const intent = parse?.intent.full_retrieval_intent_name ?? parse?.intent.name ?? null;
     const confidence = parse?.intent.confidence ?? null;
     const dropped = waiting.late && (await this.options.store.bots.get(message.appId))?.lateAnswers === 'drop';
     const error = dropped ? 'late: this bot drops answers that come after the apology' : null;
-    return { change: { state: 'answered', error, intent, confidence, ms: Date.now() - started }, said, send: !dropped };
+    const change = { error, intent, confidence, ms: Date.now() - started, ...factsOf(answer) };
+    return { change: { state: 'answered', ...change }, said, send: !dropped, calls: asksForPerson(answer) };
   }
 
   private async failed({ message }: Waiting, error: HubError): Promise<Outcome> {
@@ -245,6 +286,7 @@ class MessagePath implements Hub {
   private tell(talk: Talk | undefined, sentence: ChatSentence): void {
     const [first] = talk?.waiting ?? [];
     if (!talk || talk.told || !first || !this.options.connections.reaches(first.message)) return;
+    if (this.options.desk.holds(first.message)) return;
     talk.told = true;
     this.apologise(first, first.learning ? 'training' : sentence).catch((error: unknown) => {
       this.options.log.warn({ messageId: first.message.id, err: error }, 'an apology could not be stored');
@@ -255,7 +297,7 @@ class MessagePath implements Hub {
     const { message } = waiting;
     const reply = await this.words(message, sentence);
     // The answer may have come meanwhile.
-    if (waiting.settled) return;
+    if (waiting.settled || this.options.desk.holds(message)) return;
     waiting.late = true;
     message.replies = [...message.replies, reply];
     const { replies } = message;

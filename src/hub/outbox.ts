@@ -15,6 +15,10 @@ export interface Outbox {
   post(entries: OutboxEntry[]): void;
   /** Takes up what an earlier run of the hub left; answers how much that was. */
   recover(): Promise<number>;
+  /** Resolves when nothing of the conversation waits or is being sent. */
+  settled(appId: string, conversation: string): Promise<void>;
+  /** Sends nothing more of the conversation, which is being erased; what is on its way just now may still arrive. */
+  drop(appId: string, conversation: string): void;
   /** Entries that wait or are being sent. */
   readonly size: number;
   /** Begins no sending any more, and resolves when those that run have ended. */
@@ -50,7 +54,7 @@ interface Lane {
   queue: OutboxEntry[];
   running: Promise<void> | null;
 }
-const laneOf = (entry: OutboxEntry): string => `${entry.appId} ${entry.conversation}`;
+const laneOf = (entry: Pick<OutboxEntry, 'appId' | 'conversation'>): string => `${entry.appId} ${entry.conversation}`;
 const botOf = (entry: OutboxEntry): string => `${entry.appId} ${entry.channel}`;
 
 class StoredOutbox implements Outbox {
@@ -96,6 +100,17 @@ class StoredOutbox implements Outbox {
     return found.length;
   }
 
+  async settled(appId: string, conversation: string): Promise<void> {
+    await this.lanes.get(laneOf({ appId, conversation }))?.running;
+  }
+
+  drop(appId: string, conversation: string): void {
+    const lane = this.lanes.get(laneOf({ appId, conversation }));
+    if (!lane) return;
+    this.waiting -= lane.queue.length;
+    lane.queue = [];
+  }
+
   async stop(): Promise<void> {
     this.closing.abort();
     clearInterval(this.sweeper);
@@ -108,12 +123,17 @@ class StoredOutbox implements Outbox {
       for (let entry = lane.queue[0]; entry; entry = lane.queue[0]) {
         const ended = await this.turn(entry);
         if (!ended) break;
+        if (lane.queue[0] !== entry) {
+          // It was dropped while it waited.
+          ended();
+          continue;
+        }
         const result = await this.send(entry);
         const over = this.note(entry, result);
         // Only now: a pause that the platform asked for holds for who is next.
         ended();
         await this.record(entry, result, over);
-        if (!over) continue;
+        if (!over || lane.queue[0] !== entry) continue;
         lane.queue.shift();
         this.waiting -= 1;
       }

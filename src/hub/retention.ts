@@ -1,10 +1,10 @@
 /** Removes what people said once it was kept as long as the operator wants (CONVERSATION_DAYS), a little at a time. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ConversationStore } from '../contracts.js';
+import type { Store } from '../contracts.js';
 import type { Log } from '../log.js';
 
 export interface RetentionOptions {
-  store: Pick<ConversationStore, 'expire'>;
+  store: { conversations: Pick<Store['conversations'], 'expire'>; parses: Pick<Store['parses'], 'expire'> };
   days: number;
   log: Log;
   /** Milliseconds since 1970; the machine's clock when absent. */
@@ -26,10 +26,11 @@ export function createRetention({ store, days, log, now = Date.now }: RetentionO
   let stopped = false;
   const sweep = async (): Promise<number> => {
     const before = new Date(now() - days * dayMs).toISOString();
+    await store.parses.expire(before);
     let cursor: string | undefined;
     let total = 0;
     do {
-      const { removed, next } = await store.expire(before, { limit, cursor });
+      const { removed, next } = await store.conversations.expire(before, { limit, cursor });
       total += removed;
       cursor = next ?? undefined;
       if (cursor !== undefined) await sleep(pauseMs);

@@ -24,13 +24,21 @@ export class Pager<Row> {
     return { key: page.cursor === undefined ? from : this.parse(page.cursor), fetch: page.limit + 1 };
   }
 
+  /** What was found before the list's end: the page goes on after `end`, or ends where that is null. */
+  part<T>(rows: Row[], end: Row | null, present: (row: Row) => T): Listed<T> {
+    return { items: rows.map(present), next: end === null ? null : this.cursor(end) };
+  }
+
   /** The page out of the rows fetched. */
   page<T>(page: Page, rows: Row[], present: (row: Row) => T): Listed<T> {
     const shown = rows.slice(0, page.limit);
     const end = shown.at(-1);
     const more = rows.length > shown.length && end !== undefined;
-    const next = more ? Buffer.from(JSON.stringify([this.name, ...this.keyOf(end)])).toString('base64url') : null;
-    return { items: shown.map(present), next };
+    return { items: shown.map(present), next: more ? this.cursor(end) : null };
+  }
+
+  private cursor(row: Row): string {
+    return Buffer.from(JSON.stringify([this.name, ...this.keyOf(row)])).toString('base64url');
   }
 
   private parse(cursor: string): Key {

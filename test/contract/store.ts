@@ -19,6 +19,7 @@ import type {
 } from '../../src/contracts.js';
 import type { ErrorCode } from '../../src/errors.js';
 import { accessTests } from './access.js';
+import { logTests } from './log.js';
 
 /** An empty store, and what the suite does to it. */
 export interface OpenStore {
@@ -71,6 +72,12 @@ export function storeContract(name: string, open: () => Promise<OpenStore>): voi
         (n) => opened.setNow(new Date(day(n))),
       ));
     trackerTests(() => store, reopen);
+    describe('and its log', () =>
+      logTests(
+        () => store,
+        reopen,
+        (n) => opened.setNow(new Date(day(n))),
+      ));
     describe('and its channels', () => channelTests(() => store, reopen));
     describe('and who may do what', () => accessTests(() => store, reopen));
 
@@ -515,17 +522,33 @@ function messageTests(store: () => Store, reopen: () => Promise<void>): void {
   it('records what became of a message and keeps the rest', async () => {
     const { message: stored } = await store().conversations.receive(message('a', 'e'));
     const replies = [{ recipient_id: 'r', text: nasty, custom: { a: [nasty] }, metadata: { engine: 'lite' as const } }];
+    const turn = {
+      entities: [{ entity: nasty }],
+      slots: { [nasty]: [null] },
+      actions: ['utter_x'],
+      model: 'm',
+      node: 'n',
+    };
     await store().conversations.settle(stored.id, {
       state: 'answered',
       replies,
       intent: 'faq/x',
       confidence: 0.123456789,
       ms: 12,
+      turn,
     });
     await store().conversations.settle(stored.id, { delivered: true });
     await reopen();
     const { items } = await store().conversations.messages('a', 'c', { limit: 1 });
-    const expected = { state: 'answered', replies, intent: 'faq/x', confidence: 0.123456789, ms: 12, delivered: true };
+    const expected = {
+      state: 'answered',
+      replies,
+      intent: 'faq/x',
+      confidence: 0.123456789,
+      ms: 12,
+      turn,
+      delivered: true,
+    };
     assert.deepEqual(items, [{ ...stored, ...expected }]);
     await rejects(store().conversations.settle('999999', { delivered: true }), 'not_found');
   });
@@ -883,6 +906,18 @@ function trackerTests(store: () => Store, reopen: () => Promise<void>): void {
     await store().trackers.append('a', 's', 0, [event(0), event(1)]);
     assert.deepEqual(await store().trackers.read('a', 's', false), { offset: 0, events: [event(0), event(1)] });
   });
+  it('appends at the end, wherever that is, and to a tracker that is not there yet', async () => {
+    await store().bots.create(bot('a'));
+    await store().trackers.extend('a', nasty, [event(0)]);
+    assert.equal(await store().trackers.append('a', nasty, 1, [event(1)]), true);
+    await Promise.all([2, 3].map((n) => store().trackers.extend('a', nasty, [event(n)])));
+    await store().trackers.replace('a', 's', [event(5)]);
+    await store().trackers.extend('a', 's', [event(6)]);
+    await reopen();
+    assert.deepEqual((await store().trackers.read('a', nasty, true))?.events, [0, 1, 2, 3].map(event));
+    assert.deepEqual((await store().trackers.read('a', 's', true))?.events, [5, 6].map(event));
+    await rejects(store().trackers.extend('nobody', 's', [event(0)]), 'not_found');
+  });
   it('replaces a tracker as a whole', async () => {
     await store().bots.create(bot('a'));
     await store().trackers.append('a', 's', 0, [...started, event(1)]);
@@ -1048,6 +1083,9 @@ async function fill(store: Store, appId: string): Promise<void> {
   await store.models.add(model('m', appId));
   await store.conversations.receive(message(appId, 'e'));
   await store.trackers.append(appId, 's', 0, [{ event: 'session_started' }]);
+  await store.care.change(appId, 'c', { state: 'waiting', tags: ['x'] });
+  await store.parses.add([{ appId, channel: 'api', node: null, status: 'answered', ms: 1, at: day(1) }]);
+  await store.documents.put(appId, 'd', { of: appId });
 }
 
 /** All that belongs to a bot. */
@@ -1063,6 +1101,9 @@ async function contents(store: Store, appId: string): Promise<unknown[]> {
     store.conversations.messages(appId, 'c', page),
     store.trackers.senders(appId),
     store.trackers.read(appId, 's', true),
+    walk((one) => store.log.conversations(appId, {}, one), 10),
+    walk((one) => store.log.requests({ appId }, one), 10),
+    store.documents.list(appId),
   ]);
 }
 

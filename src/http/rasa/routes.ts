@@ -19,6 +19,8 @@ import { eventsIn, messagesIn, speak } from './speaking.js';
 export interface RasaRoutesOptions extends CallerOptions, ModelOptions, CallbackOptions {
   engines: Pick<Engines, 'use' | 'apart'>;
   hub: Pick<Hub, 'hold' | 'say'>;
+  /** Called with every text that was only to be understood, for the request log. */
+  noteParse: (facts: { appId: string; ok: boolean; ms: number }) => void;
 }
 type Does = (options: RasaRoutesOptions, bot: Bot, asked: RasaAsked) => Promise<Reply>;
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -40,6 +42,19 @@ const passes =
   (method: Method): Does =>
   async ({ engines }, { appId }, asked) =>
     replyOf(await engines.use(appId, (running) => ask(running, requestFor(asked, method))));
+
+/** The same, for the request log to know. */
+const parses: Does = async (options, bot, asked) => {
+  const started = Date.now();
+  let ok = false;
+  try {
+    const reply = await passes('POST')(options, bot, asked);
+    ok = (reply.status ?? 200) === 200;
+    return reply;
+  } finally {
+    options.noteParse({ appId: bot.appId, ok, ms: Date.now() - started });
+  }
+};
 
 /** The same in a turn of the conversation: what changes it waits for what is under way in it. */
 const turns =
@@ -134,7 +149,7 @@ const table: Row[] = [
     does: passes('GET'),
     access: 'read',
   },
-  { method: 'POST', path: '/model/parse', summary: 'Understand a text.', does: passes('POST'), access: 'converse' },
+  { method: 'POST', path: '/model/parse', summary: 'Understand a text.', does: parses, access: 'converse' },
   {
     method: 'POST',
     path: '/model/predict',

@@ -34,13 +34,13 @@ import {
 import type { Table } from './table.js';
 import type { MongoTrackers } from './trackers.js';
 
-interface TalkDoc extends Stored, Conversation {
+export interface TalkDoc extends Stored, Conversation {
   _id: string;
   appId: string;
   lastSeq: number;
 }
-type Questions = 'byActivity' | 'ofBot';
-export const conversations: Collection<TalkDoc, Questions> = {
+export type TalkQuestions = 'byActivity' | 'ofBot';
+export const conversations: Collection<TalkDoc, TalkQuestions> = {
   name: 'conversations',
   fields: {
     _id: 'string',
@@ -62,6 +62,10 @@ const recoverPage = 500;
 /** Events of which it is not known whether they were stored; the oldest are forgotten beyond this. */
 const mostUnsure = 100_000;
 
+/** Forgets what people did about a conversation. */
+interface CareForgetter {
+  forget(appId: string, conversation: string): Promise<void>;
+}
 type Arrived = Omit<MessageDoc, 'rev'>;
 const keyOf = ({ appId, conversation }: Pick<IncomingMessage, 'appId' | 'conversation'>): string =>
   JSON.stringify([appId, conversation]);
@@ -70,7 +74,7 @@ const eventOf = ({ appId, channel, eventId }: IncomingMessage): string => JSON.s
 /** The messages of one database. `now` stamps what is received. */
 export class MongoConversations implements ConversationStore {
   private readonly table: Table<MessageDoc, MessageQuestions>;
-  private readonly talks: Table<TalkDoc, Questions>;
+  private readonly talks: Table<TalkDoc, TalkQuestions>;
   private readonly lanes = new Lanes();
   /** Events that were refused because the server did not answer, and the number under which they may be stored all the same. */
   private readonly unsure = new Map<string, number>();
@@ -84,7 +88,7 @@ export class MongoConversations implements ConversationStore {
 
   constructor(
     private readonly mongo: Mongo,
-    private readonly beside: { bots: MongoBots; numbers: Numbers; trackers: MongoTrackers },
+    private readonly beside: { bots: MongoBots; numbers: Numbers; trackers: MongoTrackers; care: CareForgetter },
     private readonly now: () => Date,
   ) {
     this.table = mongo.table(messages);
@@ -186,6 +190,21 @@ export class MongoConversations implements ConversationStore {
     );
   }
 
+  erase(appId: string, conversation: string): Promise<boolean> {
+    const of = { appId, conversation };
+    return this.mongo.run(
+      () =>
+        this.lanes.run(keyOf(of), async () => {
+          // The messages last: what is cut off is found by them when it is asked again.
+          const tracker = await this.beside.trackers.forget(appId, conversation);
+          await this.beside.care.forget(appId, conversation);
+          const talk = await this.talks.removeOne(keyOf(of));
+          return (await this.table.remove('ofConversation', of)) > 0 || talk || tracker;
+        }),
+      { unhurried: true },
+    );
+  }
+
   latest(appId: string, conversation: string, count: number): Promise<StoredMessage[]> {
     return this.mongo.run(async () => {
       const found = await this.table.find('newest', { appId, conversation }, { limit: count });
@@ -195,8 +214,9 @@ export class MongoConversations implements ConversationStore {
 
   /** Puts a message back as a backup has it; those of a conversation come in their order. */
   async restore(message: StoredMessage): Promise<void> {
-    const { id, metadata, replies, ...fields } = message;
-    const json = { metadata: JSON.stringify(metadata), replies: JSON.stringify(replies) };
+    const { id, metadata, replies, turn, ...fields } = message;
+    const texts = { metadata: JSON.stringify(metadata), replies: JSON.stringify(replies) };
+    const json = { ...texts, ...(turn && { turn: JSON.stringify(turn) }) };
     const document = { _id: numberOf(id), ...fields, ...json, ...carrying([], []) };
     await this.lanes.run(keyOf(message), () =>
       this.beside.bots.within(message.appId, async () => {
@@ -251,6 +271,7 @@ export class MongoConversations implements ConversationStore {
     const of = { appId, conversation };
     if ((await this.table.count('ofConversation', of)) === group.length) {
       await this.beside.trackers.forget(appId, conversation);
+      await this.beside.care.forget(appId, conversation);
       await this.talks.removeOne(talk);
     }
     let removed = 0;
@@ -295,7 +316,11 @@ export class MongoConversations implements ConversationStore {
 }
 
 /** The fields that `change` names, and no others. */
-function fieldsOf({ replies, ...change }: MessageChange): Partial<MessageDoc> {
+function fieldsOf({ replies, turn, ...change }: MessageChange): Partial<MessageDoc> {
   const named = Object.fromEntries(Object.entries<unknown>(change).filter(([, value]) => value !== undefined));
-  return { ...named, ...(replies && { replies: JSON.stringify(replies) }) };
+  return {
+    ...named,
+    ...(replies && { replies: JSON.stringify(replies) }),
+    ...(turn && { turn: JSON.stringify(turn) }),
+  };
 }

@@ -10,6 +10,7 @@ import type {
   OutboxEntry,
   SendScope,
   StoredMessage,
+  TurnFacts,
 } from '../../contracts.js';
 import type { Collection, Stored } from './declare.js';
 
@@ -38,10 +39,12 @@ export interface LetterDoc {
   at: string;
 }
 /** `_id` orders messages by their arrival. Metadata and replies are JSON: their keys are the users' own. */
-export interface MessageDoc extends Stored, Omit<StoredMessage, 'id' | 'metadata' | 'replies'> {
+export interface MessageDoc extends Stored, Omit<StoredMessage, 'id' | 'metadata' | 'replies' | 'turn'> {
   _id: number;
   metadata: string;
   replies: string;
+  /** As JSON; null or absent while nothing is known. */
+  turn?: string | null;
   /** Has it entries in `outbox`? */
   pending: boolean;
   outbox: EntryDoc[];
@@ -51,6 +54,7 @@ export interface MessageDoc extends Stored, Omit<StoredMessage, 'id' | 'metadata
 }
 export type MessageQuestions =
   | 'byAge'
+  | 'newestOfAll'
   | 'byEvent'
   | 'ofBot'
   | 'ofConversation'
@@ -82,6 +86,7 @@ export const messages: Collection<MessageDoc, MessageQuestions> = {
     delivered: 'boolean',
     maybeTwice: 'boolean',
     ms: 'number',
+    turn: 'string',
     receivedAt: 'string',
     pending: 'boolean',
     outbox: 'list',
@@ -100,6 +105,7 @@ export const messages: Collection<MessageDoc, MessageQuestions> = {
   },
   questions: {
     byAge: { index: 'by_age', equal: [], sorted: ['receivedAt', '_id'] },
+    newestOfAll: { index: 'by_age', equal: [], sorted: ['receivedAt', '_id'], order: 'down' },
     byEvent: { index: 'by_event', equal: ['appId', 'channel', 'eventId'] },
     ofBot: { index: 'by_event', equal: ['appId'] },
     ofConversation: { index: 'of_conversation', equal: ['appId', 'conversation'], sorted: ['number'] },
@@ -143,6 +149,7 @@ export function messageOf(document: Omit<MessageDoc, 'rev'>): StoredMessage {
     _id,
     metadata,
     replies,
+    turn,
     pending: _pending,
     outbox: _outbox,
     dead: _dead,
@@ -155,6 +162,7 @@ export function messageOf(document: Omit<MessageDoc, 'rev'>): StoredMessage {
     id: String(_id),
     metadata: JSON.parse(metadata) as Json,
     replies: JSON.parse(replies) as BotMessage[],
+    ...(typeof turn === 'string' && { turn: JSON.parse(turn) as TurnFacts }),
   };
 }
 

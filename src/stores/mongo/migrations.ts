@@ -7,8 +7,10 @@ import { HubError } from '../../errors.js';
 import { apiKeys } from './api-keys.js';
 import { audit } from './audit.js';
 import { bots } from './bots.js';
+import { cares } from './care.js';
 import { channelHealth, channels } from './channels.js';
 import type { Mongo } from './database.js';
+import { documents } from './documents.js';
 import { facts } from './facts.js';
 import { faqs } from './faq.js';
 import { files } from './files.js';
@@ -16,6 +18,7 @@ import { jobLines, jobs } from './jobs.js';
 import { conversations } from './conversations.js';
 import { messages } from './messages.js';
 import { models } from './models.js';
+import { parses } from './parses.js';
 import { settings } from './settings.js';
 import { templates } from './templates.js';
 import { texts } from './texts.js';
@@ -57,6 +60,9 @@ export const collections: readonly Collection<never>[] = [
   apiKeys,
   tickets,
   audit,
+  cares,
+  parses,
+  documents,
 ];
 
 /** All steps, oldest first; the version of a database is how many of them it has seen. */

@@ -7,6 +7,7 @@ import type { MongoBots } from './bots.js';
 import type { Mongo } from './database.js';
 import type { Collection, Stored } from './declare.js';
 import type { Numbers } from './facts.js';
+import { lateError } from './failure.js';
 import { Lanes } from './lanes.js';
 import type { Table } from './table.js';
 
@@ -120,6 +121,20 @@ export class MongoTrackers implements TrackerStore {
     );
   }
 
+  extend(appId: string, sender: string, events: Json[]): Promise<void> {
+    const tracker = idOf({ appId, sender });
+    return this.mongo.run(() =>
+      this.lanes.run(tracker, () =>
+        this.bots.within(appId, async () => {
+          await this.heads.insert({ _id: tracker, appId, sender, generation: 0 });
+          const of = { tracker, generation: (await this.heads.byId(tracker))?.generation ?? 0 };
+          // The place is taken when another process of ours appended meanwhile, which the lane keeps from happening.
+          if (!(await this.add(appId, of, await this.length(of), events))) throw lateError();
+        }),
+      ),
+    );
+  }
+
   replace(appId: string, sender: string, events: Json[]): Promise<void> {
     const tracker = idOf({ appId, sender });
     return this.mongo.run(() =>
@@ -140,12 +155,12 @@ export class MongoTrackers implements TrackerStore {
     );
   }
 
-  /** Removes a tracker. Its events first: without a head they would stand in the way of new ones. */
-  async forget(appId: string, sender: string): Promise<void> {
+  /** Removes a tracker; false when there was none. Its events first: without a head they would stand in the way of new ones. */
+  async forget(appId: string, sender: string): Promise<boolean> {
     const tracker = idOf({ appId, sender });
-    await this.lanes.run(tracker, async () => {
+    return this.lanes.run(tracker, async () => {
       await this.table.remove('ofTracker', { tracker });
-      await this.heads.removeOne(tracker);
+      return this.heads.removeOne(tracker);
     });
   }
 

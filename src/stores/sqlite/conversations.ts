@@ -12,6 +12,7 @@ import type {
   OutboxEntry,
   Page,
   StoredMessage,
+  TurnFacts,
 } from '../../contracts.js';
 import { HubError } from '../../errors.js';
 import type { Query, Sqlite } from './database.js';
@@ -40,6 +41,7 @@ export interface MessageRow {
   delivered: number;
   maybe_twice: number;
   ms: number | null;
+  turn: string | null;
 }
 /** Where the replies to a message go. */
 export type MessageAddress = Pick<MessageRow, 'seq' | 'app_id' | 'channel' | 'conversation' | 'address'>;
@@ -59,7 +61,7 @@ const count = `
 const byEvent = 'SELECT * FROM messages WHERE app_id = @appId AND channel = @channel AND event_id = @eventId';
 const unsettled = "SELECT * FROM messages WHERE state = 'received' AND seq > @seq ORDER BY seq LIMIT @fetch";
 /** What a settled message may change, each a column of the same name. */
-const changeable = ['state', 'error', 'replies', 'intent', 'confidence', 'delivered', 'ms'] as const;
+const changeable = ['state', 'error', 'replies', 'intent', 'confidence', 'delivered', 'ms', 'turn'] as const;
 /** `which`: a bit for each of them. */
 function updateOf(which: number): string {
   const set = changeable.filter((_, place) => which & (1 << place)).map((name) => `${name} = @${name}`);
@@ -171,6 +173,10 @@ export class SqliteConversations implements ConversationStore {
     return this.expiry.expire(before, page);
   }
 
+  erase(appId: string, conversation: string): Promise<boolean> {
+    return this.sqlite.write(() => this.expiry.erase({ appId, conversation }));
+  }
+
   latest(appId: string, conversation: string, count: number): Promise<StoredMessage[]> {
     return this.sqlite.read(() => this.newest.all({ appId, conversation, count }).map(messageOf).reverse());
   }
@@ -212,6 +218,7 @@ export function messageOf(row: MessageRow): StoredMessage {
     delivered: row.delivered === 1,
     maybeTwice: row.maybe_twice === 1,
     ms: row.ms,
+    ...(row.turn !== null && { turn: JSON.parse(row.turn) as TurnFacts }),
     receivedAt: row.received_at,
   };
 }

@@ -79,22 +79,23 @@ export function openFile(path: string, busyMs: number): Database.Database {
   }
 }
 
-/** What the sub-stores work on. Each prepares its statements once, in its constructor. */
-export class Sqlite {
-  private readonly queries = new Map<string, Query<unknown>>();
-  private readonly log: LogSync;
-  private readonly writer: Writer;
-
-  /** `patienceMs`: how long a write waits for another program's lock. */
-  constructor(
-    readonly database: Database.Database,
-    patienceMs: number,
-  ) {
-    // Opening may wait for a lock inside SQLite; from here on the writer waits, and the process goes on.
-    database.pragma('busy_timeout = 0');
-    this.log = openLogSync(database.name, () => void database.pragma('wal_checkpoint(RESTART)'));
-    this.writer = new Writer(database, this.log, patienceMs);
+/** Opens the file, which is there, for reading alone, beside who writes it. Throws `store_unavailable`. */
+export function openToRead(path: string): Database.Database {
+  try {
+    const database = new Database(path, { readonly: true, fileMustExist: true });
+    database.pragma('cache_size = -32000');
+    return database;
+  } catch (error) {
+    throw storeErrorOf(error);
   }
+}
+
+/** What sub-stores that only read work on. Each prepares its statements once, in its constructor. */
+export class Reader {
+  private readonly queries = new Map<string, Query<unknown>>();
+
+  constructor(readonly database: Database.Database) {}
+
   /** The cached statement of this SQL; `Row` names the columns it answers. */
   query<Row = unknown>(sql: string): Query<Row> {
     const query = this.queries.get(sql) ?? new Query<unknown>(this.database, sql);
@@ -112,6 +113,21 @@ export class Sqlite {
     } catch (error) {
       return Promise.reject(storeErrorOf(error));
     }
+  }
+}
+
+/** What the sub-stores work on. */
+export class Sqlite extends Reader {
+  private readonly log: LogSync;
+  private readonly writer: Writer;
+
+  /** `patienceMs`: how long a write waits for another program's lock. */
+  constructor(database: Database.Database, patienceMs: number) {
+    super(database);
+    // Opening may wait for a lock inside SQLite; from here on the writer waits, and the process goes on.
+    database.pragma('busy_timeout = 0');
+    this.log = openLogSync(database.name, () => void database.pragma('wal_checkpoint(RESTART)'));
+    this.writer = new Writer(database, this.log, patienceMs);
   }
   /**
    * Runs `work` in a transaction of its own or shared with others; answers once it is durable, or already once it is committed: then a

@@ -25,6 +25,7 @@ const recount = `
     first_at = (SELECT received_at FROM messages WHERE app_id = @appId AND conversation = @conversation ORDER BY number LIMIT 1)
   WHERE app_id = @appId AND id = @conversation`;
 const close = 'DELETE FROM conversations WHERE app_id = @appId AND id = @conversation';
+const removeAll = 'DELETE FROM messages WHERE app_id = @appId AND conversation = @conversation';
 const forget = 'DELETE FROM trackers WHERE app_id = @appId AND sender = @conversation';
 
 export class SqliteExpiry {
@@ -34,6 +35,7 @@ export class SqliteExpiry {
   private readonly recount;
   private readonly close;
   private readonly forget;
+  private readonly removeAll;
   private readonly pager = new Pager<AgedRow>('expired', ['', 0], (row) => [row.received_at, row.seq]);
 
   constructor(private readonly sqlite: Sqlite) {
@@ -43,6 +45,7 @@ export class SqliteExpiry {
     this.recount = sqlite.query(recount);
     this.close = sqlite.query(close);
     this.forget = sqlite.query(forget);
+    this.removeAll = sqlite.query(removeAll);
   }
 
   /** As `ConversationStore.expire`. */
@@ -57,6 +60,12 @@ export class SqliteExpiry {
       for (const row of touched.values()) this.settle({ appId: row.app_id, conversation: row.conversation });
       return { removed: gone.length, next };
     }, 'committed');
+  }
+
+  /** As `ConversationStore.erase`; called within a write. */
+  erase(of: Of): boolean {
+    const removed = [this.removeAll, this.close, this.forget].map((statement) => statement.run({ ...of }).changes);
+    return removed.some((changes) => changes > 0);
   }
 
   private settle(of: Of): void {

@@ -8,7 +8,11 @@ import { SqliteBots } from './bots.js';
 import { SqliteChannels } from './channels.js';
 import { SqliteConversations } from './conversations.js';
 import { SqliteDeadLetters } from './dead-letters.js';
-import { Sqlite, openFile } from './database.js';
+import { SqliteCare } from './care.js';
+import { Reader, Sqlite, openFile, openToRead } from './database.js';
+import { SqliteDocuments } from './documents.js';
+import { createSqliteLog } from './log.js';
+import { SqliteParses } from './parses.js';
 import { storeErrorOf } from './failure.js';
 import { SqliteFaq } from './faq.js';
 import { SqliteFiles } from './files.js';
@@ -58,6 +62,17 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
   return store;
 }
 
+/** Opens the log of the file at `path`, which a store has open, for reading beside it. Rejects with `store_unavailable`. */
+export function openSqliteLog(path: string): Promise<Pick<Store, 'log' | 'close'>> {
+  try {
+    const database = openToRead(path);
+    const close = (): Promise<void> => Promise.resolve(void database.close());
+    return Promise.resolve({ log: createSqliteLog(new Reader(database)), close });
+  } catch (error) {
+    return Promise.reject(storeErrorOf(error));
+  }
+}
+
 /** Brings the schema of the file at `path` up to date and answers what it did. Rejects as `openSqliteStore` does. */
 export function migrateSqlite(path: string): Promise<Migrated> {
   return owned(path, (file, lock) => {
@@ -102,6 +117,10 @@ export class SqliteStore implements Store {
   readonly jobs;
   readonly models;
   readonly conversations;
+  readonly log;
+  readonly care;
+  readonly parses;
+  readonly documents;
   readonly outbox;
   readonly deadLetters;
   readonly trackers;
@@ -129,6 +148,10 @@ export class SqliteStore implements Store {
     this.deadLetters = new SqliteDeadLetters(sqlite, now);
     this.outbox = new SqliteOutbox(sqlite, this.deadLetters);
     this.conversations = new SqliteConversations(sqlite, { outbox: this.outbox, deadLetters: this.deadLetters }, now);
+    this.log = createSqliteLog(sqlite);
+    this.care = new SqliteCare(sqlite);
+    this.parses = new SqliteParses(sqlite);
+    this.documents = new SqliteDocuments(sqlite);
     this.trackers = new SqliteTrackers(sqlite);
     this.channels = new SqliteChannels(sqlite);
     this.templates = new SqliteTemplates(sqlite);

@@ -150,6 +150,23 @@ CREATE INDEX audit_of_one ON audit (by_id, at, seq);
 CREATE INDEX audit_of_both ON audit (app_id, by_id, at, seq);
 `;
 
+// `care` has a row only where somebody did something, `parses` one per text that was only to be understood.
+const log = `
+ALTER TABLE messages ADD COLUMN turn TEXT;
+CREATE TABLE care (
+  app_id TEXT NOT NULL, conversation TEXT NOT NULL, state TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (app_id, conversation),
+  FOREIGN KEY (app_id, conversation) REFERENCES conversations (app_id, id) ON DELETE CASCADE) STRICT, WITHOUT ROWID;
+CREATE INDEX care_active ON care (app_id, state) WHERE state <> 'bot';
+CREATE TABLE parses (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, app_id TEXT NOT NULL REFERENCES bots (app_id) ON DELETE CASCADE, at TEXT NOT NULL,
+  channel TEXT NOT NULL, node TEXT, status TEXT NOT NULL, ms REAL) STRICT;
+CREATE INDEX parses_by_age ON parses (at, seq);
+CREATE INDEX parses_of_bot ON parses (app_id);
+CREATE TABLE documents (
+  app_id TEXT NOT NULL REFERENCES bots (app_id) ON DELETE CASCADE, name TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (app_id, name))
+  STRICT, WITHOUT ROWID;
+`;
+
 /** All steps, oldest first; the version of a database is how many of them it has seen. */
 export const migrations: readonly Migration[] = [
   { name: 'first schema', sql: bots + training + talk + hub },
@@ -164,6 +181,7 @@ export const migrations: readonly Migration[] = [
   { name: 'bots that are being deleted', sql: deleting },
   { name: 'authorization of remote bots', sql: 'ALTER TABLE bots ADD COLUMN remote_auth TEXT;' },
   { name: 'users, keys and the audit log', sql: access },
+  { name: 'turns, care, parses and documents', sql: log },
 ];
 
 /**

@@ -7,9 +7,9 @@ const faq = `
   ON CONFLICT (app_id) DO UPDATE SET version = excluded.version, pairs = excluded.pairs`;
 const message = `
   INSERT INTO messages (seq, app_id, channel, event_id, conversation, number, text, payload, address, metadata, received_at, state, error,
-    replies, intent, confidence, delivered, maybe_twice, ms)
+    replies, intent, confidence, delivered, maybe_twice, ms, turn)
   VALUES (@seq, @appId, @channel, @eventId, @conversation, @number, @text, @payload, @to, @metadata, @receivedAt, @state, @error,
-    @replies, @intent, @confidence, @delivered, @maybeTwice, @ms)`;
+    @replies, @intent, @confidence, @delivered, @maybeTwice, @ms, @turn)`;
 const count = `
   INSERT INTO conversations (app_id, id, channel, messages, first_at, last_at, last_seq)
   VALUES (@appId, @conversation, @channel, 1, @receivedAt, @receivedAt, @seq)
@@ -37,7 +37,8 @@ function restoreFaq(sqlite: Sqlite, appId: string, { version, pairs }: Faq): voi
 }
 
 function restoreMessage(sqlite: Sqlite, { id, metadata, replies, ...values }: StoredMessage): void {
-  const json = { metadata: JSON.stringify(metadata), replies: JSON.stringify(replies) };
+  const turn = values.turn ? JSON.stringify(values.turn) : null;
+  const json = { metadata: JSON.stringify(metadata), replies: JSON.stringify(replies), turn };
   const row = { ...values, ...json, seq: Number(id) };
   const { appId, conversation, channel, receivedAt, seq } = row;
   sqlite.query(count).run({ appId, conversation, channel, receivedAt, seq });

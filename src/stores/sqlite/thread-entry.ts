@@ -1,10 +1,12 @@
-/** The far end of thread.ts: opens the store that `workerData` names and makes the calls that come, in their order. */
+/** The far end of thread.ts: opens what `workerData` names and makes the calls that come, in their order. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { Store } from '../../contracts.js';
 import { hubErrorOf } from '../../errors.js';
-import { openSqliteStore } from './index.js';
-import { type Answer, type Batch, type Call, type ErrorFacts, opening } from './thread.js';
+import { openSqliteLog, openSqliteStore } from './index.js';
+import { type Answer, type Batch, type Call, type ErrorFacts, opening, type Place } from './thread.js';
 
+/** The whole store, or the part that this thread is for. */
+type Opened = Store | Pick<Store, 'log' | 'close'>;
 type Method = (...args: unknown[]) => Promise<unknown>;
 // There always is one in a thread.
 const port = parentPort as MessagePort;
@@ -34,10 +36,10 @@ function factsOf(thrown: unknown): ErrorFacts {
   return { code, message, errors: options.errors, cause: options.cause };
 }
 
-function make(store: Store, { id, part, method, args }: Call): void {
+function make(store: Opened, { id, part, method, args }: Call): void {
   running += 1;
   closing ||= part === null && method === 'close';
-  const owner = (part === null ? store : store[part]) as unknown as Record<string, Method>;
+  const owner = (part === null ? store : (store as Store)[part]) as unknown as Record<string, Method>;
   const answered = (owner[method] as Method).apply(owner, args);
   answered.then(
     (value) => answer({ id, value }),
@@ -45,7 +47,11 @@ function make(store: Store, { id, part, method, args }: Call): void {
   );
 }
 
-openSqliteStore(workerData as string, { now: () => new Date(nowMs) }).then(
+function open({ path, role }: Place): Promise<Opened> {
+  return role === 'log' ? openSqliteLog(path) : openSqliteStore(path, { now: () => new Date(nowMs) });
+}
+
+open(workerData as Place).then(
   (store) => {
     port.on('message', (batch: Batch) => {
       ({ nowMs } = batch);

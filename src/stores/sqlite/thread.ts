@@ -1,5 +1,5 @@
 /**
- * The SQLite store in a thread of its own, so that neither statements nor a large deletion stop the event loop that answers the platforms.
+ * The SQLite store in a thread of its own, and the log for those who search it in another one, once somebody does, so that neither statements nor a large deletion stop the event loop that answers the platforms.
  * Calls cross in the order they were made, those of one turn of the event loop together; errors come back as the HubErrors they are.
  */
 import { once } from 'node:events';
@@ -33,6 +33,13 @@ export interface ErrorFacts {
 type Method = 'restore' | 'ping' | 'close';
 type StorePart = Exclude<keyof Store, Method>;
 
+/** What a thread does: the whole store, or searching the log. */
+export type Role = 'store' | 'log';
+export interface Place {
+  path: string;
+  role: Role;
+}
+
 /** The answer to this call says that the store is open, or why it is not. */
 export const opening = 0;
 /** The thread keeps little alive: rows on their way. */
@@ -52,12 +59,12 @@ class Thread {
   private closed = false;
 
   constructor(
-    path: string,
+    place: Place,
     private readonly now: () => Date,
   ) {
     // None of the flags that this process was started with: some, as --eval's, fit no file.
     const options = { execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb } };
-    this.worker = new Worker(new URL('thread-entry.js', import.meta.url), { workerData: path, ...options });
+    this.worker = new Worker(new URL('thread-entry.js', import.meta.url), { workerData: place, ...options });
     this.worker.on('message', (answers: Answer[]) => answers.forEach((one) => this.settle(one)));
     this.worker.on('exit', () => this.end());
     // What the thread throws outside a call is a fault of ours: without a listener it ends the process, as it would without the thread.
@@ -130,13 +137,47 @@ class Thread {
   }
 }
 
+/** A thread that starts with its first call. */
+class LateThread {
+  private thread: Promise<Thread> | undefined;
+  private closed = false;
+
+  constructor(
+    private readonly place: Place,
+    private readonly now: () => Date,
+  ) {}
+
+  async call(part: StorePart | null, method: string, args: unknown[]): Promise<unknown> {
+    if (this.closed) throw closedError();
+    this.thread ??= this.start();
+    return (await this.thread).call(part, method, args);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await (await this.thread?.catch(() => undefined))?.close();
+  }
+
+  private async start(): Promise<Thread> {
+    const thread = new Thread(this.place, this.now);
+    try {
+      await thread.opened();
+      return thread;
+    } catch (error) {
+      // The next call tries again.
+      this.thread = undefined;
+      throw error;
+    }
+  }
+}
+
 /** The error that these facts were. */
 function errorOf({ code, message, errors, cause }: ErrorFacts): HubError {
   return new HubError(code, message, { ...(errors && { errors }), cause });
 }
 
 /** One part of the store: every method of it is a call. */
-function partOf<Part extends StorePart>(thread: Thread, part: Part): Store[Part] {
+function partOf<Part extends StorePart>(thread: Pick<Thread, 'call'>, part: Part): Store[Part] {
   type Methods = Record<string, (...args: unknown[]) => Promise<unknown>>;
   const methods = new Proxy<Methods>(
     {},
@@ -155,8 +196,9 @@ export async function openSqliteThread(
   path: string,
   { now = () => new Date() }: Pick<SqliteOptions, 'now'> = {},
 ): Promise<Store> {
-  const thread = new Thread(path, now);
+  const thread = new Thread({ path, role: 'store' }, now);
   await thread.opened();
+  const reader = new LateThread({ path, role: 'log' }, now);
   return {
     bots: partOf(thread, 'bots'),
     faq: partOf(thread, 'faq'),
@@ -164,6 +206,10 @@ export async function openSqliteThread(
     jobs: partOf(thread, 'jobs'),
     models: partOf(thread, 'models'),
     conversations: partOf(thread, 'conversations'),
+    log: partOf(reader, 'log'),
+    care: partOf(thread, 'care'),
+    parses: partOf(thread, 'parses'),
+    documents: partOf(thread, 'documents'),
     outbox: partOf(thread, 'outbox'),
     deadLetters: partOf(thread, 'deadLetters'),
     trackers: partOf(thread, 'trackers'),
@@ -176,6 +222,9 @@ export async function openSqliteThread(
     settings: partOf(thread, 'settings'),
     restore: (thing) => thread.call(null, 'restore', [thing]) as Promise<void>,
     ping: () => thread.call(null, 'ping', []) as Promise<void>,
-    close: () => thread.close(),
+    close: async () => {
+      await reader.close();
+      await thread.close();
+    },
   };
 }

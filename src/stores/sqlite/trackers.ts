@@ -57,6 +57,12 @@ export class SqliteTrackers implements TrackerStore {
     });
   }
 
+  extend(appId: string, sender: string, events: Json[]): Promise<void> {
+    return this.sqlite.write(() =>
+      this.addAll({ appId, sender }, this.counted.get({ appId, sender })?.events ?? 0, events),
+    );
+  }
+
   replace(appId: string, sender: string, events: Json[]): Promise<void> {
     return this.sqlite.write(() => {
       this.clear.run({ appId, sender });

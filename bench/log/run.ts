@@ -1,0 +1,185 @@
+/**
+ * `npm run bench:log`: the log at a million messages on SQLite. Fills a store, starts a whole hub on it, and times each list route, its first
+ * page and pages in the middle; then again how long acknowledgements take, without and with somebody who searches all the while.
+ *
+ *   --messages 1000000   --talks 20000   --runs 40
+ */
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import type { StoredMessage } from '../../src/contracts.js';
+import { openSqliteStore } from '../../src/stores/sqlite/index.js';
+import { newHub, type TestHub } from '../../test/support/hub.js';
+import { createStandIn, protocols } from '../../test/support/standins.js';
+import { echoEngine, seedBots } from '../path/hub.js';
+
+const appId = 'bench';
+const secret = 'bench-secret';
+const { values } = parseArgs({
+  options: { messages: { type: 'string' }, talks: { type: 'string' }, runs: { type: 'string' } },
+});
+const total = Number(values.messages ?? 1_000_000);
+const talks = Number(values.talks ?? 20_000);
+const runs = Number(values.runs ?? 40);
+const start = Date.UTC(2026, 0, 1);
+const secondMs = 1000;
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const at = (n: number): string => new Date(start + n * secondMs).toISOString();
+
+function quantile(figures: number[], p: number): number {
+  const sorted = [...figures].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(p * sorted.length))] ?? Number.NaN;
+}
+
+const channels = ['web', 'slack', 'telegram', 'teams'];
+/** The n-th message; one in five hundred thousand is something special. */
+function messageOf(n: number): StoredMessage {
+  const talk = (n * 7919) % talks;
+  const rare = n % 500_000 === 250_000;
+  const text = rare ? 'an unheard-of question' : `question ${n} about things of kind ${n % 97}`;
+  return {
+    ...{
+      id: String(n + 1),
+      appId,
+      channel: channels[talk % 4]!,
+      conversation: `c${talk}`,
+      number: Math.floor(n / talks) + 1,
+    },
+    ...{
+      eventId: `e${n}`,
+      text,
+      payload: false,
+      to: 't',
+      metadata: {},
+      state: n % 50 ? 'answered' : 'failed',
+      error: null,
+    },
+    replies: [{ recipient_id: `c${talk}`, text: `an answer of the length that answers have, for kind ${n % 97}` }],
+    intent: rare ? 'faq/unheard' : `faq/kind${n % 97}`,
+    ...{ confidence: (n % 1000) / 1000, delivered: true, maybeTwice: false, ms: n % 300, receivedAt: at(n) },
+    turn: { actions: ['utter_faq', 'action_listen'], model: 'm1' },
+  };
+}
+
+async function fill(databaseUrl: string, dataDir: string): Promise<void> {
+  await seedBots(databaseUrl, { dataDir, appIds: [appId] });
+  const store = await openSqliteStore(databaseUrl.slice('sqlite:'.length));
+  for (let n = 0; n < total; n += 2000) {
+    const batch = Array.from({ length: Math.min(2000, total - n) }, (_, i) => messageOf(n + i));
+    await Promise.all(batch.map((message) => store.restore({ kind: 'message', message })));
+  }
+  for (let n = 0; n < talks; n += 100)
+    await store.care.change(appId, `c${n}`, { review: 'reviewed', tags: [`t${n % 1000}`] });
+  for (let n = 0; n < 50; n += 1) await store.care.change(appId, `c${n * 13}`, { state: 'waiting', since: at(n) });
+  await store.close();
+}
+
+const base = `/bots/${appId}/conversations`;
+const middle = at(Math.floor(total / 2));
+const routes: Record<string, string> = {
+  all: base,
+  'one channel': `${base}?channel=teams`,
+  'up to the middle': `${base}?to=${middle}`,
+  'a day': `${base}?from=${at(Math.floor(total / 2))}&to=${at(Math.floor(total / 2) + 86_400)}`,
+  'a common intent': `${base}?intent=faq/kind7`,
+  'a rare intent': `${base}?intent=faq/unheard`,
+  'low confidence': `${base}?maxConfidence=0.001`,
+  'a rare text': `${base}?text=unheard-of`,
+  'a text nobody wrote': `${base}?text=zzz`,
+  'to be reviewed': `${base}?review=unread`,
+  'a tag': `${base}?tag=t500`,
+  waiting: `${base}?waiting=true`,
+  'one conversation': `${base}/c77?limit=200`,
+  requests: '/requests',
+  'failed requests': '/requests?status=failed',
+  'requests of a bot without any': '/requests?appId=nobody',
+};
+
+/** Milliseconds of `runs` requests, each on the next page, and how many pages the whole takes, as far as they were walked. */
+async function walked(hub: TestHub, path: string): Promise<{ ms: number[]; pages: number; items: number }> {
+  const ms: number[] = [];
+  let [next, pages, items, ended]: [string | null, number, number, boolean] = [null, 0, 0, false];
+  for (let run = 0; run < runs; run += 1) {
+    const url = next === null ? path : `${path}${path.includes('?') ? '&' : '?'}cursor=${next}`;
+    const begun = performance.now();
+    const { status, body } = await hub.api('GET', url);
+    ms.push(performance.now() - begun);
+    if (status !== 200) throw new Error(`${url}: ${status} ${JSON.stringify(body)}`);
+    if (!ended) [pages, items] = [pages + 1, items + (body.items as unknown[]).length];
+    next = body.next as string | null;
+    ended ||= next === null;
+  }
+  return { ms, pages: ended ? pages : Infinity, items };
+}
+
+/** Acknowledgements of 100 messages a second. */
+async function acks(hub: TestHub, seconds: number): Promise<number[]> {
+  const ms: number[] = [];
+  const sent: Promise<void>[] = [];
+  for (let n = 0; n < seconds * 100; n += 1) {
+    const body = JSON.stringify(
+      protocols.slack.encode({ id: `a${performance.now()}`, chat: `x${n % 200}`, text: 'hello' }),
+    );
+    const headers = { 'content-type': 'application/json', ...protocols.slack.sign(body, secret) };
+    const begun = performance.now();
+    const one = fetch(`${hub.url}/webhooks/slack/${appId}`, { method: 'POST', headers, body }).then(async (answer) => {
+      await answer.arrayBuffer();
+      ms.push(performance.now() - begun);
+    });
+    sent.push(one);
+    await sleep(10);
+  }
+  await Promise.all(sent);
+  return ms;
+}
+
+const dataDir = await mkdtemp(join(tmpdir(), 'sb-bench-log-'));
+const sink = createServer((request, response) => void request.resume().on('end', () => response.end('{}')));
+sink.listen(0, '127.0.0.1');
+await once(sink, 'listening');
+try {
+  const begun = performance.now();
+  await fill(`sqlite:${join(dataDir, 'switchboard.db')}`, dataDir);
+  say(`${total} messages in ${talks} conversations, filled in ${Math.round((performance.now() - begun) / 1000)} s`);
+  const apiRoot = `http://127.0.0.1:${(sink.address() as AddressInfo).port}`;
+  const connectors = [createStandIn('slack', { apiRoot, secret, limited: false })];
+  const hub = await newHub({
+    dataDir,
+    standIns: { engines: { rasa: echoEngine }, connectors },
+    env: { LOG_LEVEL: 'warn' },
+  });
+  const figures: Record<string, { p50: number; p95: number; pages: number | string; items: number }> = {};
+  await hub.api('GET', base);
+  for (const [name, path] of Object.entries(routes)) {
+    const { ms, pages, items } = await walked(hub, path);
+    const [p50, p95] = [0.5, 0.95].map((p) => Math.round(quantile(ms, p) * 10) / 10) as [number, number];
+    figures[name] = { p50, p95, pages: pages === Infinity ? `> ${runs}` : pages, items };
+    say(`${name.padEnd(32)} p50 ${p50} ms   p95 ${p95} ms   pages to its end ${figures[name].pages}, found ${items}`);
+  }
+  const alone = await acks(hub, 8);
+  let searching = true;
+  const search = async (): Promise<void> => {
+    for (let n = 0; searching; n += 1) await hub.api('GET', Object.values(routes)[n % Object.keys(routes).length]!);
+  };
+  const busy = search();
+  const beside = await acks(hub, 8);
+  searching = false;
+  await busy;
+  const p99 = { alone: quantile(alone, 0.99), beside: quantile(beside, 0.99) };
+  say(
+    `acknowledgements at 100/s, p99: ${p99.alone.toFixed(1)} ms alone, ${p99.beside.toFixed(1)} ms beside a search without end`,
+  );
+  await writeFile(
+    new URL('../../../bench/log/results.json', import.meta.url),
+    `${JSON.stringify({ total, talks, figures, p99 }, null, 2)}\n`,
+  );
+  await hub.stop();
+} finally {
+  sink.close();
+  await rm(dataDir, { recursive: true, force: true });
+}

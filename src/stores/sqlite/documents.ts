@@ -1,0 +1,41 @@
+/** Small things of bots, each as one JSON text. */
+import type { DocumentStore, Json } from '../../contracts.js';
+import type { Sqlite } from './database.js';
+
+interface Row {
+  name: string;
+  body: string;
+}
+const put = `
+  INSERT INTO documents (app_id, name, body) VALUES (@appId, @name, @body)
+  ON CONFLICT (app_id, name) DO UPDATE SET body = excluded.body`;
+
+/** The documents of one SQLite file. */
+export class SqliteDocuments implements DocumentStore {
+  private readonly one;
+  private readonly all;
+  private readonly write;
+
+  constructor(private readonly sqlite: Sqlite) {
+    this.one = sqlite.query<Row>('SELECT name, body FROM documents WHERE app_id = @appId AND name = @name');
+    this.all = sqlite.query<Row>('SELECT name, body FROM documents WHERE app_id = @appId ORDER BY name');
+    this.write = sqlite.query(put);
+  }
+
+  get(appId: string, name: string): Promise<Json | null> {
+    return this.sqlite.read(() => {
+      const row = this.one.get({ appId, name });
+      return row ? (JSON.parse(row.body) as Json) : null;
+    });
+  }
+
+  put(appId: string, name: string, body: Json): Promise<void> {
+    return this.sqlite.write(() => void this.write.run({ appId, name, body: JSON.stringify(body) }));
+  }
+
+  list(appId: string): Promise<{ name: string; body: Json }[]> {
+    return this.sqlite.read(() =>
+      this.all.all({ appId }).map(({ name, body }) => ({ name, body: JSON.parse(body) as Json })),
+    );
+  }
+}
