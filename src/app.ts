@@ -99,10 +99,8 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
     server.closeIdleConnections();
     return Promise.resolve();
   });
-  if (config.conversationDays !== null) {
-    const retention = createRetention({ store, days: config.conversationDays, log: parts.log });
-    life.onStop('retention', () => retention.stop());
-  }
+  const retention = createRetention({ store, days: config.conversationDays, log: parts.log });
+  life.onStop('retention', () => retention.stop());
   // Stopped first: what platforms still send is stored and acknowledged until the listener has closed.
   life.onStop('message path', () => hub.stop());
   if (options.trains !== false) await training.start(config.maxParallelTrainings ?? 1);

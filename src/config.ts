@@ -348,7 +348,7 @@ const settings = {
   },
   conversationDays: {
     name: 'CONVERSATION_DAYS',
-    doc: 'Messages, their replies and their dead letters are deleted after so many days, and what a bot remembers of a conversation with its last message; empty: they are kept for ever. What still has to be answered or sent stays.',
+    doc: 'Messages, their replies and their dead letters are deleted after so many days, and what a bot remembers of a conversation with its last message; empty: they are kept for ever. A bot may say otherwise (PUT /bots/{appId}/retention). What still has to be answered or sent stays.',
     example: '',
     expected: 'a whole number of days from 2 to 36500',
     read: number(2, 36_500),

@@ -882,15 +882,20 @@ export interface ConversationStore {
   /** Oldest first. */
   messages(appId: string, conversation: string, page: Page): Promise<Listed<StoredMessage>>;
   /**
-   * Removes messages that were received before `before` (ISO) and have their outcome, their replies having left or been given up; a
+   * Removes messages that were received before what `aged` says (ISO) for their bot and have their outcome, their replies having left or been given up; a
    * conversation goes with its last message, and its tracker and dead letters with it. Looks at a page of them, oldest first; answers how
    * many it removed, and where to go on.
    */
-  expire(before: string, page: Page): Promise<{ removed: number; next: string | null }>;
+  expire(aged: Aged, page: Page): Promise<{ removed: number; next: string | null }>;
   /** Removes a conversation with all that belongs to it, whatever its state: messages, replies to be sent, dead letters, tracker, care. False when there was none. */
   erase(appId: string, conversation: string): Promise<boolean>;
   /** The newest `count` messages, oldest first: what somebody who comes back is shown. */
   latest(appId: string, conversation: string, count: number): Promise<StoredMessage[]>;
+}
+/** Before which time messages go: those of the bots that are named, and all others; null: never. */
+export interface Aged {
+  before: string | null;
+  bots: Record<string, string>;
 }
 export type MessageChange = Partial<
   Pick<StoredMessage, 'state' | 'error' | 'replies' | 'intent' | 'confidence' | 'delivered' | 'ms' | 'turn'>

@@ -518,6 +518,17 @@ export const TagsBody = z.strictObject({ tags }).meta({ id: 'Tags' });
 export const AssigneeBody = z.strictObject({ assignee: nonBlank(200).nullable() }).meta({ id: 'Assignee' });
 export const NoteBody = z.strictObject({ text: nonBlank(5000), agent: agentName }).meta({ id: 'Note' });
 const minutes = z.number().min(1).max(10_080);
+export const RetentionBody = z
+  .strictObject({
+    days: z
+      .number()
+      .int()
+      .min(2)
+      .max(36_500)
+      .nullable()
+      .meta({ description: 'how long messages are kept; null: as long as the hub keeps them (CONVERSATION_DAYS)' }),
+  })
+  .meta({ id: 'Retention' });
 export const DeskBody = z
   .strictObject({
     waitMinutes: minutes

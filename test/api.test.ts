@@ -114,6 +114,7 @@ describe('the admin API', () => {
         assignee: { assignee: null },
         notes: { text: 'x' },
         desk: {},
+        retention: { days: null },
       };
       let routes = 0;
       for (const [path, verbs] of Object.entries(document.paths)) {

@@ -30,7 +30,7 @@ describe('Retention', () => {
       const expire: typeof store.conversations.expire = (before, page) =>
         broken ? Promise.reject(new Error('no disk')) : store.conversations.expire(before, page);
       retention = createRetention({
-        store: { conversations: { expire }, parses: store.parses },
+        store: { ...store, conversations: { expire } },
         days: 3,
         log,
         now: () => nowMs,
@@ -67,6 +67,16 @@ describe('Retention', () => {
       }
     };
     await talks({}, 1);
+    const kept = await newHub({ dataDir });
+    const retention = `/bots/${appId}/retention`;
+    assert.deepEqual((await kept.api('GET', retention)).body, { days: null });
+    assert.equal((await kept.api('PUT', retention, { days: 0 })).status, 422);
+    assert.equal((await kept.api('PUT', retention, { days: 36_500 })).status, 200);
+    await kept.stop();
+    await talks({ CONVERSATION_DAYS: String(days) }, 1);
+    const again = await newHub({ dataDir });
+    await again.api('PUT', retention, { days: null });
+    await again.stop();
     await talks({ CONVERSATION_DAYS: String(days) }, 0);
     await rm(dataDir, { recursive: true, force: true });
   });

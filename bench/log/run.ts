@@ -3,9 +3,11 @@
  * page and pages in the middle; then again how long acknowledgements take, without and with somebody who searches all the while.
  *
  *   --messages 1000000   --talks 20000   --runs 40
+ *   --dir DIR   fills it, if it is not there yet, and nothing else; another time it is used as it is, so that only the timing disturbs others
  */
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -21,7 +23,12 @@ import { echoEngine, seedBots } from '../path/hub.js';
 const appId = 'bench';
 const secret = 'bench-secret';
 const { values } = parseArgs({
-  options: { messages: { type: 'string' }, talks: { type: 'string' }, runs: { type: 'string' } },
+  options: {
+    dir: { type: 'string' },
+    messages: { type: 'string' },
+    talks: { type: 'string' },
+    runs: { type: 'string' },
+  },
 });
 const total = Number(values.messages ?? 1_000_000);
 const talks = Number(values.talks ?? 20_000);
@@ -138,14 +145,21 @@ async function acks(hub: TestHub, seconds: number): Promise<number[]> {
   return ms;
 }
 
-const dataDir = await mkdtemp(join(tmpdir(), 'sb-bench-log-'));
+const filled = values.dir !== undefined && existsSync(values.dir);
+const dataDir = values.dir ?? (await mkdtemp(join(tmpdir(), 'sb-bench-log-')));
+if (values.dir !== undefined && !filled) {
+  await mkdir(dataDir);
+  await fill(`sqlite:${join(dataDir, 'switchboard.db')}`, dataDir);
+  process.exit(0);
+}
 const sink = createServer((request, response) => void request.resume().on('end', () => response.end('{}')));
 sink.listen(0, '127.0.0.1');
 await once(sink, 'listening');
 try {
   const begun = performance.now();
-  await fill(`sqlite:${join(dataDir, 'switchboard.db')}`, dataDir);
-  say(`${total} messages in ${talks} conversations, filled in ${Math.round((performance.now() - begun) / 1000)} s`);
+  if (!filled) await fill(`sqlite:${join(dataDir, 'switchboard.db')}`, dataDir);
+  if (!filled)
+    say(`${total} messages in ${talks} conversations, filled in ${Math.round((performance.now() - begun) / 1000)} s`);
   const apiRoot = `http://127.0.0.1:${(sink.address() as AddressInfo).port}`;
   const connectors = [createStandIn('slack', { apiRoot, secret, limited: false })];
   const hub = await newHub({
@@ -181,5 +195,5 @@ try {
   await hub.stop();
 } finally {
   sink.close();
-  await rm(dataDir, { recursive: true, force: true });
+  if (!filled) await rm(dataDir, { recursive: true, force: true });
 }

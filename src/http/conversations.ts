@@ -13,6 +13,7 @@ import {
   NoteBody,
   PageQuery,
   ReleaseBody,
+  RetentionBody,
   RequestQuery,
   RequestView,
   ReviewBody,
@@ -24,7 +25,7 @@ import { botOf } from './bots.js';
 import { type Asked, param, type Route, route } from './route.js';
 
 interface ConversationRoutesOptions {
-  store: Pick<Store, 'bots' | 'log' | 'conversations' | 'care'>;
+  store: Pick<Store, 'bots' | 'log' | 'conversations' | 'care' | 'documents'>;
   hub: Pick<Hub, 'erase'>;
   desk: Desk;
 }
@@ -38,7 +39,13 @@ const short =
   'A search looks at so much at a time: a page may be short or empty though more follows; follow `next` to its end.';
 
 export function conversationRoutes(options: ConversationRoutesOptions): Route[] {
-  return [...readRoutes(options), ...takeoverRoutes(options), ...careRoutes(options), ...deskRoutes(options)];
+  return [
+    ...readRoutes(options),
+    ...takeoverRoutes(options),
+    ...careRoutes(options),
+    ...deskRoutes(options),
+    ...retentionRoutes(options),
+  ];
 }
 
 function readRoutes({ store, hub }: ConversationRoutesOptions): Route[] {
@@ -225,6 +232,39 @@ function deskRoutes({ store, desk }: ConversationRoutesOptions): Route[] {
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
         await desk.setSettings(appId, asked.body);
+        return { body: asked.body };
+      },
+    }),
+  ];
+}
+
+/** The document that hub/retention.ts reads. */
+const retentionDocument = 'retention';
+
+function retentionRoutes({ store }: ConversationRoutesOptions): Route[] {
+  const answers = { 200: { description: 'How long.', schema: RetentionBody } };
+  return [
+    route({
+      method: 'GET',
+      path: '/bots/{appId}/retention',
+      summary: "How long the bot's conversations are kept.",
+      access: 'admin',
+      answers,
+      handle: async (asked) => {
+        const { appId } = await botOf(store, asked);
+        return { body: (await store.documents.get(appId, retentionDocument)) ?? { days: null } };
+      },
+    }),
+    route({
+      method: 'PUT',
+      path: '/bots/{appId}/retention',
+      summary: "Say how long the bot's conversations are kept. What is older goes within an hour.",
+      access: 'admin',
+      body: { schema: RetentionBody },
+      answers,
+      handle: async (asked) => {
+        const { appId } = await botOf(store, asked);
+        await store.documents.put(appId, retentionDocument, asked.body);
         return { body: asked.body };
       },
     }),

@@ -49,9 +49,9 @@ export function changedCare(care: Care, { note, ...change }: CareChange): Care {
   return { ...care, ...change, notes: note ? [...care.notes, note].slice(-mostNotes) : care.notes };
 }
 /** How long one search walks. With what it costs besides, a page comes within a tenth of a second. */
-const defaultPatienceMs = 50;
-const talksAtOnce = 100;
-const requestsAtOnce = 500;
+const defaultPatienceMs = 25;
+const talksAtOnce = 50;
+const requestsAtOnce = 200;
 const nowhere = Number.MAX_SAFE_INTEGER;
 
 /** A place in two lists that are read as one. */

@@ -1,5 +1,5 @@
 /** Cursors: the sort key of the last row shown, so that rows added or removed meanwhile neither repeat nor hide others. */
-import type { Listed, Page } from '../contracts.js';
+import type { Aged, Listed, Page } from '../contracts.js';
 import { HubError } from '../errors.js';
 
 type Key = (string | number)[];
@@ -54,6 +54,14 @@ export class Pager<Row> {
 /** Of rows newest first, those at or after `from`: none of the older ones follows. */
 export const since = <Row extends { at: string }>(rows: Row[], from: string | undefined): Row[] =>
   from === undefined ? rows : rows.filter(({ at }) => at >= from);
+/** The latest time before which a message may be too old. */
+export const agedBefore = ({ before, bots }: Aged): string =>
+  [before ?? '', ...Object.values(bots)].sort().at(-1) ?? '';
+/** Is a message of this bot too old? */
+export function isAged({ before, bots }: Aged, appId: string, receivedAt: string): boolean {
+  const limit = Object.hasOwn(bots, appId) ? bots[appId] : before;
+  return typeof limit === 'string' && receivedAt < limit;
+}
 
 function parsed(text: string): unknown {
   try {

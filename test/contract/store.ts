@@ -592,7 +592,7 @@ function expiryTests(store: () => Store, setDay: (n: number) => void): void {
     let removed = 0;
     let cursor: string | undefined;
     do {
-      const step = await store().conversations.expire(day(n), { limit: 2, cursor });
+      const step = await store().conversations.expire({ before: day(n), bots: {} }, { limit: 2, cursor });
       removed += step.removed;
       cursor = step.next ?? undefined;
     } while (cursor !== undefined);
@@ -636,6 +636,22 @@ function expiryTests(store: () => Store, setDay: (n: number) => void): void {
     assert.equal(await store().trackers.append('a', 'old', 0, [{ event: 'user' }]), true, 'it begins anew');
     await answer('again', { conversation: 'old' });
     assert.deepEqual(await left('old'), ['again']);
+  });
+  it('are those that are too old for their own bot, where it says how long, and for the hub otherwise', async () => {
+    await store().bots.create(bot('b'));
+    for (const appId of ['a', 'b']) {
+      for (const n of [1, 2, 3]) {
+        setDay(n);
+        const { message: one } = await store().conversations.receive(message(appId, `e${n}`));
+        await store().conversations.settle(one.id, { state: 'answered', delivered: true });
+      }
+    }
+    const page = { limit: 99 };
+    const count = async (appId: string) => (await store().conversations.messages(appId, 'c', page)).items.length;
+    const sweep = async (before: string | null, bots: Record<string, string>) =>
+      (await store().conversations.expire({ before, bots }, page)).removed;
+    assert.deepEqual([await sweep(null, {}), await sweep(day(2), { b: day(1) })], [0, 1]);
+    assert.deepEqual([await sweep(null, { b: day(3) }), await count('a'), await count('b')], [2, 2, 1]);
   });
   it('stay while there is something to do, and do not keep others', async () => {
     await store().conversations.receive(message('a', 'unanswered'));

@@ -16,7 +16,8 @@ describe('a bot that hands over to a person and gets its conversation back', fun
   const at = (): string => `/bots/${appId}/conversations/${encodeURIComponent(conversation)}`;
   const rasaTracker = async (): Promise<Json & { events: Json[] }> => {
     const headers = { authorization: `Bearer ${hub.app.adminToken}` };
-    const path = `${hub.url}/bots/${appId}/conversations/${encodeURIComponent(conversation)}/tracker?include_events=ALL`;
+    // As it is: Rasa takes a percent sign in it for itself.
+    const path = `${hub.url}/bots/${appId}/conversations/${conversation}/tracker?include_events=ALL`;
     return (await (await fetch(path, { headers })).json()) as Json & { events: Json[] };
   };
 
@@ -49,7 +50,7 @@ describe('a bot that hands over to a person and gets its conversation back', fun
       return items[1]?.['turn'] ? items : null;
     });
     assert.deepEqual(said[1]!['turn'], { agent: '' });
-    assert.deepEqual((said[0]!['turn']!['actions'] as string[]).slice(-2), ['utter_handoff', 'action_listen']);
+    assert.deepEqual(said[0]!['turn']!['actions'], ['utter_handoff']);
     assert.equal(said[0]!['turn']!['model'], (await hub.api('GET', `/bots/${appId}`)).body.activeModel);
     assert.equal(read.length, 1);
     assert.equal((await rasaTracker())['paused'], true, 'Rasa keeps still too, whoever asks it');

@@ -4,6 +4,7 @@
  */
 import type {
   Aftermath,
+  Aged,
   Conversation,
   ConversationStore,
   IncomingMessage,
@@ -14,7 +15,7 @@ import type {
   StoredMessage,
 } from '../../contracts.js';
 import { HubError } from '../../errors.js';
-import { Pager } from '../page.js';
+import { agedBefore, isAged, Pager } from '../page.js';
 import type { MongoBots } from './bots.js';
 import type { Mongo } from './database.js';
 import type { Collection, Stored } from './declare.js';
@@ -171,15 +172,17 @@ export class MongoConversations implements ConversationStore {
     });
   }
 
-  expire(before: string, page: Page): Promise<{ removed: number; next: string | null }> {
+  expire(aged: Aged, page: Page): Promise<{ removed: number; next: string | null }> {
     return this.mongo.run(
       async () => {
         const { key, fetch } = this.agedPager.where(page);
         const found = await this.table.find('byAge', {}, { after: key, limit: fetch });
-        const aged = found.filter(({ receivedAt }) => receivedAt < before);
-        const { items, next } = this.agedPager.page(page, aged, (message) => message);
+        const before = agedBefore(aged);
+        const old = found.filter(({ receivedAt }) => receivedAt < before);
+        const { items, next } = this.agedPager.page(page, old, (message) => message);
+        const gone = items.filter(({ appId, receivedAt }) => isAged(aged, appId, receivedAt));
         const groups = new Map<string, MessageDoc[]>();
-        for (const message of items.filter(({ state, pending }) => state !== 'received' && !pending)) {
+        for (const message of gone.filter(({ state, pending }) => state !== 'received' && !pending)) {
           groups.set(keyOf(message), [...(groups.get(keyOf(message)) ?? []), message]);
         }
         let removed = 0;

@@ -1,6 +1,7 @@
 /** Messages and the conversations they form. One row is both the dedupe key and the message. */
 import type {
   Aftermath,
+  Aged,
   BotMessage,
   Conversation,
   ConversationStore,
@@ -169,8 +170,8 @@ export class SqliteConversations implements ConversationStore {
     });
   }
 
-  expire(before: string, page: Page): Promise<{ removed: number; next: string | null }> {
-    return this.expiry.expire(before, page);
+  expire(aged: Aged, page: Page): Promise<{ removed: number; next: string | null }> {
+    return this.expiry.expire(aged, page);
   }
 
   erase(appId: string, conversation: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 /** Removes messages that were kept long enough, and with the last of a conversation the conversation and its tracker. */
-import type { Page } from '../../contracts.js';
-import { Pager } from '../page.js';
+import type { Aged, Page } from '../../contracts.js';
+import { agedBefore, isAged, Pager } from '../page.js';
 import type { Sqlite } from './database.js';
 
 interface AgedRow {
@@ -49,12 +49,12 @@ export class SqliteExpiry {
   }
 
   /** As `ConversationStore.expire`. */
-  expire(before: string, page: Page): Promise<{ removed: number; next: string | null }> {
+  expire(aged: Aged, page: Page): Promise<{ removed: number; next: string | null }> {
     return this.sqlite.write(() => {
       const { key, fetch } = this.pager.where(page);
-      const rows = this.aged.all({ before, at: key[0] ?? '', seq: key[1] ?? 0, fetch });
+      const rows = this.aged.all({ before: agedBefore(aged), at: key[0] ?? '', seq: key[1] ?? 0, fetch });
       const { items, next } = this.pager.page(page, rows, (row) => row);
-      const gone = items.filter(({ needed }) => needed === 0);
+      const gone = items.filter((row) => row.needed === 0 && isAged(aged, row.app_id, row.received_at));
       for (const { seq } of gone) this.remove.run({ seq });
       const touched = new Map(gone.map((row) => [JSON.stringify([row.app_id, row.conversation]), row]));
       for (const row of touched.values()) this.settle({ appId: row.app_id, conversation: row.conversation });
