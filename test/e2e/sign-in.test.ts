@@ -105,7 +105,9 @@ describe('Signing in, in a browser', function () {
     onPage(async (page) => {
       provider.roles.set('ann', ['switchboard-viewer', `editor:${bot}`, 'uma_authorization']);
       await throughProvider(page, 'ann');
-      const me = await page.evaluate<Record<string, unknown>>(`fetch('/api/v1/session').then((answer) => answer.json())`);
+      const me = await page.evaluate<Record<string, unknown>>(
+        `fetch('/api/v1/session').then((answer) => answer.json())`,
+      );
       assert.deepEqual([me['kind'], me['role'], me['bots']], ['user', 'viewer', { [bot]: 'editor' }]);
       assert.deepEqual([await status(page, `/api/v1/bots/${bot}`), await status(page, '/api/v1/users')], [200, 403]);
       await page.evaluate(
