@@ -248,7 +248,7 @@ function retentionRoutes({ store }: ConversationRoutesOptions): Route[] {
       method: 'GET',
       path: '/bots/{appId}/retention',
       summary: "How long the bot's conversations are kept.",
-      access: 'admin',
+      access: 'read',
       answers,
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
@@ -259,7 +259,7 @@ function retentionRoutes({ store }: ConversationRoutesOptions): Route[] {
       method: 'PUT',
       path: '/bots/{appId}/retention',
       summary: "Say how long the bot's conversations are kept. What is older goes within an hour.",
-      access: 'admin',
+      access: 'own',
       body: { schema: RetentionBody },
       answers,
       handle: async (asked) => {
