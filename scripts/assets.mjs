@@ -1,11 +1,21 @@
 /**
- * The end of `npm run build`: copies into dist what the program needs besides TypeScript, bundles the widget, and removes what has no
+ * The end of `npm run build`: copies into dist what the program needs besides TypeScript, bundles the widget and the console, and removes what has no
  * source any more (a compiled test would otherwise go on running). Run it after the compiler. Fails with the bundler's or the file
  * system's error.
  */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
@@ -70,6 +80,15 @@ async function bundle() {
   return found.map((path) => path.replace(/ts$/, 'js'));
 }
 
+/** The console, under names that change with their content, each file beside its gzip: the hub packs nothing while it serves. */
+async function bundleConsole() {
+  if (!existsSync(join(root, 'console', 'vite.config.ts'))) return;
+  const { build } = await import('vite');
+  await build({ configFile: join(root, 'console', 'vite.config.ts') });
+  for (const path of filesIn('dist/console/assets', () => true))
+    writeFileSync(join(root, `${path}.gz`), gzipSync(readFileSync(join(root, path)), { level: 9 }));
+}
+
 /** Removes every file of an owned folder that is not in `wanted`, and folders that are empty then. */
 function prune(folder, wanted) {
   for (const entry of readdirSync(join(dist, folder), { withFileTypes: true })) {
@@ -82,5 +101,6 @@ function prune(folder, wanted) {
 
 const copies = copied();
 copy(copies);
+await bundleConsole();
 const wanted = new Set([...copies, ...compiled(), ...(await bundle())]);
 for (const folder of owned.filter((name) => existsSync(join(dist, name)))) prune(folder, wanted);

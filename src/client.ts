@@ -41,15 +41,16 @@ export class HubUnreachable extends Error {
   override readonly name = 'HubUnreachable';
 }
 
-interface Call {
+export interface Call {
   /** Sent as JSON, or as it is with its `type`. */
   body?: unknown;
   type?: string;
+  headers?: Record<string, string>;
   signal?: AbortSignal;
 }
-type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 /** One event of a stream. */
-interface ServerEvent {
+export interface ServerEvent {
   event: string;
   data: string;
 }
@@ -69,7 +70,7 @@ export interface Client {
   job(jobId: string): Promise<JobWire>;
   jobs(appId: string): Promise<JobWire[]>;
   /** The job and each change of it until it has ended, with the new lines of its log. */
-  watchJob(jobId: string): AsyncGenerator<JobWire & { lines: string[] }>;
+  watchJob(jobId: string, signal?: AbortSignal): AsyncGenerator<JobWire & { lines: string[] }>;
   models(appId: string): Promise<ModelWire[]>;
   parse(appId: string, text: string): Promise<ParseWire>;
   say(appId: string, message: { sender: string; message: string }): Promise<BotMessageWire[]>;
@@ -78,20 +79,31 @@ export interface Client {
   followLogs(appId: string, signal?: AbortSignal): AsyncGenerator<LogLineWire>;
   /** What any other route answers: `path` below `/api/v1`. */
   get(path: string): Promise<unknown>;
+  /** Any other route. */
+  call(method: Method, path: string, call?: Call): Promise<Response>;
+  /** The events of any other stream, until it ends or `signal` aborts. */
+  events(path: string, signal?: AbortSignal): AsyncGenerator<ServerEvent>;
 }
 
 /** The events of a response body, as they come. */
 async function* eventsIn(body: ReadableStream<Uint8Array>): AsyncGenerator<ServerEvent> {
   let pending = '';
   const decoder = new TextDecoder();
-  for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
-    pending += decoder.decode(chunk, { stream: true });
-    const blocks = pending.split('\n\n');
-    pending = blocks.pop() ?? '';
-    for (const block of blocks) {
-      const fieldOf = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? '';
-      if (fieldOf('data') !== '') yield { event: fieldOf('event'), data: fieldOf('data') };
+  // Not every browser can iterate a stream.
+  const reader = body.getReader();
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      pending += decoder.decode(read.value, { stream: true });
+      const blocks = pending.split('\n\n');
+      pending = blocks.pop() ?? '';
+      for (const block of blocks) {
+        const fieldOf = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? '';
+        if (fieldOf('data') !== '') yield { event: fieldOf('event'), data: fieldOf('data') };
+      }
     }
+  } finally {
+    // Whoever stops reading hangs up.
+    await reader.cancel().catch(() => undefined);
   }
 }
 
@@ -126,8 +138,8 @@ class HttpClient implements Client {
     const path = `/bots/${segment(appId)}/train${force ? '?force=true' : ''}`;
     return (await this.json<{ jobId: string }>('POST', path)).jobId;
   }
-  async *watchJob(jobId: string): AsyncGenerator<JobWire & { lines: string[] }> {
-    for await (const { data } of this.events(`/jobs/${segment(jobId)}/events`))
+  async *watchJob(jobId: string, signal?: AbortSignal): AsyncGenerator<JobWire & { lines: string[] }> {
+    for await (const { data } of this.events(`/jobs/${segment(jobId)}/events`, signal))
       yield JSON.parse(data) as JobWire & { lines: string[] };
   }
   async *followLogs(appId: string, signal?: AbortSignal): AsyncGenerator<LogLineWire> {
@@ -135,7 +147,7 @@ class HttpClient implements Client {
     for await (const { data } of this.events(path, signal)) yield JSON.parse(data) as LogLineWire;
   }
 
-  private async *events(path: string, signal?: AbortSignal): AsyncGenerator<ServerEvent> {
+  async *events(path: string, signal?: AbortSignal): AsyncGenerator<ServerEvent> {
     const { body } = await this.call('GET', path, signal ? { signal } : {});
     if (body) yield* eventsIn(body);
   }
@@ -156,7 +168,7 @@ class HttpClient implements Client {
     return (await (await this.call(method, path, call)).json()) as T;
   }
 
-  private async call(method: Method, path: string, { body, type, signal }: Call = {}): Promise<Response> {
+  async call(method: Method, path: string, { body, type, headers = {}, signal }: Call = {}): Promise<Response> {
     const { url, key, fetch: ask = fetch } = this.options;
     const base = url.replace(/\/+$/, '');
     const sent = type === undefined ? JSON.stringify(body) : (body as Uint8Array<ArrayBuffer>);
@@ -166,6 +178,7 @@ class HttpClient implements Client {
         method,
         headers: {
           authorization: `Bearer ${key}`,
+          ...headers,
           ...(body === undefined ? {} : { 'content-type': type ?? 'application/json' }),
         },
         ...(body === undefined ? {} : { body: sent }),

@@ -59,7 +59,10 @@ async function findRasa(
 
 function greet(app: App, logs: Logs): void {
   const { url, chatUrl, firstUrl } = app;
-  logs.log.info({ url, ...(chatUrl ? { chat: chatUrl } : {}), docs: `${url}/api/docs` }, 'listening');
+  logs.log.info(
+    { url, console: `${url}/console/`, ...(chatUrl ? { chat: chatUrl } : {}), docs: `${url}/api/docs` },
+    'listening',
+  );
   if (firstUrl)
     logs.log.info({ url: firstUrl }, 'nobody has an account yet: make the first one, which is an admin, here');
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-const kept = (file: string): boolean => /\.(ts|py|mjs|css|html)$/.test(file) && !file.includes('__pycache__');
+const kept = (file: string): boolean => /\.(tsx?|py|mjs|css|html)$/.test(file) && !file.includes('__pycache__');
 const filesUnder = (folder: string): string[] =>
   (readdirSync(folder, { recursive: true }) as string[])
     .map((file) => join(folder, file).replaceAll('\\', '/'))
@@ -22,7 +22,7 @@ describe('the docs', () => {
       if (entry.endsWith('/')) folders.push(entry);
       else named.add(folders.join('') + entry);
     }
-    const real = ['src', 'connectors', 'widget', 'scripts'].flatMap(filesUnder);
+    const real = ['src', 'connectors', 'widget', 'console', 'scripts'].flatMap(filesUnder);
     assert.deepEqual(
       [...real].filter((file) => !named.has(file)),
       [],

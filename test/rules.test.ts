@@ -22,6 +22,7 @@ const rules: { files: RegExp; own: string | null; may: string[] }[] = [
   { files: /^src\/\w+\.ts$/, own: null, may: [...ground, ...facts] },
   { files: /^src\/(engines|training)\//, own: '$folder', may: [...ground, ...facts, 'src/child.ts'] },
   { files: /^src\/(stores|hub|http|access|backup|lab)\//, own: '$folder', may: [...ground, ...facts] },
+  { files: /^console\//, own: 'console/', may: ['src/wire.ts', 'src/client.ts'] },
   { files: /^connectors\/index\.ts$/, own: 'connectors/', may: ground },
   { files: /^connectors\/(\w+)(\.ts|\/)/, own: '$connector', may: [...ground, 'connectors/message/'] },
 ];
@@ -57,10 +58,18 @@ const onePlace = [
 
 function filesUnder(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
     .map((entry) => relative('.', join(entry.parentPath, entry.name)).replaceAll('\\', '/'));
 }
 const sources = (): string[] => [...filesUnder('src'), ...filesUnder('connectors')];
+/** The console's imports name files without their endings. */
+const consoleImports = (): [string, string][] =>
+  filesUnder('console').flatMap((file) =>
+    importsOf(file)
+      .filter(({ specifier }) => specifier.startsWith('.'))
+      .map(({ specifier }): [string, string] => [file, resolved(file, specifier)])
+      .map(([from, to]): [string, string] => [from, to.startsWith('src/') ? `${to}.ts` : to]),
+  );
 
 interface Import {
   specifier: string;
@@ -102,8 +111,18 @@ describe('the import rules', () => {
     assert.deepEqual(faults, []);
   });
 
+  it('let the console import itself, the wire and the client alone', () => {
+    const imports = consoleImports();
+    assert.ok(imports.some(([, target]) => target === 'src/wire.ts'));
+    assert.deepEqual(
+      imports.map(([file, target]) => forbidden(file, target)).filter((fault) => fault !== null),
+      [],
+    );
+  });
+
   it('would catch a sibling import, a connector that knows another, and a contract that imports', () => {
     assert.ok(forbidden('src/hub/hub.ts', 'src/stores/index.ts'));
+    assert.ok(forbidden('console/pages/home.tsx', 'src/contracts.ts'));
     assert.ok(forbidden('connectors/web.ts', 'connectors/slack.ts'));
     assert.ok(forbidden('connectors/web/sessions.ts', 'connectors/slack/events.ts'));
     assert.ok(forbidden('src/contracts.ts', 'src/config.ts'));

@@ -11,6 +11,7 @@ const sources = [
   'src',
   'connectors',
   'widget',
+  'console',
   'test',
   'bench',
   'templates',

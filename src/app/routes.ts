@@ -10,9 +10,11 @@ import { sessionRoutes } from '../http/access/sessions.js';
 import { userRoutes } from '../http/access/users.js';
 import { botPresenter, botRoutes, type BotRoutesOptions } from '../http/bots.js';
 import { channelRoutes } from '../http/channels.js';
+import { consoleRoutes } from '../http/console.js';
 import { conversationRoutes } from '../http/conversations.js';
 import { deadLetterRoutes } from '../http/dead-letters.js';
 import { evaluateRoutes } from '../http/evaluate.js';
+import { eventRoutes } from '../http/events.js';
 import { faqImportRoutes } from '../http/faq-import.js';
 import { faqRoutes } from '../http/faq.js';
 import { fileRoutes } from '../http/files.js';
@@ -57,6 +59,7 @@ import { remotePlace } from './engines.js';
 /** Whose API it is where nobody said which Rasa there is. */
 const referenceRasa = '3.6.21';
 const widgetDir = join(here, '..', '..', 'widget');
+const consoleDir = join(here, '..', '..', 'console');
 
 /** What kind of queue the hub has, and where; for operators. */
 function queuePlaceOf(redisUrl: string | null): Place {
@@ -121,10 +124,12 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
   };
   const { projects, check } = openProjects(parts, { channels });
   const rasa = evaluationOf(parts);
+  const present = botPresenter({ engines, training, publicUrl });
   const api = [
     ...projectRoutes({ ...bots, projects }),
     ...botRoutes(bots),
-    ...processRoutes({ store, engines, present: botPresenter({ engines, training, publicUrl }) }),
+    ...processRoutes({ store, engines, present }),
+    ...eventRoutes({ store, engines, queue, present }),
     ...templateRoutes({ store, templates, check }),
     ...conversationRoutes({ store, hub, desk }),
     ...faqRoutes({ store }),
@@ -182,6 +187,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     ...pages,
     signInPage({ widgetDir }),
     ...providerOf(made),
+    ...consoleRoutes(consoleDir),
   ];
   const document = openApiOf([...api.map((row) => ({ ...row, path: `/api/v1${row.path}` })), ...root]);
   return { api, root };

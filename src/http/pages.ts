@@ -39,6 +39,7 @@ function startPage(bots: Bot[]): string {
     .join('');
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Switchboard</title>
 <link rel="icon" href="data:,"><link rel="stylesheet" href="/widget/chat.css"><body class="start"><main><h1>Switchboard</h1><p>The hub is running. 系统正在运行。</p>
+<p><a href="/console/">Open the console · 打开控制台</a></p>
 ${rows && `<h2>Talk to a bot · 与机器人对话</h2><ul>${rows}</ul>`}<p><a href="/sign-in">Sign in · 登录</a> · <a href="/api/docs">API</a> · <a href="/health/ready">health</a></p></main></body></html>`;
 }
 

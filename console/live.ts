@@ -1,0 +1,93 @@
+/** What happens in the hub, as it happens: into the queries' answers, and as notices. */
+import { type InfiniteData, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useRef } from 'react';
+import { useTranslation } from 'react-i18next';
+
+import type { Page } from '../src/client';
+import type { Api, BotWire, JobWire } from './api';
+import { tell } from './parts/act';
+import { isOver } from './parts/facts';
+
+export type BotPages = InfiniteData<Page<BotWire>, string | null>;
+
+/** `current`: the bot that the page is about; its process beginning and ending is told. */
+export function useLive(api: Api, { appIds, current }: { appIds: string[]; current: string | null }): void {
+  const queries = useQueryClient();
+  const { t } = useTranslation();
+  const watched = [...new Set([...(current ? [current] : []), ...appIds])].slice(0, 200).join(',');
+
+  const known = (appId: string): BotWire | undefined =>
+    queries.getQueryData<BotWire>(['bot', appId]) ??
+    queries
+      .getQueryData<BotPages>(['bots'])
+      ?.pages.flatMap(({ items }) => items)
+      .find((bot) => bot.appId === appId);
+  const change = (appId: string, fields: Partial<BotWire>): void => {
+    const changed = (bot: BotWire): BotWire => (bot.appId === appId ? { ...bot, ...fields } : bot);
+    queries.setQueryData<BotWire>(['bot', appId], (bot) => bot && changed(bot));
+    queries.setQueryData<BotPages>(
+      ['bots'],
+      (all) => all && { ...all, pages: all.pages.map((page) => ({ ...page, items: page.items.map(changed) })) },
+    );
+  };
+  const end = async ({ appId, state, error }: JobWire): Promise<void> => {
+    const name = known(appId)?.name ?? (await api.bot(appId).catch(() => ({ name: appId }))).name;
+    if (state === 'done') tell('good', t('notice.trained', { name }));
+    if (state === 'failed') tell('bad', t('notice.failed', { name }), error?.message ?? '');
+  };
+  /** Trainings whose end was told: two streams overlap when one follows the other. */
+  const told = useRef(new Set<string>());
+  const heard = useRef<(event: string, data: unknown) => void>(() => undefined);
+  heard.current = (event, data) => {
+    if (event === 'bot') {
+      const bot = data as BotWire;
+      const before = known(bot.appId)?.state;
+      change(bot.appId, bot);
+      if (bot.appId !== current || before === bot.state) return;
+      if (bot.state === 'awake') tell('good', t('notice.running', { name: bot.name }));
+      if (bot.state === 'quarantined') tell('bad', t('notice.quarantined', { name: bot.name }), bot.reason ?? '');
+      return;
+    }
+    const job = data as JobWire;
+    change(job.appId, { trainingJob: isOver(job) ? null : job });
+    queries.setQueryData<JobWire[]>(['jobs', job.appId], (jobs) =>
+      jobs?.some(({ jobId }) => jobId === job.jobId)
+        ? jobs.map((one) => (one.jobId === job.jobId ? { ...one, ...job } : one))
+        : jobs && [job, ...jobs],
+    );
+    if (!isOver(job) || told.current.has(job.jobId)) return;
+    told.current.add(job.jobId);
+    for (const key of ['bot', 'models', 'jobs', 'topics'])
+      void queries.invalidateQueries({ queryKey: [key, job.appId] });
+    void end(job);
+  };
+
+  /** Ends the stream that listens now. */
+  const stop = useRef<() => void>(() => undefined);
+  useEffect(() => {
+    const ended = new AbortController();
+    const before = stop.current;
+    stop.current = () => ended.abort();
+    const over = (): boolean => ended.signal.aborted;
+    const listen = async (): Promise<void> => {
+      for (let tries = 0; !over(); tries += 1) {
+        try {
+          for await (const { event, data } of api.live(watched.split(','), ended.signal)) {
+            tries = 0;
+            // The stream before goes on until this one has begun, so that nothing falls between them.
+            if (event === 'open') before();
+            else heard.current(event, JSON.parse(data));
+          }
+        } catch {
+          // It is tried again; pages say themselves that the hub does not answer.
+        }
+        if (over()) return;
+        await new Promise((resolve) => setTimeout(resolve, Math.min(15_000, 1000 * 2 ** tries)));
+        // What was missed meanwhile.
+        void queries.invalidateQueries();
+      }
+    };
+    void listen();
+  }, [api, watched, queries]);
+  useEffect(() => () => stop.current(), [api]);
+}

@@ -1,0 +1,94 @@
+/** One bot: what it is at, its training, the pane to try it, and the page below. */
+import { Anchor, Button, Group, Text, Title } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { Suspense } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Outlet, useOutletContext, useParams } from 'react-router';
+
+import type { BotWire } from '../api';
+import { useAct } from '../parts/act';
+import { JobBar, StateOf } from '../parts/facts';
+import { Icon } from '../parts/icons';
+import { Loading, Problem } from '../parts/said';
+import { TryPane } from '../parts/try';
+import { useBot } from '../queries';
+import { useApi } from '../session';
+
+/** The bot that the page is about. */
+export const useThisBot = (): BotWire => useOutletContext();
+
+function TrainButton({ bot }: { bot: BotWire }) {
+  const { t } = useTranslation();
+  const api = useApi();
+  const train = useAct({
+    run: () => api.train(bot.appId),
+    stale: [
+      ['bot', bot.appId],
+      ['jobs', bot.appId],
+    ],
+  });
+  if (bot.trainingJob)
+    return (
+      <div style={{ width: 220 }}>
+        <JobBar job={bot.trainingJob} />
+      </div>
+    );
+  return (
+    <Button
+      variant="light"
+      loading={train.isPending}
+      onClick={() => train.mutate()}
+      leftSection={<Icon name="training" size={16} />}
+    >
+      {t('training.start')}
+    </Button>
+  );
+}
+
+export function BotPage() {
+  const { t } = useTranslation();
+  const { appId = '' } = useParams();
+  const { data: bot, error, refetch } = useBot(appId);
+  const [trying, { toggle }] = useDisclosure(true);
+  if (error && !bot) return <Problem error={error} retry={refetch} />;
+  if (!bot) return <Loading />;
+  return (
+    <>
+      <Group justify="space-between" mb="lg" align="flex-start">
+        <div>
+          <Title order={1} size="h2">
+            {bot.name}
+          </Title>
+          <Group gap="md">
+            <StateOf bot={bot} />
+            <Text size="sm" className="sb-quiet">
+              {bot.appId}
+            </Text>
+            <Anchor size="sm" href={bot.chatUrl} target="_blank" rel="noreferrer">
+              {t('home.chat')}
+            </Anchor>
+          </Group>
+        </div>
+        <Group>
+          <TrainButton bot={bot} />
+          <Button
+            variant={trying ? 'default' : 'filled'}
+            onClick={toggle}
+            aria-expanded={trying}
+            leftSection={<Icon name="chat" size={16} />}
+          >
+            {t('try.title')}
+          </Button>
+        </Group>
+      </Group>
+      <div style={{ display: 'flex', gap: 20, flexWrap: 'wrap', alignItems: 'flex-start' }}>
+        <div style={{ flex: '1 1 420px', minWidth: 0 }}>
+          <Suspense fallback={<Loading />}>
+            <Outlet context={bot} />
+          </Suspense>
+        </div>
+        {trying && <TryPane key={appId} bot={bot} />}
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,145 @@
+/** What stands around every page: where one can go, language, light or dark, the way out. */
+import {
+  ActionIcon,
+  Anchor,
+  AppShell,
+  Burger,
+  Group,
+  NavLink,
+  SegmentedControl,
+  Text,
+  useComputedColorScheme,
+  useMantineColorScheme,
+} from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { useQueryClient } from '@tanstack/react-query';
+import { type ReactNode, useCallback, useEffect } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link, useLocation, useMatch } from 'react-router';
+
+import { HubRefusal } from '../api';
+import { chooseLanguage, isLanguage, languages } from '../i18n';
+import { useLive } from '../live';
+import { useBot, useBots } from '../queries';
+import { useApi, useSession } from '../session';
+import { Fallen } from './fallen';
+import { Icon, type IconName } from './icons';
+
+export function LanguageChoice() {
+  const { i18n, t } = useTranslation();
+  return (
+    <SegmentedControl
+      size="xs"
+      aria-label={t('language')}
+      value={i18n.language}
+      onChange={(language) => isLanguage(language) && void chooseLanguage(language)}
+      data={Object.entries(languages).map(([value, label]) => ({ value, label }))}
+    />
+  );
+}
+export function ThemeButton() {
+  const { t } = useTranslation();
+  const { setColorScheme } = useMantineColorScheme();
+  const other = useComputedColorScheme('light') === 'light' ? 'dark' : 'light';
+  return (
+    <ActionIcon variant="default" size="md" aria-label={t(`theme.${other}`)} onClick={() => setColorScheme(other)}>
+      <Icon name="sun" size={16} />
+    </ActionIcon>
+  );
+}
+
+function Go({ to, icon, label, exact = false }: { to: string; icon: IconName; label: string; exact?: boolean }) {
+  const { pathname } = useLocation();
+  const active = exact ? pathname === to || pathname === `${to}/` : pathname.startsWith(to);
+  return (
+    <NavLink
+      component={Link}
+      to={to}
+      label={label}
+      leftSection={<Icon name={icon} />}
+      active={active}
+      {...(active ? { 'aria-current': 'page' as const } : {})}
+      variant="light"
+    />
+  );
+}
+
+function BotLinks({ appId }: { appId: string }) {
+  const { t } = useTranslation();
+  const { data: bot } = useBot(appId);
+  const path = `/bots/${appId}`;
+  return (
+    <>
+      <Text size="xs" fw={600} tt="uppercase" className="sb-quiet" px="sm" mt="md" mb={4} truncate>
+        {bot?.name ?? appId}
+      </Text>
+      <Go to={path} icon="questions" label={t('nav.questions')} exact />
+      <Go to={`${path}/training`} icon="training" label={t('nav.training')} />
+      <Go to={`${path}/channels`} icon="channels" label={t('nav.channels')} />
+      <Go to={`${path}/process`} icon="process" label={t('nav.process')} />
+    </>
+  );
+}
+
+export function Shell({ children }: { children: ReactNode }) {
+  const { t } = useTranslation();
+  const api = useApi();
+  const { signOut } = useSession();
+  const queries = useQueryClient();
+  const [opened, { toggle, close }] = useDisclosure();
+  const { pathname } = useLocation();
+  const appId = useMatch('/bots/:appId/*')?.params.appId ?? null;
+  const { data } = useBots();
+  useLive(api, { appIds: data?.pages.flatMap(({ items }) => items.map((bot) => bot.appId)) ?? [], current: appId });
+  useEffect(close, [pathname, close]);
+  const leave = useCallback((): void => {
+    queries.clear();
+    signOut();
+  }, [queries, signOut]);
+  // A token that the hub no longer takes: another one is asked for.
+  useEffect(
+    () =>
+      queries.getQueryCache().subscribe(({ query }) => {
+        const error: unknown = query.state.error;
+        if (error instanceof HubRefusal && error.status === 401) leave();
+      }),
+    [queries, leave],
+  );
+  return (
+    <AppShell
+      header={{ height: 52 }}
+      navbar={{ width: 220, breakpoint: 'sm', collapsed: { mobile: !opened } }}
+      padding="lg"
+    >
+      <a href="#page" className="sb-skip">
+        {t('skip')}
+      </a>
+      <AppShell.Header>
+        <Group h="100%" px="md" justify="space-between" wrap="nowrap">
+          <Group gap="sm" wrap="nowrap">
+            <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={t('menu')} />
+            <Anchor component={Link} to="/" fw={700} c="inherit" underline="never">
+              Switchboard
+            </Anchor>
+          </Group>
+          <Group gap="xs" wrap="nowrap">
+            <LanguageChoice />
+            <ThemeButton />
+            <ActionIcon variant="default" size="md" aria-label={t('signOut')} onClick={leave}>
+              <Icon name="out" size={16} />
+            </ActionIcon>
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar p="xs" aria-label={t('menu')}>
+        <Go to="/" icon="home" label={t('nav.home')} exact />
+        <Go to="/new" icon="plus" label={t('nav.new')} />
+        <Go to="/dead-letters" icon="letter" label={t('nav.dead')} />
+        {appId && <BotLinks appId={appId} />}
+      </AppShell.Navbar>
+      <AppShell.Main id="page" tabIndex={-1}>
+        <Fallen key={pathname}>{children}</Fallen>
+      </AppShell.Main>
+    </AppShell>
+  );
+}

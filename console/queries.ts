@@ -1,0 +1,34 @@
+/** What the pages ask the hub, each under one key. */
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+
+import { useApi } from './session';
+
+export function useBots() {
+  const api = useApi();
+  return useInfiniteQuery({
+    queryKey: ['bots'],
+    queryFn: ({ pageParam }) => api.bots(pageParam),
+    initialPageParam: null as string | null,
+    getNextPageParam: ({ next }) => next,
+  });
+}
+export function useBot(appId: string) {
+  const api = useApi();
+  return useQuery({ queryKey: ['bot', appId], queryFn: () => api.bot(appId) });
+}
+export function useChannels(appId: string, enabled = true) {
+  const api = useApi();
+  return useQuery({ queryKey: ['channels', appId], queryFn: () => api.channels(appId), enabled });
+}
+export function useJobs(appId: string) {
+  const api = useApi();
+  return useQuery({ queryKey: ['jobs', appId], queryFn: () => api.jobs(appId) });
+}
+export function useModels(appId: string) {
+  const api = useApi();
+  return useQuery({ queryKey: ['models', appId], queryFn: () => api.models(appId) });
+}
+export function useTemplates() {
+  const api = useApi();
+  return useQuery({ queryKey: ['templates'], queryFn: () => api.templates(), staleTime: 60_000 });
+}

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { newHub, type TestHub } from './support/hub.js';
+
+const words = (language: string): Record<string, string> =>
+  JSON.parse(readFileSync(`console/locales/${language}.json`, 'utf8')) as Record<string, string>;
+const sources = (): string =>
+  (readdirSync('console', { recursive: true }) as string[])
+    .filter((file) => /\.tsx?$/.test(file))
+    .map((file) => readFileSync(join('console', file), 'utf8'))
+    .join('\n');
+const built = (name: string): string => readFileSync(join('dist/console', name), 'utf8');
+
+describe('the console’s words', () => {
+  const [en, zh] = [words('en'), words('zh')];
+  /** Chinese has one form for every number. */
+  const singular = (key: string): boolean => key.endsWith('_one');
+
+  it('are there in both languages, with the same places for values', () => {
+    assert.deepEqual(
+      Object.keys(zh).sort(),
+      Object.keys(en)
+        .filter((key) => !singular(key))
+        .sort(),
+    );
+    const places = (text = ''): string[] => [...new Set(text.match(/\{\{\w+\}\}|<\/?\w+>/g) ?? [])].sort();
+    for (const [key, text] of Object.entries(zh)) {
+      assert.ok(text.trim(), key);
+      assert.deepEqual(places(text), places(en[key]), key);
+    }
+  });
+
+  it('are all used', () => {
+    const text = sources();
+    const prefixes = [...text.matchAll(/t\(`([\w.]+\.)\$\{/g)].map((match) => match[1] ?? '');
+    assert.ok(prefixes.length > 5);
+    const unused = Object.keys(en)
+      .map((key) => key.replace(/_(?:one|other)$/, ''))
+      .filter((key) => !text.includes(`'${key}'`) && !text.includes(`"${key}"`))
+      .filter((key) => !prefixes.some((prefix) => key.startsWith(prefix)));
+    assert.deepEqual(unused, []);
+  });
+});
+
+describe('the console’s build', () => {
+  const zipped = (name: string): number => gzipSync(built(name)).length;
+  /** What a script imports before it runs. */
+  const importsOf = (name: string): string[] =>
+    [...built(`assets/${name}`).matchAll(/(?:from|import)\s*["']\.\/([\w-]+\.js)["']/g)].map((match) => match[1] ?? '');
+  const firstLoad = (): Set<string> => {
+    const seen = new Set<string>();
+    const visit = (name: string): void => {
+      if (seen.has(name)) return;
+      seen.add(name);
+      importsOf(name).forEach(visit);
+    };
+    for (const [, name = ''] of built('index.html').matchAll(/assets\/([\w-]+\.js)/g)) visit(name);
+    return seen;
+  };
+
+  it('loads at most 300 kB of zipped script before the first page', () => {
+    const scripts = [...firstLoad()];
+    const size = scripts.reduce((sum, name) => sum + zipped(`assets/${name}`), 0);
+    assert.ok(scripts.length > 1 && size > 100_000, `what is loaded is found: ${scripts.join()}`);
+    assert.ok(size <= 300_000, `${size} bytes in ${scripts.join(', ')}`);
+  });
+
+  describe('served by the hub', () => {
+    let hub: TestHub;
+    before(async () => {
+      hub = await newHub();
+    });
+    after(() => hub.stop());
+
+    it('has one page for every address, with scripts from the hub alone and a nonce that never comes twice', async () => {
+      const policies: string[] = [];
+      for (const path of ['/console', '/console/', '/console/bots/x/training', '/console/new?x=1']) {
+        const response = await fetch(hub.url + path);
+        assert.equal(response.status, 200, path);
+        const policy = response.headers.get('content-security-policy') ?? '';
+        assert.match(policy, /script-src 'self';/);
+        assert.doesNotMatch(policy, /unsafe/);
+        const nonce = /'nonce-([\w+/=]+)'/.exec(policy)?.[1] ?? '';
+        const html = await response.text();
+        assert.ok(nonce.length > 20 && html.includes(`content="${nonce}"`));
+        assert.doesNotMatch(html, /<script(?![^>]*\bsrc=)|<style|\son\w+=|style=/);
+        policies.push(policy);
+      }
+      assert.equal(new Set(policies).size, policies.length);
+    });
+
+    it('keeps files for good, zipped for who can unzip, and serves nothing else', async () => {
+      const [script = ''] = firstLoad();
+      const zip = await fetch(`${hub.url}/console/assets/${script}`);
+      assert.equal(zip.headers.get('content-encoding'), 'gzip');
+      assert.match(zip.headers.get('cache-control') ?? '', /immutable/);
+      assert.match(zip.headers.get('content-type') ?? '', /javascript/);
+      const plain = await fetch(`${hub.url}/console/assets/${script}`, { headers: { 'accept-encoding': 'identity' } });
+      assert.equal(plain.headers.get('content-encoding'), null);
+      assert.equal(await zip.text(), await plain.text());
+      for (const path of [
+        'nothing.js',
+        '..%2findex.html',
+        '..%2f..%2fsrc%2fmain.js',
+        `${script}.gz`,
+        '%2e%2e%2findex.html',
+      ])
+        assert.equal((await fetch(`${hub.url}/console/assets/${path}`)).status, 404, path);
+    });
+  });
+});
+
+describe('GET /events', () => {
+  let hub: TestHub;
+  before(async () => {
+    hub = await newHub();
+  });
+  after(() => hub.stop());
+
+  it('tells of trainings of all bots, and of the processes of those that were named', async () => {
+    const appId = (await hub.api('POST', '/bots', { name: 'Seen' })).body.appId as string;
+    const other = (await hub.api('POST', '/bots', { name: 'Other' })).body.appId as string;
+    const headers = { authorization: `Bearer ${hub.app.adminToken}` };
+    const response = await fetch(`${hub.url}/api/v1/events?appId=${appId}`, { headers });
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    const until = async (pattern: RegExp): Promise<void> => {
+      while (!pattern.test(text)) {
+        const { value, done } = await reader.read();
+        assert.ok(!done, `ended before ${pattern}: ${text}`);
+        text += value;
+      }
+    };
+    for (const id of [other, appId]) {
+      await hub.api('POST', `/bots/${id}/train?wait=true`, [{ Q: [{ q: 'hello' }], A: 'hi' }]);
+      await hub.api('POST', `/bots/${id}/park`);
+      await hub.api('POST', `/bots/${id}/wake`);
+    }
+    await until(new RegExp(`event: job\\ndata: [^\\n]*"appId":"${other}"[^\\n]*"state":"done"`));
+    await until(new RegExp(`event: bot\\ndata: [^\\n]*"appId":"${appId}"[^\\n]*"state":"awake"`));
+    assert.doesNotMatch(text, new RegExp(`event: bot\\ndata: [^\\n]*"appId":"${other}"`));
+    await reader.cancel();
+  });
+});
