@@ -256,16 +256,16 @@ describe('A backup', function () {
     const names = sqlite.database.prepare(
       "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
     );
-      // Tickets are none: who was signed in signs in anew; and `parses` is a log of times without a word in it, which begins anew. A new table is
-      // no part of a backup by itself: write it and put it back in src/backup, then add it here and above.
-      const tables =
-        'api_keys audit bots care channel_health channels conversations dead_letters documents faq files job_log jobs messages models outbox parses pulse schema_version settings templates';
-      assert.deepEqual(
-        (names.pluck().all() as string[]).sort(),
-        `${tables} tickets tracker_events trackers users`.split(' '),
-      );
-      const expected =
-        'api_keys audit bots care channel_health channels conversations documents faqs files hub job_lines jobs messages models parses settings templates texts tickets tracker_events trackers users';
+    // Tickets are none: who was signed in signs in anew; and `parses` is a log of times without a word in it, which begins anew. A new table is
+    // no part of a backup by itself: write it and put it back in src/backup, then add it here and above.
+    const tables =
+      'api_keys audit bots care channel_health channels conversations dead_letters documents faq files job_log jobs messages models outbox parses pulse schema_version settings templates';
+    assert.deepEqual(
+      (names.pluck().all() as string[]).sort(),
+      `${tables} tickets tracker_events trackers users`.split(' '),
+    );
+    const expected =
+      'api_keys audit bots care channel_health channels conversations documents faqs files hub job_lines jobs messages models parses settings templates texts tickets tracker_events trackers users';
     assert.deepEqual(collections.map(({ name }) => name).sort(), expected.split(' '));
     await close();
   });

@@ -264,7 +264,9 @@ describe('the FAQ linter', () => {
     const hub = await newHub();
     const { appId } = (await hub.api('POST', '/bots', { name: 'L' })).body as { appId: string };
     const faq = Array.from({ length: 4000 }, (_, at) => ({
-      Q: ['How can I open account', 'Please tell me the opening hours of branch'].map((q) => ({ q: `${q} ${at * 7919}` })),
+      Q: ['How can I open account', 'Please tell me the opening hours of branch'].map((q) => ({
+        q: `${q} ${at * 7919}`,
+      })),
       A: `${at}`,
     }));
     const state = { over: false };

@@ -119,7 +119,9 @@ describe('The SQLite store', function () {
           const whole =
             detail.startsWith('SCAN') &&
             !listings.includes(sql) &&
-            !/CONSTANT ROW|USING (?:COVERING )?INDEX (messages_unsettled|jobs_unfinished|bots_deleting|care_active)/.test(detail);
+            !/CONSTANT ROW|USING (?:COVERING )?INDEX (messages_unsettled|jobs_unfinished|bots_deleting|care_active)/.test(
+              detail,
+            );
           assert.equal(whole || (detail.includes('TEMP B-TREE') && !sorts(sql)), false, `${detail}: ${sql}`);
         }
       }

@@ -170,7 +170,7 @@ describe('A conversation that a person takes over', function () {
       channels.map((channel) => hub.api('POST', `${at(channel)}/takeover`, { agent: 'Ann' })),
     );
     assert.deepEqual(
-      taken.map(({ status, body }) => [status, body.care.state, body.care.agent]),
+      taken.map(({ status, body }): unknown[] => [status, body.care.state, body.care.agent]),
       channels.map(() => [200, 'held', 'Ann']),
     );
     const heldFrom = new Map(channels.map((channel) => [channel, seen(channel).length]));

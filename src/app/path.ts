@@ -93,7 +93,7 @@ export function openMessagePath(parts: Parts, { engines, training, metrics, sess
   const outbox = createOutbox({ store: store.outbox, connections, log, onBuried: (entry) => metrics.buried(entry) });
   metrics.watchOutbox(() => outbox.size);
   const desk = createDesk({ store, hub: { aside: (at, work) => hub.aside(at, work) }, outbox, connections, log });
-  life.onStop('desk', () => Promise.resolve(desk.stop()));
+  life.onStop('desk', () => Promise.resolve(void desk.stop()));
   const requestLog = createRequestLog({ store: store.parses, log });
   life.onStop('request log', () => requestLog.stop());
   const noteParse = (channel: string, { appId, ok, ms }: { appId: string; ok: boolean; ms: number }): void =>

@@ -28,6 +28,7 @@ export interface HttpOptions {
 }
 
 const defaultLimit = 1_000_000;
+const hungUp = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'];
 
 function problem(error: HubError): Reply {
   const { code, status, title, message: detail } = error;
@@ -104,11 +105,19 @@ function parseJson(text: string): unknown {
 function send(ctx: Koa.Context, reply: Reply, again: Guarded['again'] = null): void {
   ctx.status = reply.status ?? 200;
   for (const [name, value] of Object.entries(reply.headers ?? {})) ctx.set(name, value);
-  if (reply.stream)
-    ctx.body = guarded(Readable.from(reply.stream, { objectMode: false }), { response: ctx.res, again });
+  if (reply.stream) ctx.body = guarded(readableOf(reply.stream), { response: ctx.res, again });
   else if (reply.text !== undefined) ctx.body = reply.text;
   else if (reply.body !== undefined) ctx.body = reply.body;
   else if (ctx.status === 200) ctx.status = 204;
+}
+
+/**
+ * What Koa sends. A file is sent as it is: wrapped, it would be closed with an error that nobody hears. What goes wrong meanwhile comes to the
+ * app's `error`; a reader who hangs up makes the file's stream say so once more, when it has closed, and unheard that would end the process.
+ */
+function readableOf(stream: AsyncIterable<string | Buffer>): Readable {
+  const readable = stream instanceof Readable ? stream : Readable.from(stream, { objectMode: false });
+  return readable.on('error', () => undefined);
 }
 
 interface Doors {
@@ -212,7 +221,9 @@ export function createHttpApp(options: HttpOptions): Koa {
   });
   app.use((ctx, next) => tables.find(({ begins }) => ctx.path.startsWith(begins))?.answer(ctx as RouterContext, next));
   app.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') log.warn({ err: error }, 'a connection failed');
+    // Readers may go whenever they like.
+    if (hungUp.includes(error.code ?? '')) return;
+    log.warn({ err: error }, 'a connection failed');
   });
   return app;
 }

@@ -1,6 +1,6 @@
 /** One question to a thread of its own: work that takes long, or never ends, keeps nobody waiting but who asked, and ends with its thread. */
 import { once } from 'node:events';
-import { type MessagePort, parentPort, type TransferListItem, Worker, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, type Transferable, Worker, workerData } from 'node:worker_threads';
 import { type ErrorCode, type Fault, HubError, hubErrorOf } from '../errors.js';
 
 /** What comes back. */
@@ -13,7 +13,7 @@ export interface ThreadLimits {
   /** What is said of work that takes longer, or more memory than a thread has. */
   tooLong: string;
   /** Parts of the question that leave this side. */
-  transfer?: TransferListItem[];
+  transfer?: Transferable[];
 }
 const memoryMb = 512;
 
@@ -49,11 +49,11 @@ export async function askThread(
 }
 
 /** The far end: answers the question that this thread was started with. */
-export function answerOnce<Q>(answer: (question: Q) => unknown): void {
+export function answerOnce(answer: (question: unknown) => unknown): void {
   // There always is one in a thread.
   const port = parentPort as MessagePort;
-  const work = async (): Promise<unknown> => answer(workerData as Q);
-  work().then(
+  const work = new Promise((resolve) => resolve(answer(workerData)));
+  work.then(
     (value) => port.postMessage({ value } satisfies Answer),
     (thrown: unknown) => {
       const { code, message, options } = hubErrorOf(thrown);

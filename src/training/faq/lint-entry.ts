@@ -1,5 +1,5 @@
 /** The far end of lint-thread.ts. */
 import { answerOnce } from '../thread.js';
-import { lintFaq } from './lint.js';
+import { lintFaq, type LintPair } from './lint.js';
 
-answerOnce(lintFaq);
+answerOnce((pairs) => lintFaq(pairs as LintPair[]));

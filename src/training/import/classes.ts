@@ -46,6 +46,6 @@ function componentsIn(root: unknown, add: (name: unknown) => void): void {
     if (typeof value !== 'object' || value === null || seen.has(value)) continue;
     seen.add(value);
     for (const [key, inner] of entriesOf(value)) if (componentKeys.includes(plain(key, add))) add(inner);
-    open.push(...Object.values(value));
+    open.push(...(Object.values(value) as unknown[]));
   }
 }

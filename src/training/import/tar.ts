@@ -48,7 +48,11 @@ function entryOf({ name, type }: Header, content: AsyncIterable<Buffer>): RawEnt
 /** A tar.gz of these files, as a stream. The same files make the same bytes. */
 export function writeTar(files: readonly File[]): AsyncIterable<Buffer> {
   const tar = pack();
-  for (const { path, bytes } of files) tar.entry({ name: path, mode: 0o644, mtime: new Date(0) }, bytes);
+  // A reader who hangs up closes all of it with an error, which each part says of itself; unheard, that would end the process.
+  const unheard = (): void => undefined;
+  tar.on('error', unheard);
+  for (const { path, bytes } of files)
+    tar.entry({ name: path, mode: 0o644, mtime: new Date(0) }, bytes).on('error', unheard);
   tar.finalize();
   return tar.pipe(createGzip());
 }
