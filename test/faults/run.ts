@@ -3,6 +3,7 @@
  * one table.
  * Exit code 1 when anything did not hold.
  */
+import { parseArgs } from 'node:util';
 import { configOf } from '../../src/config.js';
 import { provisionRasa } from '../../src/engines/rasa/provision.js';
 import type { Counts } from './checker.js';
@@ -18,17 +19,24 @@ interface Asked {
 }
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-function askedFor(words: string[]): Asked {
-  const at = words.indexOf('--seed');
-  const seed = at < 0 ? Math.floor(Math.random() * 1e9) : Number(words[at + 1]);
-  const store = words[words.indexOf('--store') + 1] === 'mongo' ? 'mongo' : 'sqlite';
-  const connectors = words[words.indexOf('--connectors') + 1] === 'real' ? 'real' : undefined;
+/** Throws in words for what it does not know: to run the whole catalogue by mistake takes half an hour. */
+function askedFor(args: string[]): Asked {
+  const options = {
+    short: { type: 'boolean' },
+    seed: { type: 'string' },
+    store: { type: 'string' },
+    connectors: { type: 'string' },
+  } as const;
+  const { values, positionals: ids } = parseArgs({ args, options, allowPositionals: true });
+  const known = scenarios.map(({ id }) => id);
+  const wrong = ids.filter((id) => !known.includes(id));
+  if (wrong.length > 0) throw new Error(`There is no ${wrong.join(', ')}; there are ${known.join(' ')}.`);
   return {
-    ids: words.filter((word) => /^F\d+$/.test(word)),
-    short: words.includes('--short'),
-    seed,
-    store,
-    connectors,
+    ids,
+    short: values.short ?? false,
+    seed: values.seed === undefined ? Math.floor(Math.random() * 1e9) : Number(values.seed),
+    store: values.store === 'mongo' ? 'mongo' : 'sqlite',
+    connectors: values.connectors === 'real' ? 'real' : undefined,
   };
 }
 
