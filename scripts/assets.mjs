@@ -84,7 +84,8 @@ async function bundle() {
 async function bundleConsole() {
   if (!existsSync(join(root, 'console', 'vite.config.ts'))) return;
   const { build } = await import('vite');
-  await build({ configFile: join(root, 'console', 'vite.config.ts') });
+  // By default Vite writes its compiled settings into node_modules, which an image's build may not.
+  await build({ configFile: join(root, 'console', 'vite.config.ts'), configLoader: 'runner' });
   for (const path of filesIn('dist/console/assets', () => true))
     writeFileSync(join(root, `${path}.gz`), gzipSync(readFileSync(join(root, path)), { level: 9 }));
 }
