@@ -104,13 +104,13 @@ describe('a bot on real Rasa', function () {
     await askAll();
   });
 
-  it('keeps answering with the old model when a training fails, and says why in words', async () => {
+  it('keeps answering with the old model when a training is refused or fails, and says why in words', async () => {
     const broken = 'version: "3.1"\nnlu:\n- intent: greet\n  examples: |\n    - hi\n   oops: [';
     const failed = await hub.api('POST', `/bots/${appId}/train?wait=true`, broken, {
       'content-type': 'application/yaml',
     });
-    assert.equal(failed.body.state, 'failed');
-    assert.match(failed.body.error.message as string, /line \d+/);
+    assert.equal(failed.body.code, 'invalid', JSON.stringify(failed.body));
+    assert.match(JSON.stringify(failed.body), /line \d+/);
     const contradiction =
       'version: "3.1"\nrules:\n- rule: one\n  steps:\n  - intent: chitchat\n  - action: action_restart\n';
     const wrong = await hub.api('POST', `/bots/${appId}/train?wait=true`, contradiction, {
