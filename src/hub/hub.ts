@@ -221,12 +221,22 @@ class MessagePath implements Hub {
     try {
       const outcome = await this.outcome(waiting);
       const settled = await this.settle(waiting, outcome);
-      if (outcome.calls) await untilStored(() => this.options.desk.called(settled), this.closing.signal);
+      if (outcome.calls) await this.call(settled);
       return settled;
     } catch (error) {
       const failure = hubErrorOf(error);
       if (this.closing.signal.aborted || failure.code === 'stopping') throw stoppingError();
       return this.settle(waiting, await this.failed(waiting, failure));
+    }
+  }
+
+  /** Calls for a person. The turn is settled by now: what goes wrong here is told to the operator, and fails it no more. */
+  private async call(message: StoredMessage): Promise<void> {
+    try {
+      await untilStored(() => this.options.desk.called(message), this.closing.signal);
+    } catch (error) {
+      const { appId, id: messageId } = message;
+      this.options.log.error({ appId, messageId, err: error }, 'a person could not be called for');
     }
   }
 
