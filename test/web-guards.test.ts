@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ack } from '../connectors/web/protocol.js';
 import type { BotProgress } from '../src/contracts.js';
 import { collect, next, outcome, say, session, webFixture, type ClientOptions as Options } from './support/clients.js';
+import { eventually } from './support/hub.js';
 import { awake } from './support/web.js';
 
 describe('the guards of the web channel', () => {
@@ -254,14 +255,28 @@ describe('the guards of the web channel', () => {
       assert.deepEqual(await next(client, 'bot_progress'), awake);
     });
 
-    it('shows that the bot is typing, and that it stopped', async () => {
-      const hub = await newHub({ answer: async () => (await sleep(30), []) });
+    it('shows that the bot is typing where the answer takes its time, and that it stopped', async () => {
+      for (const answer of [[], [{ recipient_id: 'x', text: 'so' }]]) {
+        const hub = await newHub({ answer: async () => (await sleep(300), answer) });
+        const client = byNamespace(hub);
+        await session(client);
+        const seen = collect<{ typing: boolean }>(client, 'bot_typing');
+        await say(client, { message: 'hm' });
+        await eventually(() => seen.length === 2);
+        assert.deepEqual(seen, [{ typing: true }, { typing: false }]);
+      }
+    });
+
+    it('shows nothing of the kind where the answer comes at once', async () => {
+      const hub = await newHub({ answer: () => Promise.resolve([{ recipient_id: 'x', text: 'so' }]) });
       const client = byNamespace(hub);
       await session(client);
       const seen = collect<{ typing: boolean }>(client, 'bot_typing');
+      const said = next(client, 'bot_uttered');
       await say(client, { message: 'hm' });
-      await sleep(100);
-      assert.deepEqual(seen, [{ typing: true }, { typing: false }]);
+      await said;
+      await sleep(300);
+      assert.deepEqual(seen, []);
     });
   });
 });

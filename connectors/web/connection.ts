@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Connection, ConnectionContext, Delivery, SendResult, StoredMessage } from '../../src/contracts.js';
 import { HubError, hubErrorOf } from '../../src/errors.js';
 import { offeredTitle } from '../message/message.js';
+import { createTyping } from '../message/typing.js';
 import { framesOf, historyOf } from './frames.js';
 import { createRateLimit } from './limit.js';
 import { sessionRequestOf, userUtteredOf, type Uttered } from './payloads.js';
@@ -53,6 +54,8 @@ const windowMs = 10_000;
 const messagesPerSession = 20;
 /** More than messages: a client that comes back asks for its session before it sends what waited. */
 const eventsPerClient = 40;
+/** A page shows by itself that a message is under way: the sign may wait until the answer takes its time. */
+const typingAfterMs = 200;
 
 /** `to` names the message an answer belongs to, so that its frames have the same ids live and in the history. */
 const addressOf = (session: Session, id: string): string => `${session.name}:${id}`;
@@ -69,6 +72,7 @@ class Channel implements WebConnection {
   private readonly mayAct;
   private readonly maySpeak;
   private readonly progress;
+  private readonly typist = createTyping((to) => this.showTyping(to, true), typingAfterMs);
 
   constructor(private readonly options: WebConnectionOptions) {
     this.settings = webSettingsOf(options.context.settings);
@@ -116,7 +120,9 @@ class Channel implements WebConnection {
       for (const { body, bare } of framesOf(messageIn(to), reply, part, !client.ours))
         this.tell(client, client.ours ? body : bare);
     }
-    this.typing(to, false);
+    // Who is answered so quickly that it was not shown needs no word that it is over.
+    if (this.typist.set(to, false)) this.showTyping(to, false);
+    this.progress.answered(to);
     return Promise.resolve({ outcome: 'sent' });
   }
 
@@ -128,11 +134,19 @@ class Channel implements WebConnection {
   }
 
   typing(to: string, working: boolean): void {
-    this.rooms.get(sessionIn(to))?.forEach((client) => client.emit('bot_typing', { typing: working }));
-    if (!working) this.progress.answered(to);
+    this.typist.set(to, working);
+    if (working) return;
+    // Always: a page that was reloaded meanwhile shows the sign by itself.
+    this.showTyping(to, false);
+    this.progress.answered(to);
+  }
+
+  private showTyping(to: string, typing: boolean): void {
+    this.rooms.get(sessionIn(to))?.forEach((client) => client.emit('bot_typing', { typing }));
   }
 
   close(): Promise<void> {
+    this.typist.close();
     this.progress.close();
     this.options.closed();
     for (const client of this.places.keys()) client.close();
