@@ -57,7 +57,15 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   const accessParts = openAccess(parts, { adminToken, seal, publicUrl });
   const { access } = accessParts;
   const path = openMessagePath(parts, { engines, training, metrics, sessionKey, seal, access });
-  const { hub, desk, noteParse, connections, connectors, channels } = path;
+  const { hub, desk, outbox, noteParse, connections, connectors, channels } = path;
+  queue.watch(({ job }) => metrics.job(job));
+  metrics.watch({
+    underway: () => hub.underway(),
+    outbox: () => outbox.size,
+    pool: () => engines.usage(),
+    jobs: () => training.unfinished(),
+    trainers: () => queue.trainers(),
+  });
 
   const server = createServer({ requestTimeout: 15 * 60_000, headersTimeout: 10_000 });
   const routes = buildRoutes(parts, {

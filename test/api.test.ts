@@ -481,7 +481,7 @@ describe('the admin API', () => {
         reason: 'This test runs without Rasa.',
       });
       const metrics = await (await fetch(`${hub.url}/metrics`)).text();
-      assert.match(metrics, /switchboard_messages_total\{channel="rest",state="answered"\} [1-9]/);
+      assert.match(metrics, /switchboard_messages_total\{bot="[^"]+",channel="rest",state="answered"\} [1-9]/);
       const machine = (await hub.api('GET', '/machine')).body as {
         cores: number;
         memory: { total: number };
@@ -500,7 +500,7 @@ describe('the admin API', () => {
         bots.items.length,
       );
       assert.match(metrics, /switchboard_bots\{state="awake"\} [1-9]/);
-      assert.match(metrics, /switchboard_wakes_total\{result="ok"\} [1-9]/);
+      assert.match(metrics, /switchboard_wakes_total\{bot="[^"]+",result="ok"\} [1-9]/);
       assert.match(metrics, /switchboard_wake_seconds_count [1-9]/);
       assert.match(metrics, /switchboard_parks_total\{reason="request"\} [1-9]/);
       assert.match(metrics, /switchboard_memory_budget_bytes [1-9]/);

@@ -50,7 +50,6 @@ export async function openEngines(parts: Parts, { metrics, seal }: { metrics: Me
     observer: metrics,
     log,
   });
-  metrics.watchPool(() => pool.usage());
   life.onStop('bots', () => pool.stop());
   return pool;
 }

@@ -91,7 +91,6 @@ export function openMessagePath(parts: Parts, { engines, training, metrics, sess
     log,
   });
   const outbox = createOutbox({ store: store.outbox, connections, log, onBuried: (entry) => metrics.buried(entry) });
-  metrics.watchOutbox(() => outbox.size);
   const desk = createDesk({ store, hub: { aside: (at, work) => hub.aside(at, work) }, outbox, connections, log });
   life.onStop('desk', () => Promise.resolve(void desk.stop()));
   const requestLog = createRequestLog({ store: store.parses, log });
@@ -109,11 +108,12 @@ export function openMessagePath(parts: Parts, { engines, training, metrics, sess
     slowAnswerMs: parts.options.config.slowAnswerSeconds * 1000,
     trained: (appId) => training.settled(appId),
     log,
-    onSettled: (message) => metrics.message(message),
+    onReceived: (message) => metrics.received(message),
+    onSettled: (message) => metrics.settled(message),
     onParsed: (facts) => noteParse('api', facts),
   });
   life.onStop('hub', () => hub.stop());
-  return { hub, desk, noteParse, connections, connectors, channels };
+  return { hub, desk, outbox, noteParse, connections, connectors, channels };
 }
 
 /** What a waiting person is told about the bot. */

@@ -120,6 +120,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
       await engines.forget(appId);
       await store.users.forgetBot(appId);
       made.accessParts.access.forget();
+      metrics.forget(appId);
     },
   };
   const { projects, check } = openProjects(parts, { channels });

@@ -40,6 +40,8 @@ export interface HubOptions {
   /** A message that waits so long gets an apology; its answer follows. */
   slowAnswerMs: number;
   log: Log;
+  /** Called with every message that was stored, for metrics. */
+  onReceived?: (message: StoredMessage) => void;
   /** Called with every settled message, for metrics. */
   onSettled?: (message: StoredMessage) => void;
   /** Called with every text that was only to be understood, for the request log. */
@@ -168,6 +170,11 @@ class MessagePath implements Hub {
     return count;
   }
 
+  /** The messages that are not settled yet. */
+  *underway(): Iterable<StoredMessage> {
+    for (const { message } of this.waiting.values()) yield message;
+  }
+
   async stop(): Promise<void> {
     this.stopping = true;
     const drained = this.mailbox.idle().then(() => this.options.outbox.stop());
@@ -183,7 +190,9 @@ class MessagePath implements Hub {
       this.tell(this.talks.get(keyOf(incoming)), 'busy');
       throw error;
     }
-    return this.options.store.conversations.receive(incoming);
+    const received = await this.options.store.conversations.receive(incoming);
+    if (!received.duplicate) this.options.onReceived?.(received.message);
+    return received;
   }
 
   /** Puts the message into its conversation's mailbox. */
@@ -328,6 +337,6 @@ const keyOf = (message: Pick<IncomingMessage, 'appId' | 'conversation'>): string
   `${message.appId} ${message.conversation}`;
 
 /** Builds the message path; `recover` takes up what an earlier run left, once the channels are open. */
-export function createHub(options: HubOptions): Hub & { recover(): Promise<number> } {
+export function createHub(options: HubOptions): Hub & Pick<MessagePath, 'recover' | 'underway'> {
   return new MessagePath(options);
 }

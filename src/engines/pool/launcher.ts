@@ -22,7 +22,7 @@ export interface LauncherOptions {
   gate: Gate;
   watch: MemoryWatch;
   /** Called with every launch. */
-  onWake: (facts: { ok: boolean; seconds: number }) => void;
+  onWake: (facts: { appId: string; ok: boolean; seconds: number }) => void;
   log: Log;
 }
 export interface Launch {
@@ -78,10 +78,10 @@ export class Launcher {
     const seconds = (): number => (performance.now() - started) / 1000;
     try {
       const instance = await this.begin(pooled, { target: await read(), started, expected: expected() });
-      this.options.onWake({ ok: true, seconds: seconds() });
+      this.options.onWake({ appId: pooled.appId, ok: true, seconds: seconds() });
       return instance;
     } catch (error) {
-      this.options.onWake({ ok: false, seconds: seconds() });
+      this.options.onWake({ appId: pooled.appId, ok: false, seconds: seconds() });
       throw error;
     } finally {
       done();

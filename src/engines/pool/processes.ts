@@ -9,7 +9,7 @@ import type { Launcher, Target } from './launcher.js';
 export type ParkReason = 'idle' | 'memory' | 'request';
 /** Told what happens, for metrics. */
 export interface PoolObserver {
-  wake(facts: { ok: boolean; seconds: number }): void;
+  wake(facts: { appId: string; ok: boolean; seconds: number }): void;
   park(reason: ParkReason): void;
   recycle(how: 'replaced' | 'killed'): void;
 }
