@@ -29,13 +29,11 @@ function parametersOf(row: Route, components: Record<string, unknown>): unknown[
 }
 
 function responseOf(answer: Answer, components: Record<string, unknown>): unknown {
-  const type = answer.type ?? 'application/json';
-  const content = answer.schema
-    ? { [type]: { schema: schemaOf(answer.schema, 'output', components) } }
-    : answer.type
-      ? { [type]: {} }
-      : undefined;
-  return { description: answer.description, ...(content ? { content } : {}) };
+  const { description, schema, type } = answer;
+  if (!schema && !type) return { description };
+  const shape = schema ? { schema: schemaOf(schema, 'output', components) } : {};
+  const types = [type ?? 'application/json'].flat();
+  return { description, content: Object.fromEntries(types.map((one) => [one, shape])) };
 }
 
 function contentOf(body: Route['body'], components: Record<string, unknown>): Record<string, unknown> {

@@ -31,8 +31,8 @@ export interface Reply {
 export interface Answer {
   description: string;
   schema?: z.ZodType;
-  /** `application/json` when absent. */
-  type?: string;
+  /** `application/json` when absent; several where the request chooses. */
+  type?: string | string[];
 }
 /** The bot that a thing belongs to. What is not there and what is somebody else's are answered alike. */
 export interface Whose {

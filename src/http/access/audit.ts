@@ -63,7 +63,7 @@ export function auditRoutes({ audit }: { audit: Pick<AuditStore, 'list'> }): Rou
       access: 'own',
       of,
       query: ExportQuery,
-      answers: { 200: { description: 'The file.', type: 'text/csv' } },
+      answers: { 200: { description: 'The file.', type: ['text/csv', 'application/x-ndjson'] } },
       handle: ({ query: { format, ...filter } }) => {
         const csv = format === 'csv';
         async function* lines(): AsyncGenerator<string> {
