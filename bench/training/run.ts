@@ -14,7 +14,7 @@ import { TestRedis } from '../../test/support/redis.js';
 import { shopFaq } from '../../test/support/shop.js';
 import { anyModelEngine, newTrainer, standInTrainer, trainerToken } from '../../test/support/trainer.js';
 
-const rounds = 3;
+const rounds = 7;
 const watchers = 500;
 const main = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const middle = (values: number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
