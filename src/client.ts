@@ -4,6 +4,8 @@
  */
 import type { z } from 'zod';
 import type {
+  BotChange,
+  BotCreate,
   BotMessageWire,
   BotWire,
   JobWire,
@@ -11,8 +13,7 @@ import type {
   ModelWire,
   ParseWire,
   ProblemWire,
-  BotChange,
-  BotCreate,
+  ProjectImportWire,
 } from './wire.js';
 
 export interface ClientOptions {
@@ -64,7 +65,7 @@ export interface Client {
   files(appId: string): Promise<string[]>;
   readFile(appId: string, path: string): Promise<Uint8Array>;
   /** Replaces the bot's project by that of a tar.gz or zip: all of it, or nothing. */
-  replaceProject(appId: string, archive: Uint8Array): Promise<{ files: number; notes: string[] }>;
+  replaceProject(appId: string, archive: Uint8Array): Promise<ProjectImportWire>;
   /** Answers the job's id. */
   train(appId: string, options?: { force?: boolean }): Promise<string>;
   job(jobId: string): Promise<JobWire>;

@@ -146,6 +146,15 @@ export interface ProjectFile {
   path: string;
   content: string;
 }
+/** What Rasa's validator says of a project. `error`: it would not be trained; `warning`: it would, and may not do what its author meant. */
+export interface ProjectFinding {
+  severity: 'error' | 'warning';
+  /** The file and the line, from 1, that it is about; null where that is not known, or is the project as a whole. */
+  path: string | null;
+  line: number | null;
+  /** In Rasa's words. */
+  message: string;
+}
 
 /** A version of a bot. `archive` is null for the lite engine, which answers from the content snapshot. */
 export interface Model {

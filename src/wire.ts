@@ -65,6 +65,26 @@ export const LintView = z.object({
   ),
   next: z.null(),
 });
+export const FindingView = z
+  .object({
+    severity: z.enum(['error', 'warning']).meta({ description: 'an error would fail the training' }),
+    path: z.string().nullable().meta({ description: 'of the file; null: the project as a whole' }),
+    line: z.number().nullable(),
+    message: z.string(),
+  })
+  .meta({ id: 'ProjectFinding' });
+export const FindingsView = z.array(FindingView).nullable().meta({
+  description: "what Rasa's validator says of the project as it is now; null: it could not say in the time of a save",
+});
+export const ProjectImportView = z
+  .object({
+    files: z.number().meta({ description: 'how many files the project has now' }),
+    notes: z.array(z.string()).meta({ description: 'what was left out, moved or not set up, and what to do' }),
+    findings: FindingsView,
+  })
+  .meta({ id: 'ProjectImport' });
+export type ProjectImportWire = z.infer<typeof ProjectImportView>;
+
 export const FaqImportView = z
   .object({
     pairs: z.number().meta({ description: 'how many topics came new' }),

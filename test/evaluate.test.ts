@@ -4,7 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startChild } from '../src/child.js';
-import { createEvaluator, type Evaluator, type QuestionChild } from '../src/training/evaluate.js';
+import { createEvaluator, type Evaluator } from '../src/training/evaluate.js';
+import type { QuestionChild } from '../src/training/question.js';
 import { someBot } from './support/engines.js';
 import { newHub, type TestHub } from './support/hub.js';
 
@@ -20,7 +21,7 @@ describe('an evaluation', () => {
     running += 1;
     started += 1;
     most = Math.max(most, running);
-    const { home: cwd, onStdoutLine, onStderrLine } = question;
+    const { home: cwd, onStdoutLine } = question;
     const env = { SPEC: JSON.stringify(question.spec) };
     const child = startChild({
       command: process.execPath,
@@ -28,7 +29,6 @@ describe('an evaluation', () => {
       cwd,
       env,
       onStdoutLine,
-      onStderrLine,
     });
     void child.exited.then(() => (running -= 1));
     return Promise.resolve(child);
@@ -40,7 +40,7 @@ describe('an evaluation', () => {
   beforeEach(async () => {
     [running, most, started] = [0, 0, 0];
     folder = await mkdtemp(join(tmpdir(), 'sb-evaluate-'));
-    evaluator = createEvaluator({ workDir: folder, start, templates: [], customCode: false });
+    evaluator = createEvaluator({ workDir: folder, start, customCode: false });
   });
   afterEach(async () => {
     assert.deepEqual(readdirSync(folder), [], 'nothing is left of it');

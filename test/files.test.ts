@@ -60,11 +60,18 @@ describe('the project files of a bot', () => {
         write: (_: string, [file]: ProjectFile[]) => Promise.resolve(void written.push(file!.path)),
       },
     } as unknown as Store;
-    const rows = fileRoutes({ store, check: (path, bytes) => Promise.resolve({ path, content: bytes.toString() }) });
+    const rows = fileRoutes({
+      store,
+      check: (path, bytes) => Promise.resolve({ path, content: bytes.toString() }),
+      findings: () => Promise.resolve(null),
+    });
     const write = (path: string) =>
       rows
         .find(({ method }) => method === 'PUT')!
-        .handle({ params: { appId: 'a', path }, body: Buffer.from('x') } as unknown as Asked<unknown, unknown>);
+        .handle({ params: { appId: 'a', path }, body: Buffer.from('x'), gone: () => null } as unknown as Asked<
+          unknown,
+          unknown
+        >);
     await write('f7.yml');
     await assert.rejects(write('one-more.yml'), /has 2000 files, which is the most: remove one/);
     assert.deepEqual(written, ['f7.yml']);

@@ -49,7 +49,7 @@ import type { JobTokens } from '../training/tokens.js';
 import type { AccessParts } from './access.js';
 import { here, type Parts } from './parts.js';
 import { isLoopback } from './path.js';
-import { evaluationOf } from './training.js';
+import { openChecks } from './training.js';
 import { openProjects } from './projects.js';
 import { openTemplates } from './templates.js';
 import { contentOfModel, diffOf } from './versions.js';
@@ -124,10 +124,10 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     },
   };
   const { projects, check } = openProjects(parts, { channels });
-  const rasa = evaluationOf(parts);
+  const { rasa, findings } = openChecks(parts);
   const present = botPresenter({ engines, training, publicUrl });
   const api = [
-    ...projectRoutes({ ...bots, projects }),
+    ...projectRoutes({ ...bots, projects, findings }),
     ...botRoutes(bots),
     ...processRoutes({ store, engines, present }),
     ...eventRoutes({ store, engines, queue, present }),
@@ -142,7 +142,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
       },
       lint: lintAside,
     }),
-    ...fileRoutes({ store, check }),
+    ...fileRoutes({ store, check, findings }),
     ...evaluateRoutes({ store, rasa }),
     ...trainingRoutes({ store, training, queue }),
     ...modelRoutes({

@@ -3,8 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { Engines, Training, TrainingContent, TrainingQueue } from '../contracts.js';
 import type { EvaluateRoutesOptions } from '../http/evaluate.js';
+import type { FindingsOf } from '../http/files.js';
 import { freeDisk } from '../machine.js';
-import { createEvaluator, type QuestionChild } from '../training/evaluate.js';
+import { createEvaluator } from '../training/evaluate.js';
+import type { QuestionChild } from '../training/question.js';
+import { createValidator, type Validation } from '../training/validate.js';
 import { labelsOf } from '../training/labels.js';
 import { openLine } from '../training/line.js';
 import { openBullQueue } from '../training/queue-bull.js';
@@ -16,6 +19,9 @@ import { createRasaTrainer } from '../training/train.js';
 import type { JobTokens } from '../training/tokens.js';
 import { codeRefusal, contentOf, createTraining } from '../training/training.js';
 import { packageDir, type Parts, type RasaRuntime, type StandIns } from './parts.js';
+
+/** How long saving one file, or a whole project, waits for the validator. */
+const [fileMs, archiveMs] = [2000, 10_000];
 
 /** This machine as a trainer. */
 function selfOf({ options }: Parts): Self {
@@ -98,30 +104,55 @@ export async function openTraining(
   };
 }
 
-/** Tests and checks of bots by this machine's Rasa; null where it has none. */
-export function evaluationOf({
-  options,
-  store,
-  shelf,
-  templates,
-  runtimeDir,
-  warm,
-}: Parts): EvaluateRoutesOptions['rasa'] {
-  if (!warm) return null;
+/** Tests and checks of bots by this machine's Rasa. */
+export interface RasaChecks {
+  /** Null where there is no Rasa. */
+  rasa: EvaluateRoutesOptions['rasa'];
+  findings: FindingsOf;
+}
+
+export function openChecks(parts: Parts): RasaChecks {
+  const { options, store, shelf, templates, runtimeDir, warm } = parts;
+  if (!warm) return { rasa: null, findings: () => Promise.resolve(null) };
   const { customCode } = options.config;
-  const start = (child: QuestionChild) => warm.start(child);
-  const evaluator = createEvaluator({ workDir: runtimeDir, templates, customCode, start });
+  const common = { workDir: runtimeDir, customCode, start: (child: QuestionChild) => warm.start(child) };
+  const evaluator = createEvaluator(common);
+  const validator = createValidator({ ...common, templates });
+  const reader = createProjectReader(customCode);
+  /** Why the operator would not have this looked at, though it was allowed when it was written: Rasa imports what a config and a domain name. */
+  const refusal = async (content: TrainingContent): Promise<string | null> => {
+    if (customCode) return null;
+    const named = content.files.filter(({ path }) => !path.startsWith('data/'));
+    return codeRefusal(content) ?? reader.judge(named).then(() => null, wordsOf);
+  };
   return {
-    evaluate: async ({ bot, model, yaml, endToEnd }, gone) => {
-      const archivePath = await shelf.fetch(model.archive ?? '');
-      const { files } = JSON.parse(await readFile(await shelf.fetch(model.content), 'utf8')) as TrainingContent;
-      const held = { bot: { ...bot, pipeline: model.pipeline }, files, archivePath, yaml, endToEnd };
-      return evaluator.evaluate(held, gone);
+    rasa: {
+      evaluate: async ({ bot, model, yaml, endToEnd }, gone) => {
+        const archivePath = await shelf.fetch(model.archive ?? '');
+        const { files } = JSON.parse(await readFile(await shelf.fetch(model.content), 'utf8')) as TrainingContent;
+        const held = { bot: { ...bot, pipeline: model.pipeline }, files, archivePath, yaml, endToEnd };
+        return evaluator.evaluate(held, gone);
+      },
+      validate: async (bot, gone) => {
+        const content = await contentOf(store, bot, null);
+        const refused = await refusal(content);
+        return refused === null ? validator.validate(content, gone) : refusedFor(refused);
+      },
     },
-    validate: async (bot, gone) => {
-      const content = await contentOf(store, bot, null);
-      const refusal = options.config.customCode ? null : codeRefusal(content);
-      return refusal ? { valid: false, lines: [refusal] } : evaluator.validate(content, gone);
+    findings: async (bot, { files, replace = false, gone }) => {
+      // Files count for a bot of this pipeline alone, whatever it has while they are written.
+      const stored = await contentOf(store, { ...bot, pipeline: 'project' }, null);
+      const kept = replace ? [] : stored.files.filter(({ path }) => !files.some((file) => file.path === path));
+      const content = { ...stored, files: [...kept, ...files] };
+      if ((await refusal(content)) !== null) return null;
+      return validator.findings({ content, saved: files, limitMs: replace ? archiveMs : fileMs }, gone);
     },
   };
 }
+
+const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const refusedFor = (message: string): Validation => ({
+  valid: false,
+  findings: [{ severity: 'error', path: null, line: null, message }],
+  lines: [message],
+});

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '../client.js';
+import type { ProjectImportWire } from '../wire.js';
 import type { Output } from './output.js';
 import { archiveOf, type LocalFile, pathsIn, readProject, writeProject } from './project.js';
 import { trainAndWait } from './train.js';
@@ -13,6 +14,9 @@ export interface PushOptions {
 }
 
 const same = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compare(one, other) === 0;
+
+const wordsOf = ({ severity, path, line, message }: NonNullable<ProjectImportWire['findings']>[number]): string =>
+  `${severity}: ${path === null ? '' : `${path}${line === null ? '' : ` line ${line}`}: `}${message}`;
 
 interface Changes {
   written: string[];
@@ -28,8 +32,8 @@ async function upload(client: Client, appId: string, files: LocalFile[]): Promis
     if (!there.includes(path) || !same(await client.readFile(appId, path), content)) written.push(path);
   const removed = there.filter((path) => !files.some((file) => file.path === path));
   if (written.length + removed.length === 0) return { written, removed, notes: [] };
-  const { notes } = await client.replaceProject(appId, await archiveOf(files));
-  return { written, removed, notes };
+  const { notes, findings } = await client.replaceProject(appId, await archiveOf(files));
+  return { written, removed, notes: [...notes, ...(findings ?? []).map(wordsOf)] };
 }
 
 /** Sends the folder, and trains from it where that is wanted. */

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Bot, Json, Model, Store } from '../contracts.js';
 import { HubError } from '../errors.js';
+import { FindingView } from '../wire.js';
 import { botOf } from './bots.js';
 import { type Route, route } from './route.js';
 
@@ -30,7 +31,9 @@ const EvaluationView = z.object({ modelId: z.string(), nlu: Result, stories: Res
   id: 'Evaluation',
   description: "Rasa's own reports, as of POST /model/test/intents and /model/test/stories.",
 });
-const ValidationView = z.object({ valid: z.boolean(), lines: z.array(z.string()) }).meta({ id: 'Validation' });
+const ValidationView = z
+  .object({ valid: z.boolean(), findings: z.array(FindingView), lines: z.array(z.string()) })
+  .meta({ id: 'Validation', description: '`lines`: the findings in words.' });
 
 /** The figures of a test that a list of versions shows, each 0..1. */
 function scoresOf({ nlu, stories }: { nlu: Json | null; stories: Json | null }): Json {
@@ -84,7 +87,7 @@ export function evaluateRoutes({ store, rasa }: EvaluateRoutesOptions): Route[] 
       method: 'POST',
       path: '/bots/{appId}/validate',
       summary:
-        "Check what the bot would be trained from, as rasa data validate does: the validator's verdict and words.",
+        "Check what the bot would be trained from, as rasa data validate does: the validator's verdict, and each finding with its file and line.",
       access: 'edit',
       audited: false,
       answers: { 200: { description: 'The verdict.', schema: ValidationView } },

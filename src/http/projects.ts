@@ -1,8 +1,9 @@
 /** Routes of whole Rasa projects: in as an archive, out as one. */
 import { z } from 'zod';
 import type { Bot, ProjectFile } from '../contracts.js';
-import { BotView } from '../wire.js';
+import { BotView, ProjectImportView } from '../wire.js';
 import { botOf, type BotRoutesOptions, botMaker } from './bots.js';
+import type { FindingsOf } from './files.js';
 import { type Route, route } from './route.js';
 import { uploadOf, uploadTypes } from './upload.js';
 
@@ -23,6 +24,7 @@ export interface ProjectRoutesOptions<P extends PreparedProject> extends BotRout
     replace(bot: Bot, project: P): Promise<ImportedProject>;
     pack(bot: Bot): Promise<AsyncIterable<Buffer>>;
   };
+  findings: FindingsOf;
 }
 
 const archiveLimit = 50_000_000;
@@ -36,13 +38,6 @@ const ImportQuery = z.object({
     .optional()
     .meta({ description: 'of the new bot; that of the project when absent' }),
 });
-const ImportView = z
-  .object({
-    files: z.number().meta({ description: 'how many files the project has now' }),
-    notes: z.array(z.string()).meta({ description: 'what was left out, moved or not set up, and what to do' }),
-  })
-  .meta({ id: 'ProjectImport' });
-
 /** What an imported bot is called when nobody says. */
 const nameOf = (project: PreparedProject, file: string): string =>
   project.folder?.split('/').at(-1) ?? (file.replace(/(\.tar)?\.\w+$/, '').trim() || 'Imported bot');
@@ -61,7 +56,7 @@ export function projectRoutes<P extends PreparedProject>(options: ProjectRoutesO
       query: ImportQuery,
       body,
       answers: {
-        201: { description: 'The new bot, not trained yet.', schema: BotView.extend({ imported: ImportView }) },
+        201: { description: 'The new bot, not trained yet.', schema: BotView.extend({ imported: ProjectImportView }) },
       },
       handle: async (asked) => {
         const upload = await uploadOf(asked);
@@ -73,10 +68,15 @@ export function projectRoutes<P extends PreparedProject>(options: ProjectRoutesO
           ...(project.language && { language: project.language }),
           runtime: project.runtime,
         });
+        const findings = await options.findings(bot, { files: project.files, replace: true, gone: asked.gone() });
         const imported = await maker.create(bot, () => projects.fill(bot, project), project.files);
         const made = (await store.bots.get(bot.appId)) ?? bot;
         const headers = { location: `/api/v1/bots/${bot.appId}` };
-        return { status: 201, headers, body: { ...((await maker.present(made)) as object), imported } };
+        return {
+          status: 201,
+          headers,
+          body: { ...((await maker.present(made)) as object), imported: { ...imported, findings } },
+        };
       },
     }),
     route({
@@ -86,11 +86,13 @@ export function projectRoutes<P extends PreparedProject>(options: ProjectRoutesO
         "Replace the bot's Rasa project by that of an archive: all of it, or nothing and every fault with file and line. Its channels stay; train to have it answer.",
       access: 'build',
       body,
-      answers: { 200: { description: 'It is replaced.', schema: ImportView } },
+      answers: { 200: { description: 'It is replaced.', schema: ProjectImportView } },
       handle: async (asked) => {
         const bot = await botOf(store, asked);
         const { bytes } = await uploadOf(asked);
-        return { body: await projects.replace(bot, await projects.prepare(bytes)) };
+        const project = await projects.prepare(bytes);
+        const findings = await options.findings(bot, { files: project.files, replace: true, gone: asked.gone() });
+        return { body: { ...(await projects.replace(bot, project)), findings } };
       },
     }),
     route({

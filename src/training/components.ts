@@ -1,5 +1,6 @@
 /** The components and policies that a bot's own pipeline may name, and what is wrong with one that names others. Pure. */
 import type { BotOptions, Component } from '../contracts.js';
+import { readYaml } from './yaml.js';
 
 const components = [
   ...['MitieNLP', 'SpacyNLP', 'MitieTokenizer', 'JiebaTokenizer', 'SpacyTokenizer', 'WhitespaceTokenizer'],
@@ -44,6 +45,28 @@ export function optionFaults({ pipeline, policies: chosen }: BotOptions, customC
     ...listFaults('/policies', chosen, { ...known, names: policies }),
     ...tokenizerFault(pipeline),
   ];
+}
+
+/** What is wrong with the components and policies of a config.yml, with the lines that name them. */
+export function configFaults(content: string): { line: number | null; message: string }[] {
+  const lists = configLists(content);
+  // Whether classes by their full names may be there is seen elsewhere, with what else may name one.
+  return optionFaults(lists, true).map(({ pointer, detail }) => {
+    const [, list, at] = pointer.split('/');
+    const name = lists[list as 'pipeline' | 'policies']?.[Number(at)]?.name ?? '';
+    const line = content.split('\n').findIndex((text) => text.includes('name') && text.includes(name)) + 1;
+    return { line: line || null, message: `${detail[0]?.toUpperCase() ?? ''}${detail.slice(1)}.` };
+  });
+}
+
+function configLists(content: string): Pick<BotOptions, 'pipeline' | 'policies'> {
+  const named = (list: unknown): Component[] =>
+    (Array.isArray(list) ? list : []).flatMap((one: unknown) => {
+      const name: unknown = typeof one === 'object' && one !== null && 'name' in one ? one.name : null;
+      return typeof name === 'string' ? [{ name }] : [];
+    });
+  const { sections } = readYaml(content, 'The file config.yml');
+  return { pipeline: named(sections['pipeline']), policies: named(sections['policies']) };
 }
 
 function listFaults(

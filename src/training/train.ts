@@ -201,6 +201,8 @@ function specOf(
 ): Json & { appId: string } {
   return {
     ...(customCode && bringsModules(content) ? { modules: join(home, 'project') } : {}),
+    // What the hub made itself fits together; Rasa's own `/model/train` asks nobody.
+    ...(content.bot.pipeline === 'project' && !content.apart ? { check: true } : {}),
     appId: content.bot.appId,
     language: content.bot.language,
     project: join(home, 'project'),

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Json } from '../../src/contracts.js';
+import type { Json, ProjectFinding } from '../../src/contracts.js';
 import { eventually, newHub, realRasa, type TestHub } from '../support/hub.js';
 
 /** A project whose bot answers by its own actions alone. It needs no TensorFlow. */
@@ -154,10 +154,21 @@ describe("a bot's own actions", function () {
         assert.deepEqual([first?.['action'] === first?.['predicted'], e2e], [right === 1, true]);
       }
       const rules = project['data/rules.yml'];
-      await hub.api('PUT', `/bots/${appId}/files/data/rules.yml`, rules.replace('action_die', 'action_nowhere'));
+      const at = `/bots/${appId}/files/data/rules.yml`;
+      const saved = await hub.api('PUT', at, rules.replace('action_die', 'action_nowhere'));
+      const line = rules.split('\n').findIndex((text) => text.includes('action_die')) + 1;
+      const told = (saved.body.findings as ProjectFinding[]).find(({ message }) => message.includes('action_nowhere'));
+      assert.deepEqual([saved.status, told?.severity, told?.path, told?.line], [200, 'error', 'data/rules.yml', line]);
       const checked = await hub.api('POST', `/bots/${appId}/validate`);
       assert.equal(checked.body.valid, false);
-      assert.match((checked.body.lines as string[]).join('\n'), /action_nowhere/);
+      assert.deepEqual(checked.body.findings, saved.body.findings);
+      assert.match((checked.body.lines as string[]).join('\n'), /data\/rules\.yml line \d+: .*action_nowhere/);
+      const trained = await hub.api('POST', `/bots/${appId}/train?wait=true`);
+      assert.deepEqual([trained.body.state, trained.body.error.code], ['failed', 'invalid_project']);
+      const broken = await hub.api('PUT', at, rules.replace('steps:', 'stepz:'));
+      assert.equal(broken.status, 422);
+      assert.match(broken.body.detail as string, /^data\/rules\.yml line \d+: .*'stepz' was not defined/);
+      assert.match((await hub.api('GET', at)).body as string, /action_nowhere/, 'what was refused is not kept');
       await hub.api('PUT', `/bots/${appId}/files/data/rules.yml`, rules);
       assert.equal((await hub.api('POST', `/bots/${appId}/validate`)).body.valid, true);
     });

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List
 
-from switchboard_rasa import archive, commands, lazy, logs, own_code, words
+from switchboard_rasa import archive, commands, lazy, logs, own_code, validate, words
+from switchboard_rasa.findings import Finding
 from switchboard_rasa.report import Report
 
 _LIGHT_NAMES = (
@@ -18,6 +19,14 @@ _LIGHT_NAMES = (
 
 class TrainingRefused(Exception):
     """Rasa found nothing to train, and said so without an exception."""
+
+
+class ProjectRefused(Exception):
+    """Rasa's validator says that the project does not fit together."""
+
+    def __init__(self, found: List[Finding]) -> None:
+        super().__init__("\n".join(finding.shown() for finding in found))
+        self.first = found[0].shown()
 
 
 def run(spec: Dict[str, Any]) -> int:
@@ -36,6 +45,8 @@ def run(spec: Dict[str, Any]) -> int:
         model = train(spec, light, lambda percent, stage: report.say(percent=percent, stage=stage))
     except TrainingRefused:
         return report.fail(words.no_data())
+    except ProjectRefused as refused:
+        return report.fail(words.Told("invalid_project", f"The project does not fit together: {refused.first}", str(refused)))
     except BaseException as error:
         logging.getLogger(__name__).error("training failed", exc_info=True)
         return report.fail(words.tell(error))
@@ -64,6 +75,9 @@ def train(spec: Dict[str, Any], light: bool, report: Any) -> str:
         from switchboard_rasa import light_load
 
         light_load.save_without_optimizer()
+    report(5, "checking")
+    if spec.get("check"):
+        _refuse(validate.faults(project))
     report(10, "reading")
     watch(Progress(report), light)
     result = rasa_train(
@@ -74,6 +88,11 @@ def train(spec: Dict[str, Any], light: bool, report: Any) -> str:
     if not result.model:
         raise TrainingRefused
     return str(Path(result.model).absolute())
+
+
+def _refuse(found: List[Finding]) -> None:
+    if found:
+        raise ProjectRefused(found)
 
 
 def _is_light(config: Path) -> bool:

@@ -51,8 +51,8 @@ def _yaml_content(error: BaseException, detail: str) -> Tuple[str, str]:
     return "bad_content", f"{where} has something that Rasa doesn't expect there: {_schema_complaint(detail)}"
 
 
-def _place(error: BaseException, detail: str) -> str:
-    """`nlu.yml, line 7`, as far as it is known."""
+def place(error: BaseException, detail: str) -> Tuple[Optional[str], Optional[int]]:
+    """File and line of a text that can't be read, as far as they are known."""
     cause = getattr(error, "underlying_yaml_exception", None)
     mark = getattr(cause, "problem_mark", None) or getattr(cause, "context_mark", None)
     filename: Optional[str] = getattr(error, "filename", None)
@@ -60,7 +60,13 @@ def _place(error: BaseException, detail: str) -> str:
     found = re.search(r"in (\S+\.ya?ml):(\d+)", detail)
     if found:
         filename, line = filename or found.group(1), line or int(found.group(2))
-    name = str(filename).rsplit("/", 1)[-1] if filename else "A project file"
+    return str(filename) if filename else None, line
+
+
+def _place(error: BaseException, detail: str) -> str:
+    """`nlu.yml, line 7`."""
+    filename, line = place(error, detail)
+    name = filename.rsplit("/", 1)[-1] if filename else "A project file"
     return f"{name}, line {line}," if line else name
 
 
