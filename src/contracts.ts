@@ -79,6 +79,8 @@ export interface FaqPair {
   id: string;
   questions: string[];
   answer: string | AnswerPart | AnswerPart[];
+  /** What it is asked and answered in; absent: the bot's own language. */
+  language?: string;
 }
 /** A bot's FAQ and its version, which is its ETag: it changes with every write. */
 export interface Faq {
@@ -233,6 +235,8 @@ export interface TurnFacts {
   actions?: string[];
   /** Id of the model that answered. */
   model?: string;
+  /** The language of the conversation, where the bot has several. */
+  language?: string;
   /** Address of the node that answered; absent: the hub itself. */
   node?: string;
   /** Who held the conversation, so that the bot was not asked; empty while nobody had come yet. */
@@ -373,6 +377,8 @@ export interface TurnResult {
   slots?: Json;
   /** The model that answered. */
   model?: string;
+  /** In which of its languages, where the bot has several. */
+  language?: string;
 }
 /** A request of Rasa's own HTTP API, to be passed on as it came. */
 export interface ApiRequest {
@@ -416,8 +422,8 @@ export interface RunningEngine {
   reply(turn: Turn): Promise<TurnResult>;
   /** The conversation's events as the bot keeps them, oldest first; null where it keeps none or they can't be read. */
   tracker?(sender: string): Promise<Json[] | null>;
-  /** Understand without answering. */
-  parse(text: string): Promise<Parse>;
+  /** Understand without answering; `language`: by the model for that, where the bot has one. */
+  parse(text: string, language?: string): Promise<Parse>;
   /** Rasa's HTTP API, for whoever speaks that; whatever status it answers. Rejects as `reply` does. Absent for an engine that is not Rasa. */
   api?(request: ApiRequest): Promise<ApiResponse>;
   /** Bytes of memory that are this bot's alone (its process's private pages); absent where it has no process of ours, null when they can't be read. Never rejects. */
@@ -621,7 +627,8 @@ export interface Hub {
   ask(message: IncomingMessage, gone?: AbortSignal): Promise<StoredMessage>;
   /** Takes a dead letter back to work; false when there is none. */
   replay(deadLetterId: string): Promise<boolean>;
-  parse(appId: string, text: string): Promise<{ parse: Parse; engine: EngineName }>;
+  /** As `RunningEngine.parse`. */
+  parse(appId: string, text: string, language?: string): Promise<{ parse: Parse; engine: EngineName }>;
   /** Lends the bot for `work` on one conversation, after what waits in it and before what comes later. Rejects with `mailbox_full`, or as `Engines.use` does. */
   hold<T>(
     at: Pick<IncomingMessage, 'appId' | 'conversation'>,

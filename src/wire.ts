@@ -35,6 +35,7 @@ export const Answer = z
     error: 'a non-empty text, {text, image, buttons}, or a list of those',
   })
   .meta({ id: 'Answer' });
+const language = z.string().regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'a language tag such as en or zh');
 export const Pair = z
   .strictObject({
     Q: z
@@ -42,6 +43,7 @@ export const Pair = z
       .min(1, 'needs at least one question')
       .max(1000),
     A: Answer,
+    language: language.optional().meta({ description: "what it is asked and answered in; the bot's own when absent" }),
   })
   .meta({ id: 'Pair', description: 'A topic: the ways people ask, and the answer, which comes back byte for byte.' });
 /** The FAQ payload, exactly `[{"Q":[{"q":"…"}],"A":"…"}]`. */
@@ -102,7 +104,6 @@ export const FaqImportView = z
   .meta({ id: 'FaqImport' });
 export const StoredPair = Pair.extend({ id: z.string() }).meta({ id: 'StoredPair' });
 
-const language = z.string().regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'a language tag such as en or zh');
 const pipeline = z.enum(['semantic', 'classic', 'project']);
 const threshold = z.number().min(0).max(1).nullable();
 const runtime = z
@@ -361,7 +362,14 @@ export const VersionDiff = z
       }),
   })
   .meta({ id: 'VersionDiff' });
-export const ParseBody = z.strictObject({ text: typed(8000) }).meta({ id: 'ParseRequest' });
+export const ParseBody = z
+  .strictObject({
+    text: typed(8000),
+    language: language
+      .optional()
+      .meta({ description: "by which of the bot's models; that of its own language when absent" }),
+  })
+  .meta({ id: 'ParseRequest' });
 export const ParseView = z
   .looseObject({
     text: z.string(),
@@ -479,6 +487,7 @@ export const SaidView = z
     turn: z
       .object({
         entities: z.array(z.unknown()).optional(),
+        language: z.string().optional().meta({ description: 'of the conversation, where the bot has several' }),
         slots: z.record(z.string(), z.unknown()).optional().meta({ description: 'that the turn changed' }),
         actions: z.array(z.string()).optional(),
         model: z.string().optional().meta({ description: 'id of the model that answered' }),

@@ -10,8 +10,7 @@ import type { Channels } from '../hub/channels.js';
 import type { File } from '../training/import/archive.js';
 import { createProjects, type Projects } from '../training/import/import.js';
 import { createProjectReader } from '../training/import/thread.js';
-import { projectOf } from '../training/project.js';
-import { templateOf } from '../training/templates.js';
+import { wholeProjectOf } from '../training/languages.js';
 import { contentOf } from '../training/training.js';
 import { packageDir, type Parts } from './parts.js';
 
@@ -37,7 +36,7 @@ export function openProjects(
     runtimeFor: runtimeForOf(parts),
     setChannel: (bot, name, settings) => channels.put(bot, name, settings),
     contentOf: (bot) => contentOf(store, bot, null),
-    projectOf: (content) => projectOf(content, templateOf(templates, content.bot)),
+    projectOf: (content) => wholeProjectOf(content, templates),
     packageFiles,
   });
   return {

@@ -17,16 +17,20 @@ const etag = (version: number): string => `"${version}"`;
 export function pairsOf(payload: PairWire[], before: FaqPair[] = []): FaqPair[] {
   const known = new Map(before.flatMap((pair) => pair.questions.map((question) => [question, pair.id] as const)));
   const used = new Set<string>();
-  return payload.map(({ Q, A }) => {
+  return payload.map(({ Q, A, language }) => {
     const questions = Q.map(({ q }) => q);
     const kept = questions.map((question) => known.get(question)).find((id) => id !== undefined && !used.has(id));
     const id = kept ?? newPairId();
     used.add(id);
-    return { id, questions, answer: A };
+    return { id, questions, answer: A, ...(language && { language }) };
   });
 }
 /** A pair as the payload has it. */
-export const wireOf = (pair: FaqPair): PairWire => ({ Q: pair.questions.map((q) => ({ q })), A: pair.answer });
+export const wireOf = ({ questions, answer, language }: FaqPair): PairWire => ({
+  Q: questions.map((q) => ({ q })),
+  A: answer,
+  ...(language && { language }),
+});
 const storedOf = (pair: FaqPair): unknown => ({ id: pair.id, ...wireOf(pair) });
 
 /** The version named by If-Match, if any; `*` and an absent header ask for none. */

@@ -30,7 +30,7 @@ export function talkRoutes({ store, hub }: { store: Store; hub: Hub }): Route[] 
       answers: { 200: { description: 'The parse. X-Switchboard-Engine names the engine.', schema: ParseView } },
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
-        const { parse, engine } = await hub.parse(appId, asked.body.text);
+        const { parse, engine } = await hub.parse(appId, asked.body.text, asked.body.language);
         return { headers: engineHeader(engine), body: parse };
       },
     }),

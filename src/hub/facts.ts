@@ -2,13 +2,14 @@
 import type { TurnFacts, TurnResult } from '../contracts.js';
 
 /** What is kept of a turn: empty things are left out, and so is what no engine said. */
-export function factsOf({ parse, slots = {}, actions = [], model }: TurnResult): { turn?: TurnFacts } {
+export function factsOf({ parse, slots = {}, actions = [], model, language }: TurnResult): { turn?: TurnFacts } {
   const entities = parse?.entities ?? [];
   const turn: TurnFacts = {
     ...(entities.length > 0 && { entities }),
     ...(Object.keys(slots).length > 0 && { slots }),
     ...(actions.length > 0 && { actions }),
     ...(model !== undefined && { model }),
+    ...(language !== undefined && { language }),
   };
   return Object.keys(turn).length > 0 ? { turn } : {};
 }

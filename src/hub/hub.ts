@@ -113,11 +113,14 @@ class MessagePath implements Hub {
     return waiting.turn;
   }
 
-  async parse(appId: string, text: string): Promise<{ parse: Parse; engine: EngineName }> {
+  async parse(appId: string, text: string, language?: string): Promise<{ parse: Parse; engine: EngineName }> {
     const started = Date.now();
     let ok = false;
     try {
-      const work = async (running: RunningEngine) => ({ parse: await running.parse(text), engine: running.engine });
+      const work = async (running: RunningEngine) => ({
+        parse: await running.parse(text, language),
+        engine: running.engine,
+      });
       const answer = await this.options.engines.use(appId, work);
       ok = true;
       return answer;

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { startChild, type Child, type ChildExit, type ChildLog } from '../child.js';
 import type { JobReport, Json, TrainingContent } from '../contracts.js';
 import { TrainingFailure } from './failure.js';
+import { contentIn, otherLanguages } from './languages.js';
 import { projectOf, type Project } from './project.js';
 import { templateOf, type Template } from './templates.js';
 
@@ -49,6 +50,8 @@ export interface TrainingTask {
   template: Template;
   report: JobReport;
   signal: AbortSignal;
+  /** Archives of the bot's other languages, by language, which are laid into its own. */
+  languages?: Readonly<Record<string, string>>;
 }
 /** The archive lies in `workDir` until its taker moves or removes it. */
 export interface Trained {
@@ -67,9 +70,43 @@ type Outcome = { model: string; seconds: number } | TrainingFailure;
 export function createRasaTrainer(
   options: RasaTraining & { templates: readonly Template[] },
 ): (content: TrainingContent, report: JobReport, signal: AbortSignal) => Promise<Trained> {
-  return (content, report, signal) =>
-    trainWithRasa(options, { content, template: templateOf(options.templates, content.bot), report, signal });
+  return (content, report, signal) => trainAll(options, { content, report, signal });
 }
+
+/** One model for each language, laid into that of the bot's own, which is trained last. */
+async function trainAll(
+  options: RasaTraining & { templates: readonly Template[] },
+  { content, report, signal }: Omit<TrainingTask, 'template'>,
+): Promise<Trained> {
+  const others = otherLanguages(content);
+  const parts = [...others.map((language) => contentIn(content, language)), contentIn(content, null)];
+  const languages: Record<string, string> = {};
+  let seconds = 0;
+  try {
+    for (const [at, part] of parts.entries()) {
+      const { language } = part.bot;
+      const told = parts.length === 1 ? report : partly(report, { at, of: parts.length, language });
+      const task = { content: part, template: templateOf(options.templates, part.bot), report: told, signal };
+      const trained = await trainWithRasa(options, at < others.length ? task : { ...task, languages });
+      seconds += trained.seconds;
+      if (at === others.length) return { ...trained, seconds };
+      languages[language] = trained.archivePath;
+    }
+    throw new Error('a bot has a language');
+  } finally {
+    await Promise.all(Object.values(languages).map((path) => rm(path, { force: true })));
+  }
+}
+
+/** How far one of several trainings is, as told of all. */
+const partly =
+  (report: JobReport, { at, of, language }: { at: number; of: number; language: string }): JobReport =>
+  ({ percent, stage, ...more }) =>
+    report({
+      ...more,
+      ...(percent === undefined ? {} : { percent: Math.round((100 * at + percent) / of) }),
+      ...(stage === undefined ? {} : { stage: `${language}: ${stage}` }),
+    });
 
 /**
  * Trains once. An abort ends the child and rejects with the signal's reason.
@@ -196,10 +233,11 @@ export const bringsModules = ({ bot, files }: TrainingContent): boolean =>
 /** Goes over a pipe: arguments can be read by everybody on the machine. */
 function specOf(
   { threads, customCode = false }: RasaTraining,
-  { content }: TrainingTask,
+  { content, languages }: TrainingTask,
   home: string,
 ): Json & { appId: string } {
   return {
+    ...(languages && Object.keys(languages).length > 0 ? { languages } : {}),
     ...(customCode && bringsModules(content) ? { modules: join(home, 'project') } : {}),
     // What the hub made itself fits together; Rasa's own `/model/train` asks nobody.
     ...(content.bot.pipeline === 'project' && !content.apart ? { check: true } : {}),

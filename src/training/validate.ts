@@ -1,8 +1,10 @@
 /** What Rasa's own validator says of a project: before it is trained, and each time that a part of it is saved. */
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProjectFile, ProjectFinding, TrainingContent } from '../contracts.js';
 import { configFaults } from './components.js';
 import { TrainingFailure } from './failure.js';
+import { contentIn, folderOf, languageOfPath, otherLanguages } from './languages.js';
 import { refusalOf, shown } from './import/file.js';
 import { type Project, projectOf } from './project.js';
 import { ask, inTurnWithin, type RaisedFinding, type StartQuestion, type Verdict } from './question.js';
@@ -55,13 +57,19 @@ export function createValidator(options: ValidatorOptions): Validator {
   const [checks, saves] = [inTurnWithin(options.workDir), inTurnWithin(options.workDir)];
   return {
     validate: async (content, signal) => {
-      const { valid, findings } = await checks((home) => verdictOf(options, { content, home, signal }));
+      const languages = [null, ...otherLanguages(content)];
+      const { valid, findings } = await checks((home) => verdictIn(options, languages, { content, home, signal }));
       return { valid, findings: findings.map(plain), lines: findings.map(wordsOf) };
     },
     async findings({ content, saved, limitMs }, gone) {
       const signal = AbortSignal.any([gone, AbortSignal.timeout(limitMs)]);
       const alone = saved.length < content.files.length && sizeOf(content) > largest ? saved : null;
-      const verdict = await saves((home) => verdictOf(options, { content, home, alone, signal })).catch(() => null);
+      const [first, ...more] = saved;
+      const languages =
+        more.length > 0 ? [null, ...otherLanguages(content)] : [first ? languageOfPath(first.path) : null];
+      const verdict = await saves((home) => verdictIn(options, languages, { content, home, alone, signal })).catch(
+        () => null,
+      );
       const broken = verdict?.findings.filter(
         ({ code, path }) => unreadable.includes(code ?? '') && saved.some((file) => file.path === path),
       );
@@ -76,10 +84,34 @@ const plain = ({ severity, path, line, message }: RaisedFinding): ProjectFinding
 const wordsOf = ({ path, line, message }: RaisedFinding): string =>
   path === null ? message : shown({ path, line, words: message });
 
-async function verdictOf(
+interface Asked {
+  content: TrainingContent;
+  home: string;
+  /** Of the project only these files. */
+  alone?: readonly ProjectFile[] | null;
+  signal: AbortSignal;
+}
+
+/** Of several languages (null: the bot's own) each has a project of its own; files are named as the bot has them. */
+async function verdictIn(
   options: ValidatorOptions,
-  asked: { content: TrainingContent; home: string; alone?: readonly ProjectFile[] | null; signal: AbortSignal },
+  languages: readonly (string | null)[],
+  asked: Asked,
 ): Promise<Verdict> {
+  const verdicts: Verdict[] = [];
+  for (const language of languages) {
+    const place = language === null ? '' : folderOf(language);
+    const alone = asked.alone?.map((file) => ({ ...file, path: file.path.slice(place.length) })) ?? null;
+    const home = join(asked.home, language ?? 'own');
+    await mkdir(home, { mode: 0o700 });
+    const part = { ...asked, content: contentIn(asked.content, language), home, alone };
+    const { valid, findings } = await verdictOf(options, part);
+    verdicts.push({ valid, findings: findings.map((one) => ({ ...one, path: one.path && `${place}${one.path}` })) });
+  }
+  return { valid: verdicts.every(({ valid }) => valid), findings: verdicts.flatMap(({ findings }) => findings) };
+}
+
+async function verdictOf(options: ValidatorOptions, asked: Asked): Promise<Verdict> {
   const { content, home, alone, signal } = asked;
   signal.throwIfAborted();
   const { bot } = content;

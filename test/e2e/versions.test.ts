@@ -108,4 +108,37 @@ describe('the versions of a bot', function () {
     const bot = (await hub.api('POST', '/bots', { name: 'New' })).body as { appId: string };
     assert.equal((await hub.api('POST', `/bots/${bot.appId}/rollback`)).body.code, 'no_model');
   });
+
+  it('have a model for each language of the bot, and go back and forth as one', async () => {
+    const pairs = (version: string) => [
+      ...faq(version),
+      ...['你们几点开门？', '怎么付款？', '你们寄到国外吗？'].map((q) => ({
+        Q: [{ q }],
+        A: `${version}: ${q}`,
+        language: 'zh',
+      })),
+    ];
+    const ask = async (sender: string, message: string, metadata = {}) =>
+      (await hub.api('POST', `/bots/${appId}/messages`, { sender, message, metadata })).body[0]?.text as string;
+    const first = await trained(pairs('one'));
+    assert.deepEqual((await hub.api('GET', `/bots/${appId}/faq`)).body, pairs('one'));
+    assert.equal(await ask('li', '几点开门', { language: 'zh-CN' }), 'one: 你们几点开门？');
+    assert.equal(await ask('li', '怎么付款'), 'one: 怎么付款？', 'the conversation has its language');
+    assert.equal(await ask('ann', 'when are you open'), 'one: When are you open?');
+    const parsed = await hub.api('POST', `/bots/${appId}/parse`, { text: '怎么付款', language: 'zh' });
+    assert.equal(parsed.body.response_selector.faq.response.responses[0].text, 'one: 怎么付款？');
+    await trained(pairs('two'));
+    assert.equal(await ask('li', '几点开门'), 'two: 你们几点开门？');
+    await hub.api('POST', `/bots/${appId}/park`);
+    await hub.api('POST', `/bots/${appId}/models/${first}/activate`);
+    assert.equal(await ask('li', '怎么付款'), 'one: 怎么付款？', 'after a rollback, in a process that never saw it');
+    assert.equal(await ask('li', 'when are you open', { language: 'en' }), 'one: When are you open?');
+    const { items } = (await hub.api('GET', `/bots/${appId}/conversations/li`)).body as {
+      items: { turn?: { language?: string } }[];
+    };
+    assert.deepEqual(
+      items.map(({ turn }) => turn?.language),
+      ['zh', 'zh', 'zh', 'zh', 'en'],
+    );
+  });
 });

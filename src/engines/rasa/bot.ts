@@ -76,13 +76,14 @@ export class RasaBot implements RunningEngine {
     return this.parts.key.events(sender);
   }
 
-  parse(text: string): Promise<Parse> {
+  parse(text: string, language?: string): Promise<Parse> {
     const { parses, model } = this.parts;
-    return parses.of(model, text, () => this.understand(text));
+    return parses.of(language ? `${model} ${language}` : model, text, () => this.understand(text, language));
   }
 
-  private async understand(text: string): Promise<{ parse: Parse; bytes: number }> {
-    const { status, json, bytes } = await this.call('/model/parse', { text });
+  private async understand(text: string, language?: string): Promise<{ parse: Parse; bytes: number }> {
+    const path = language ? '/webhooks/switchboard/parse' : '/model/parse';
+    const { status, json, bytes } = await this.call(path, { text, ...(language && { language }) });
     if (status !== 200) throw new HubError('turn_failed', `Rasa could not parse this text: status ${status}.`);
     return { parse: json as Parse, bytes };
   }

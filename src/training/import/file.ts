@@ -6,7 +6,8 @@ import { yamlFacts } from './yaml-check.js';
 export const mostFiles = 2000;
 const kinds = /\.(ya?ml|json|md|txt|csv|py)$/;
 /** What Rasa reads of a project; other YAML may be anything. */
-const ofRasa = /^(?:(?:config|credentials|domain|endpoints)\.ya?ml$|(?:data|domain)\/.*\.ya?ml$)/;
+const ofRasa =
+  /^(?:languages\/[^/]+\/)?(?:(?:config|credentials|domain|endpoints)\.ya?ml$|(?:data|domain)\/.*\.ya?ml$)/;
 /** What a text is called that came with a request, as no file. */
 export const requested = 'the YAML';
 /** Rasa's own modules, and ours. */

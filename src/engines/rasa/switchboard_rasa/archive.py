@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Dict, List
 
 
+_LANGUAGES = "switchboard_languages"
 _AT_ONCE = 64 * 1024 * 1024
 
 
@@ -29,6 +30,38 @@ def metadata(path: str) -> Dict[str, Any]:
     except (OSError, tarfile.TarError, ValueError, EOFError) as error:
         raise BadArchive(f"{path} can't be read as a model: {error}") from error
     raise BadArchive(f"{path} holds no metadata.json")
+
+
+def with_languages(path: str, models: Dict[str, str]) -> None:
+    """Lays the archives of other languages into the one at `path`, whose metadata names them. For Rasa it is what it was."""
+    whole = f"{path}.whole"
+    with tarfile.open(path, "r:gz") as source, tarfile.open(whole, "w:gz", compresslevel=1) as target:
+        for member in source:
+            data = source.extractfile(member).read() if member.isreg() else b""  # type: ignore[union-attr]
+            if member.name.lstrip("./") == "metadata.json":
+                data = json.dumps({**json.loads(data), _LANGUAGES: sorted(models)}, ensure_ascii=False).encode("utf-8")
+                member.size = len(data)
+            target.addfile(member, io.BytesIO(data))
+        for language, model in models.items():
+            target.add(model, f"languages/{language}.tar.gz")
+    os.replace(whole, path)
+
+
+def languages(path: str, found: Dict[str, Any], folder: str) -> Dict[str, str]:
+    """Unpacks the archives of other languages into `folder`: language to path. `found`: the metadata. Raises BadArchive for one that is missing."""
+    named: List[str] = found.get(_LANGUAGES, [])
+    paths: Dict[str, str] = {}
+    if named:
+        with _opened(path) as archive:
+            for member in archive:
+                language = PurePosixPath(member.name).name[: -len(".tar.gz")]
+                if PurePosixPath(member.name).parent.name == "languages" and language in named:
+                    paths[language] = os.path.join(folder, f"{language}.tar.gz")
+                    with open(paths[language], "wb") as target:
+                        target.write(archive.extractfile(member).read())  # type: ignore[union-attr]
+    if len(paths) < len(named):
+        raise BadArchive(f"{path} lacks a language that it names: {', '.join(sorted(set(named) - set(paths)))}")
+    return paths
 
 
 def components(found: Dict[str, Any]) -> List[str]:

@@ -10,12 +10,16 @@ from sanic.request import Request
 from sanic.response import HTTPResponse
 
 from switchboard_rasa import turn
+from switchboard_rasa.languages import KEY, Languages
 
 logger = logging.getLogger(__name__)
 
 
 class SwitchboardInput(InputChannel):
     """The channel through which the hub puts each user message to the bot."""
+
+    def __init__(self, languages: Languages) -> None:
+        self._languages = languages
 
     @classmethod
     def name(cls) -> str:
@@ -37,10 +41,21 @@ class SwitchboardInput(InputChannel):
             except Exception as error:
                 return failure(400, "bad_turn", str(error) or repr(error))
             try:
-                return response.json(await turn.whole_turn(request.app.ctx.agent, **asked))
+                chosen = await self._languages.choose(request.app.ctx.agent, asked["sender"], asked["metadata"])
+                asked["metadata"] = chosen.metadata
+                happened = await turn.whole_turn(chosen.agent, **asked, new_session=chosen.switched)
+                return response.json({**happened, **({KEY: chosen.language} if chosen.language else {})})
             except Exception as error:
                 logger.exception("turn of conversation %r failed", asked["sender"])
                 return failure(500, *describe(error))
+
+        @routes.post("/parse")
+        async def parse(request: Request) -> HTTPResponse:
+            asked = request.json
+            if not isinstance(asked, dict) or not isinstance(asked.get("text"), str):
+                return failure(400, "bad_text", "`text` must be a string")
+            agent = self._languages.agent(asked.get(KEY), request.app.ctx.agent)
+            return response.json(await agent.parse_message(asked["text"]))
 
         return routes
 

@@ -9,6 +9,7 @@ import sys
 from typing import Any, Dict, Optional
 
 from switchboard_rasa import archive, commands, guard, lazy, logs, own_code
+from switchboard_rasa.languages import Languages
 from switchboard_rasa.report import Report
 
 
@@ -20,16 +21,19 @@ def run(spec: Dict[str, Any]) -> int:
     report = Report()
     try:
         found = archive.metadata(spec["model"])
-        light = lazy.is_light(archive.components(found))
+        paths = archive.languages(spec["model"], found, os.getcwd())
+        parts = {language: archive.metadata(path) for language, path in paths.items()}
+        light = all(lazy.is_light(archive.components(one)) for one in (found, *parts.values()))
         if not light and lazy.installed():
             return commands.NEEDS_FULL
         own_code.admit(spec)
         prepare(light)
         agent = load_agent(spec, found)
+        others = {language: load_agent({**spec, "model": path}, parts[language]) for language, path in paths.items()}
     except Exception as error:
         print(f"switchboard: model {spec.get('model')} can't be loaded: {type(error).__name__}: {_one_line(error)}", file=sys.stderr)
         return 1
-    serve(spec, agent, report)
+    serve(spec, agent, report, Languages(str(spec.get("language") or "en"), others))
     return 0
 
 
@@ -42,23 +46,25 @@ def prepare(light: bool) -> None:
         from switchboard_rasa import light_load
 
         light_load.install()
+    from switchboard_rasa import exact, speed
+
+    exact.install()
+    archive.unpack_once()
+    speed.install(networks=not light)
 
 
 def load_agent(spec: Dict[str, Any], found: Dict[str, Any]) -> Any:
     """Rasa's agent for the spec's archive, with the hub as its tracker store where the spec names it. Raises what loading raises."""
     from rasa.core.agent import Agent
 
-    from switchboard_rasa import endpoint, exact, speed
+    from switchboard_rasa import endpoint, speed
     from switchboard_rasa.store import HubTrackerStore
     from switchboard_rasa.turn import StrictProcessor
 
-    exact.install()
-    archive.unpack_once()
     _domain_from_metadata(found)
     agent = Agent(action_endpoint=endpoint.endpoint(spec))
     if "hub" in spec:  # not through the constructor, whose fail-safe wrapper hides a store's errors
         agent.tracker_store = HubTrackerStore(None, spec["hub"]["socket"], spec["hub"]["secret"])
-    speed.install(networks=not lazy.is_light(archive.components(found)))
     agent.load_model(spec["model"])
     processor = agent.processor
     processor.__class__ = StrictProcessor
@@ -68,7 +74,7 @@ def load_agent(spec: Dict[str, Any], found: Dict[str, Any]) -> Any:
     return agent
 
 
-def serve(spec: Dict[str, Any], agent: Any, report: Report) -> None:
+def serve(spec: Dict[str, Any], agent: Any, report: Report, languages: Languages) -> None:
     """Answers requests on the spec's socket until the process is told to end."""
     from rasa import server
     from rasa.core.channels.channel import register
@@ -78,7 +84,7 @@ def serve(spec: Dict[str, Any], agent: Any, report: Report) -> None:
     app = server.create_app(agent=agent, cors_origins=None)
     for name in ("sanic.root", "sanic.access", "sanic.error"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    register([SwitchboardInput()], app, route="/webhooks/")
+    register([SwitchboardInput(languages)], app, route="/webhooks/")
     guard.install(app, spec["secret"])
     app.config.KEEP_ALIVE_TIMEOUT = 600
     app.config.REQUEST_MAX_SIZE = 64 * 1024 * 1024
@@ -90,7 +96,8 @@ def serve(spec: Dict[str, Any], agent: Any, report: Report) -> None:
 
     @app.listener("after_server_stop")
     async def leave(*_: Any) -> None:
-        await agent.tracker_store.close()
+        for one in (agent, *languages.agents()):
+            await one.tracker_store.close()
 
     app.run(sock=_listener(spec["socket"]), access_log=False, workers=1, debug=False)
 

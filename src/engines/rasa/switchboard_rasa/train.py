@@ -50,6 +50,8 @@ def run(spec: Dict[str, Any]) -> int:
     except BaseException as error:
         logging.getLogger(__name__).error("training failed", exc_info=True)
         return report.fail(words.tell(error))
+    if spec.get("languages"):
+        archive.with_languages(model, spec["languages"])
     report.say(percent=100, stage="done")
     report.say(done={"model": model, "seconds": round(time.time() - began, 2)})
     return 0

@@ -18,6 +18,7 @@ from rasa.shared.core.events import ActionExecuted, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
 _saved: contextvars.ContextVar[Optional[List[DialogueStateTracker]]] = contextvars.ContextVar("switchboard_saved", default=None)
+_new_session: contextvars.ContextVar[bool] = contextvars.ContextVar("switchboard_new_session", default=False)
 _failures: contextvars.ContextVar[Optional[List[BaseException]]] = contextvars.ContextVar("switchboard_failures", default=None)
 _PAYLOAD = re.compile(r"^/(?P<key>[^{@]+)(@[0-9.]+)?\s*(?P<entities>{.*})?\s*$", re.DOTALL)
 _FULLWIDTH_SLASH = "\uff0f"
@@ -35,6 +36,9 @@ class StrictProcessor(MessageProcessor):
         if failures is not None:
             _remember(action, failures)
         return await super()._run_action(action, *args, **kwargs)
+
+    def _has_session_expired(self, tracker: DialogueStateTracker) -> bool:
+        return _new_session.get() or super()._has_session_expired(tracker)
 
     async def save_tracker(self, tracker: DialogueStateTracker) -> None:
         """Saves, unless this turn has failed: then raises ActionFailed."""
@@ -60,18 +64,18 @@ class ExactOutput(CollectingOutputChannel):
         await self._persist_message(self._message(recipient_id, text=text))
 
 
-async def whole_turn(agent: Agent, sender: str, text: str, literal: bool, channel: str, metadata: Any) -> Dict[str, Any]:
+async def whole_turn(agent: Agent, sender: str, text: str, literal: bool, channel: str, metadata: Any, new_session: bool = False) -> Dict[str, Any]:
     """Runs one turn and answers `{"messages", "parse", "actions", "slots"}`: what was said, what was understood, the names of the actions
     that ran, and the slots that changed. Whatever goes wrong is raised, and then nothing was stored.
 
-    With `literal` the text is classified even when it begins like an intent payload; without, `/faq/x` and `/intent{"a":1}` are obeyed.
+    `new_session` begins one of Rasa's sessions before it. With `literal` the text is classified even when it begins like an intent payload; without, `/faq/x` and `/intent{"a":1}` are obeyed.
     """
     output = ExactOutput()
     message = UserMessage(text, output, sender, input_channel=channel, metadata=metadata)
     message.text = text
     processor = agent.processor
     saved: List[DialogueStateTracker] = []
-    token, saved_token = _failures.set([]), _saved.set(saved)
+    token, saved_token, session_token = _failures.set([]), _saved.set(saved), _new_session.set(new_session)
     try:
         async with agent.lock_store.lock(sender):
             message.parse_data = await _parse(agent, message, literal)
@@ -79,6 +83,7 @@ async def whole_turn(agent: Agent, sender: str, text: str, literal: bool, channe
     finally:
         _failures.reset(token)
         _saved.reset(saved_token)
+        _new_session.reset(session_token)
     return {"messages": output.messages, "parse": message.parse_data, **(_happened(saved[-1]) if saved else {})}
 
 
