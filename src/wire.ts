@@ -43,7 +43,11 @@ export const Pair = z
       .min(1, 'needs at least one question')
       .max(1000),
     A: Answer,
-    language: language.optional().meta({ description: "what it is asked and answered in; the bot's own when absent" }),
+    language: language
+      .optional()
+      .meta({
+        description: "what it is asked and answered in; absent: as it was, and of a new pair the bot's own language",
+      }),
   })
   .meta({ id: 'Pair', description: 'A topic: the ways people ask, and the answer, which comes back byte for byte.' });
 /** The FAQ payload, exactly `[{"Q":[{"q":"…"}],"A":"…"}]`. */

@@ -267,6 +267,24 @@ describe('the admin API', () => {
       problem(await hub.api('DELETE', `/bots/${appId}/faq/pairs/${id}`), 404, 'not_found');
       assert.deepEqual((await hub.api('GET', `/bots/${appId}/faq`)).body, shopFaq);
     });
+    it('keeps the language of a pair until another is given, also from who knows of none', async () => {
+      const path = `/bots/${appId}/faq`;
+      const pair = { Q: [{ q: '几点开门？' }], A: '九点。' };
+      const { id } = (await hub.api('POST', `${path}/pairs`, { ...pair, language: 'zh' })).body as { id: string };
+      const stored = async () =>
+        ((await hub.api('GET', path)).body as { A: unknown; language?: string }[]).map(({ A, language }) => [
+          A,
+          language,
+        ]);
+      await hub.api('PUT', `${path}/pairs/${id}`, { ...pair, A: '八点。' });
+      assert.deepEqual((await stored()).at(-1), ['八点。', 'zh']);
+      await hub.api('PUT', path, [{ ...pair, A: '七点。' }]);
+      assert.deepEqual(await stored(), [['七点。', 'zh']]);
+      await hub.api('PUT', path, [{ ...pair, language: 'en' }]);
+      assert.deepEqual(await stored(), [['九点。', 'en']]);
+      problem(await hub.api('PUT', path, [{ ...pair, language: 'not one' }]), 422, 'invalid');
+      await hub.api('PUT', path, shopFaq);
+    });
     it('loses no pair when many are added at once', async () => {
       const pairs = Array.from({ length: 8 }, (_, i) => ({ Q: [{ q: `parallel ${String(i)}` }], A: String(i) }));
       const answers = await Promise.all(pairs.map((pair) => hub.api('POST', `/bots/${appId}/faq/pairs`, pair)));

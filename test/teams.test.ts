@@ -175,6 +175,12 @@ describe('Teams', () => {
     assert.equal((received[0]!.metadata['files'] as Json[]).length, 1);
   });
 
+  it('tells in which language the person has Teams', async () => {
+    const activity = { ...teams.activity({ id: '4', chat: 'a:direct-1', text: 'hi' }), locale: 'de-DE' };
+    assert.equal(await post(teams.sign(JSON.stringify(activity))), 200);
+    assert.equal(received[0]!.metadata['locale'], 'de-DE');
+  });
+
   it('tells apart what has left, what has not, and what never will', () => {
     const cases: [unknown, SendResult['outcome']][] = [
       [new Refused(429, 2000, ''), 'later'],

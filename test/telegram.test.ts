@@ -147,6 +147,15 @@ describe('Telegram', () => {
       assert.deepEqual([first!['kind'], first!['id'], first!['size']], ['photo', 'large', 9]);
     });
 
+    it('tells in which language the person has Telegram, where that is known', async () => {
+      await post(said({ text: 'hi', from: { id: 5, language_code: 'zh-hans' } }, 1));
+      await post(said({ text: 'hi', from: { id: 5 } }, 2));
+      assert.deepEqual(
+        received.map(({ metadata }) => metadata['locale']),
+        ['zh-hans', undefined],
+      );
+    });
+
     it('in a group hears mentions in any case, replies to it and commands; topics are conversations of their own', async () => {
       const group = { id: -9, type: 'supergroup' };
       const at = (text: string, entity: Json, id: number): Promise<unknown> =>

@@ -42,6 +42,7 @@ class Chat {
   private readonly view: View;
   private readonly session: Session;
   private readonly words: Words;
+  private readonly locale: string;
   private line: Line = 'connecting';
   private progress: Progress | null = null;
   private typingTimer: ReturnType<typeof setTimeout> | undefined;
@@ -50,6 +51,7 @@ class Chat {
   constructor(bot: BotMeta, query: URLSearchParams) {
     const embedded = query.has('embed') && parent !== window;
     this.words = wordsFor([query.get('lang'), ...navigator.languages, bot.language]);
+    this.locale = query.get('lang') ?? navigator.language;
     document.documentElement.lang = this.words.lang;
     document.documentElement.classList.toggle('embedded', embedded);
     document.title = this.words.chatWith(bot.name);
@@ -80,6 +82,7 @@ class Chat {
         this.draw();
       };
     return openSession({
+      locale: this.locale,
       hub: location.origin,
       appId,
       memory,

@@ -21,6 +21,8 @@ export interface SessionOptions {
   hub: string;
   appId: string;
   memory: Memory;
+  /** In which the person reads; a bot with several languages begins in it. */
+  locale: string;
   /** The newest message up to which the page misses nothing. */
   complete: () => string | undefined;
   on: {
@@ -161,7 +163,8 @@ class HubSession implements Session {
 
   /** Null when no answer came. */
   private async give({ id, text, payload }: Outgoing): Promise<Ack | null> {
-    const said = { message: text, id, payload, session_id: this.options.memory.session };
+    const { memory, locale } = this.options;
+    const said = { message: text, id, payload, session_id: memory.session, metadata: { locale } };
     try {
       return (await this.socket.timeout(ackMs).emitWithAck('user_uttered', said)) as Ack;
     } catch {

@@ -22,6 +22,7 @@ const Activity = z.looseObject({
   recipient: Account,
   conversation: z.looseObject({ id, conversationType: z.string().nullish(), tenantId: z.string().nullish() }),
   text: z.string().nullish(),
+  locale: z.string().max(35).nullish(),
   value: z.unknown().optional(),
   entities: z.array(z.looseObject({ type: z.string().nullish() })).nullish(),
   attachments: z
@@ -92,6 +93,7 @@ export async function saidIn(
       user: from.id,
       ...(from.name ? { name: from.name } : {}),
       ...(from.aadObjectId ? { aadObjectId: from.aadObjectId } : {}),
+      ...(activity.locale ? { locale: activity.locale } : {}),
     },
   };
   if (value !== undefined && value !== null) {

@@ -12,7 +12,12 @@ export interface Self {
 }
 
 const number = z.number().int();
-const Person = z.looseObject({ id: number, is_bot: z.boolean().default(false), username: z.string().optional() });
+const Person = z.looseObject({
+  id: number,
+  is_bot: z.boolean().default(false),
+  username: z.string().optional(),
+  language_code: z.string().max(35).optional(),
+});
 const Chat = z.looseObject({ id: number, type: z.enum(['private', 'group', 'supergroup', 'channel']) });
 const Entity = z.looseObject({
   type: z.string(),
@@ -115,13 +120,19 @@ export function saidIn(update: Json, self: Self): Said | null | 'unknown' {
     payload: false,
     to,
     metadata: {
-      user: from.id,
-      ...(from.username ? { username: from.username } : {}),
+      ...whoIs(from),
       ...(files.length > 0 ? { files } : {}),
       ...(location ? { location: { latitude: location.latitude, longitude: location.longitude } } : {}),
     },
   };
 }
+
+/** What is told of a person; `locale` is that of their Telegram. */
+const whoIs = ({ id, username, language_code: locale }: z.infer<typeof Person>): Json => ({
+  user: id,
+  ...(username ? { username } : {}),
+  ...(locale ? { locale } : {}),
+});
 
 const Press = z.looseObject({
   id: z.string().max(100),
@@ -158,6 +169,5 @@ export async function pressedIn(
   const own = messages.some(({ replies }) => replies.some(({ custom }) => hasData(custom, data)));
   const text = choiceOf(messages, data)?.payload ?? (own ? data : null);
   if (text === null || text === '') return null;
-  const metadata = { user: from.id, ...(from.username ? { username: from.username } : {}) };
-  return { conversation, eventId: String(update['update_id']), text, payload: true, to, metadata };
+  return { conversation, eventId: String(update['update_id']), text, payload: true, to, metadata: whoIs(from) };
 }

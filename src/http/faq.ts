@@ -13,23 +13,27 @@ export const faqLimit = 8_000_000;
 const newPairId = (): string => randomBytes(5).toString('hex');
 const etag = (version: number): string => `"${version}"`;
 
-/** The payload as pairs; a pair whose questions are all among those of an old pair, or the other way round, keeps that pair's id. */
+/**
+ * The payload as pairs; a pair whose questions are all among those of an old pair, or the other way round, keeps that pair's id, and its
+ * language where it says none: who does not know of languages changes none.
+ */
 export function pairsOf(payload: PairWire[], before: FaqPair[] = []): FaqPair[] {
-  const known = new Map(before.flatMap((pair) => pair.questions.map((question) => [question, pair.id] as const)));
+  const known = new Map(before.flatMap((pair) => pair.questions.map((question) => [question, pair] as const)));
   const used = new Set<string>();
   return payload.map(({ Q, A, language }) => {
     const questions = Q.map(({ q }) => q);
-    const kept = questions.map((question) => known.get(question)).find((id) => id !== undefined && !used.has(id));
-    const id = kept ?? newPairId();
+    const kept = questions.map((question) => known.get(question)).find((pair) => pair && !used.has(pair.id));
+    const id = kept?.id ?? newPairId();
     used.add(id);
-    return { id, questions, answer: A, ...(language && { language }) };
+    return { id, questions, answer: A, ...spoken(language ?? kept?.language) };
   });
 }
+const spoken = (language: string | undefined): { language?: string } => (language ? { language } : {});
 /** A pair as the payload has it. */
 export const wireOf = ({ questions, answer, language }: FaqPair): PairWire => ({
   Q: questions.map((q) => ({ q })),
   A: answer,
-  ...(language && { language }),
+  ...spoken(language),
 });
 const storedOf = (pair: FaqPair): unknown => ({ id: pair.id, ...wireOf(pair) });
 
@@ -138,8 +142,12 @@ export function faqRoutes({ store }: { store: Store }): Route[] {
       handle: async (asked) => {
         const id = param(asked, 'pairId');
         const [fresh] = pairsOf([asked.body]) as [FaqPair];
-        const pair = { ...fresh, id };
-        const reply = await edit(asked, (faq) => faq.pairs.with(indexOf(faq, id), pair));
+        let pair = { ...fresh, id };
+        const reply = await edit(asked, (faq) => {
+          const at = indexOf(faq, id);
+          pair = { ...spoken(faq.pairs[at]?.language), ...pair };
+          return faq.pairs.with(at, pair);
+        });
         return { ...reply, body: storedOf(pair) };
       },
     }),
