@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startChild } from '../src/child.js';
-import type { Pipeline, ProjectFile, TrainingContent } from '../src/contracts.js';
+import type { ProjectFile, TrainingContent } from '../src/contracts.js';
 import type { QuestionChild } from '../src/training/question.js';
 import { createValidator, type Validator } from '../src/training/validate.js';
 import { loadTemplates, type Template } from '../src/training/templates.js';
