@@ -1,7 +1,7 @@
-/** The calls of the console: the hub's public API, typed by wire.ts. */
+/** The calls of the console: the hub's public API, typed by wire.ts. Accounts and conversations have files of their own. */
 import type { z } from 'zod';
 
-import { type Client, createClient, type Page } from '../src/client';
+import { type Client, type ClientOptions, createClient, type Page } from '../src/client';
 import type {
   BotChange,
   BotCreate,
@@ -21,6 +21,9 @@ import type {
   TrainerView,
   VersionDiff,
 } from '../src/wire';
+import { accessCalls } from './api-access';
+import { conversationCalls } from './api-conversations';
+import { askingOf, botPath, itemsOrNone, segment } from './asking';
 
 export { HubRefusal, HubUnreachable } from '../src/client';
 export type { BotWire, JobWire, LogLineWire, ModelWire, PairWire };
@@ -68,23 +71,22 @@ export interface Understood {
   engine: string | null;
 }
 
-const segment = encodeURIComponent;
 const tablePath = (appId: string): string => `/bots/${segment(appId)}/faq/import`;
 
 /** Each method rejects with `HubRefusal` or `HubUnreachable`. */
-export function apiOf(token: string) {
-  const client: Client = createClient({ url: window.location.origin, key: token });
-  const json = async <T>(...call: Parameters<Client['call']>): Promise<T> =>
-    (await (await client.call(...call)).json()) as T;
-  const send = async (...call: Parameters<Client['call']>): Promise<void> => void (await client.call(...call));
-  const bot = (appId: string): string => `/bots/${segment(appId)}`;
+export function apiOf(shown: Pick<ClientOptions, 'key' | 'csrfToken'> = {}) {
+  const client: Client = createClient({ url: window.location.origin, ...shown });
+  const asking = askingOf(client);
+  const { json, send } = asking;
+  const bot = botPath;
   const channel = (appId: string, name: string): string => `${bot(appId)}/channels/${segment(name)}`;
   const model = (appId: string, id: string): string => `${bot(appId)}/models/${segment(id)}`;
   const items = async <T>(path: string): Promise<T[]> => (await json<Page<T>>('GET', path)).items;
-  const itemsOrNone = (cursor: string | null): string => (cursor === null ? '' : `&cursor=${segment(cursor)}`);
 
   return {
     client,
+    ...accessCalls(asking),
+    ...conversationCalls(asking),
     bots: (cursor: string | null) => json<Page<BotWire>>('GET', `/bots?limit=100${itemsOrNone(cursor)}`),
     bot: (appId: string) => client.bot(appId),
     createBot: (asked: NewBot) => client.createBot(asked),
@@ -149,9 +151,12 @@ export function apiOf(token: string) {
     discard: (id: string) => send('DELETE', `/dead-letters/${segment(id)}`),
 
     followLogs: (appId: string, signal: AbortSignal) => client.followLogs(appId, signal),
-    /** What happens in the hub; of these bots also when their processes begin and end. */
-    live: (appIds: string[], signal: AbortSignal) =>
-      client.events(`/events?appId=${appIds.map(segment).join(',')}`, signal),
+    /** What happens in the hub; of these bots also when their processes begin and end, and all that is said to one. */
+    live: ({ appIds, talks }: { appIds: string[]; talks: string | null }, signal: AbortSignal) =>
+      client.events(
+        `/events?appId=${appIds.map(segment).join(',')}${talks === null ? '' : `&conversations=${segment(talks)}`}`,
+        signal,
+      ),
   };
 }
 export type Api = ReturnType<typeof apiOf>;

@@ -5,8 +5,8 @@ import { Navigate, Route, Routes } from 'react-router';
 import { BotPage } from './pages/bot';
 import { Home } from './pages/home';
 import { NewBot } from './pages/new-bot';
-import { SignIn } from './pages/sign-in';
-import { Loading } from './parts/said';
+import { Alone, SignIn } from './pages/sign-in';
+import { Loading, Problem } from './parts/said';
 import { Shell } from './parts/shell';
 import { useSession } from './session';
 
@@ -15,23 +15,39 @@ const Questions = lazy(() => import('./pages/questions'));
 const Training = lazy(() => import('./pages/training'));
 const Channels = lazy(() => import('./pages/channels'));
 const Process = lazy(() => import('./pages/process'));
+const Conversations = lazy(() => import('./pages/conversations'));
+const Waiting = lazy(() => import('./pages/conversations/waiting'));
+const BotAccess = lazy(() => import('./pages/access/bot'));
+const Settings = lazy(() => import('./pages/settings'));
 const DeadLetters = lazy(() => import('./pages/dead-letters'));
 
 export function App() {
-  const { api } = useSession();
-  if (!api) return <SignIn />;
+  const { self, problem, refresh } = useSession();
+  if (self === null) return <SignIn />;
+  if (!self)
+    return problem === null ? (
+      <Loading />
+    ) : (
+      <Alone>
+        <Problem error={problem} retry={refresh} />
+      </Alone>
+    );
   return (
     <Shell>
       <Suspense fallback={<Loading />}>
         <Routes>
           <Route index element={<Home />} />
           <Route path="new" element={<NewBot />} />
+          <Route path="waiting" element={<Waiting />} />
           <Route path="dead-letters" element={<DeadLetters />} />
+          <Route path="settings/:part?" element={<Settings />} />
           <Route path="bots/:appId" element={<BotPage />}>
             <Route index element={<Questions />} />
+            <Route path="conversations/:id?" element={<Conversations />} />
             <Route path="training" element={<Training />} />
             <Route path="channels" element={<Channels />} />
             <Route path="process" element={<Process />} />
+            <Route path="access/:part?" element={<BotAccess />} />
           </Route>
           <Route path="*" element={<Navigate to="/" replace />} />
         </Routes>

@@ -7,11 +7,18 @@ import type { Page } from '../src/client';
 import type { Api, BotWire, JobWire } from './api';
 import { tell } from './parts/act';
 import { isOver } from './parts/facts';
+import { useConversationNews } from './live-conversations';
 
 export type BotPages = InfiniteData<Page<BotWire>, string | null>;
 
-/** `current`: the bot that the page is about; its process beginning and ending is told. */
-export function useLive(api: Api, { appIds, current }: { appIds: string[]; current: string | null }): void {
+interface Watched {
+  appIds: string[];
+  /** The bot that the page is about; its process beginning and ending is told. */
+  current: string | null;
+  /** The bot whose conversations are on the screen. */
+  talks: string | null;
+}
+export function useLive(api: Api, { appIds, current, talks }: Watched): void {
   const queries = useQueryClient();
   const { t } = useTranslation();
   const watched = [...new Set([...(current ? [current] : []), ...appIds])].slice(0, 200).join(',');
@@ -37,8 +44,10 @@ export function useLive(api: Api, { appIds, current }: { appIds: string[]; curre
   };
   /** Trainings whose end was told: two streams overlap when one follows the other. */
   const told = useRef(new Set<string>());
+  const hearTalk = useConversationNews();
   const heard = useRef<(event: string, data: unknown) => void>(() => undefined);
   heard.current = (event, data) => {
+    if (event === 'conversation') return void hearTalk(data as Parameters<typeof hearTalk>[0]);
     if (event === 'bot') {
       const bot = data as BotWire;
       const before = known(bot.appId)?.state;
@@ -72,7 +81,7 @@ export function useLive(api: Api, { appIds, current }: { appIds: string[]; curre
     const listen = async (): Promise<void> => {
       for (let tries = 0; !over(); tries += 1) {
         try {
-          for await (const { event, data } of api.live(watched.split(','), ended.signal)) {
+          for await (const { event, data } of api.live({ appIds: watched.split(','), talks }, ended.signal)) {
             tries = 0;
             // The stream before goes on until this one has begun, so that nothing falls between them.
             if (event === 'open') before();
@@ -88,6 +97,6 @@ export function useLive(api: Api, { appIds, current }: { appIds: string[]; curre
       }
     };
     void listen();
-  }, [api, watched, queries]);
+  }, [api, watched, talks, queries]);
   useEffect(() => () => stop.current(), [api]);
 }

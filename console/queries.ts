@@ -28,6 +28,10 @@ export function useModels(appId: string) {
   const api = useApi();
   return useQuery({ queryKey: ['models', appId], queryFn: () => api.models(appId) });
 }
+export function useWaiting() {
+  const api = useApi();
+  return useQuery({ queryKey: ['waiting'], queryFn: () => api.waiting() });
+}
 export function useTemplates() {
   const api = useApi();
   return useQuery({ queryKey: ['templates'], queryFn: () => api.templates(), staleTime: 60_000 });

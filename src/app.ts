@@ -57,7 +57,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   const accessParts = openAccess(parts, { adminToken, seal, publicUrl });
   const { access } = accessParts;
   const path = openMessagePath(parts, { engines, training, metrics, sessionKey, seal, access });
-  const { hub, desk, outbox, noteParse, connections, connectors, channels } = path;
+  const { hub, desk, news, outbox, noteParse, connections, connectors, channels } = path;
   queue.watch(({ job }) => metrics.job(job));
   metrics.watch({
     underway: () => hub.underway(),
@@ -75,6 +75,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
     queue,
     hub,
     desk,
+    news,
     noteParse,
     connections,
     channels,

@@ -19,7 +19,10 @@ import type {
 export interface ClientOptions {
   /** Base URL of the hub, without `/api/v1`. */
   url: string;
-  key: string;
+  /** A token or an API key; absent: the browser's session cookie. */
+  key?: string;
+  /** What the hub wants to hear with changes by session cookie. */
+  csrfToken?: string;
   /** In place of the global one. */
   fetch?: typeof fetch;
 }
@@ -170,7 +173,7 @@ class HttpClient implements Client {
   }
 
   async call(method: Method, path: string, { body, type, headers = {}, signal }: Call = {}): Promise<Response> {
-    const { url, key, fetch: ask = fetch } = this.options;
+    const { url, key, csrfToken, fetch: ask = fetch } = this.options;
     const base = url.replace(/\/+$/, '');
     const sent = type === undefined ? JSON.stringify(body) : (body as Uint8Array<ArrayBuffer>);
     let response: Response;
@@ -178,7 +181,8 @@ class HttpClient implements Client {
       response = await ask(`${base}/api/v1${path}`, {
         method,
         headers: {
-          authorization: `Bearer ${key}`,
+          ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+          ...(csrfToken === undefined ? {} : { 'x-csrf-token': csrfToken }),
           ...headers,
           ...(body === undefined ? {} : { 'content-type': type ?? 'application/json' }),
         },

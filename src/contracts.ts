@@ -677,6 +677,15 @@ export interface Desk {
   setSettings(appId: string, settings: DeskSettings): Promise<void>;
 }
 
+/** `said`: a message came, or has its outcome. `care`: who answers, tags, notes or the review changed. `gone`: it was erased. */
+export type NewsKind = 'said' | 'care' | 'gone';
+export type NewsListener = (at: At, kind: NewsKind) => void;
+/** Conversations that change, as it happens. */
+export interface ConversationNews {
+  /** Calls `listener` on every change from now on; it may not throw. Answers the way to stop it. */
+  watch(listener: NewsListener): () => void;
+}
+
 // ------------------------------------------------------------------ training
 
 export interface JobEvent {

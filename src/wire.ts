@@ -477,8 +477,16 @@ export const ConversationView = z
     firstAt: z.string(),
     lastAt: z.string(),
     care: CareView,
+    preview: z
+      .object({ text: z.string(), reply: z.string().nullable() })
+      .nullable()
+      .optional()
+      .meta({
+        description: 'the newest message and the last words of its answer, shortened; where ?preview=true asks for it',
+      }),
   })
   .meta({ id: 'Conversation' });
+export const WaitingView = ConversationView.extend({ appId: z.string() }).meta({ id: 'WaitingConversation' });
 export const SaidView = z
   .looseObject({
     id: z.string(),
@@ -583,6 +591,16 @@ export const PageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(500).default(50),
   cursor: z.string().max(500).optional(),
 });
+const yes = z.enum(['true', 'false']).transform((word) => word === 'true');
+export const SaidQuery = PageQuery.extend({
+  newest: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(2000)
+    .optional()
+    .meta({ description: 'the newest so many, in place of a page; `next` is null' }),
+});
 export const ConversationQuery = PageQuery.extend({
   channel: z.string().max(50).optional(),
   from: when.optional().meta({ description: 'the last activity was not before' }),
@@ -594,10 +612,8 @@ export const ConversationQuery = PageQuery.extend({
   review: review.optional(),
   tag: z.string().max(100).optional(),
   agent: z.string().max(200).optional().meta({ description: 'who holds it' }),
-  waiting: z
-    .enum(['true', 'false'])
-    .transform((word) => word === 'true')
-    .optional(),
+  waiting: yes.optional(),
+  preview: yes.optional().meta({ description: 'with the newest words of each' }),
 });
 export const RequestQuery = PageQuery.extend({
   appId: z.string().max(100).optional(),

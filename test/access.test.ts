@@ -64,7 +64,9 @@ public GET /api/v1/session/ways
 public POST /api/v1/session/link
 public PUT /api/v1/session/link
 public POST /api/v1/registrations
+member GET /api/v1/events
 member GET /api/v1/session
+member GET /api/v1/waiting
 member DELETE /api/v1/session
 member PUT /api/v1/session/password
 administer GET /api/v1/users
@@ -143,7 +145,6 @@ converse POST /api/v1/bots/{appId}/conversations/{id}/notes
 read GET /api/v1/bots/{appId}/desk
 read GET /api/v1/bots/{appId}/retention
 own PUT /api/v1/bots/{appId}/retention
-watch GET /api/v1/events
 edit PUT /api/v1/bots/{appId}/desk
 administer GET /api/v1/requests
 read GET /api/v1/bots/{appId}/channels

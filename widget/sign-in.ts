@@ -202,7 +202,7 @@ async function start(): Promise<void> {
   csrf = csrfToken;
   const out = el('button', {}, words.signOut);
   out.addEventListener('click', () => void api('/session', 'DELETE').then(start));
-  show(el('h1', {}, words.done(who)), el('p', {}, el('a', { href: '/' }, words.onward)), el('p', {}, out));
+  show(el('h1', {}, words.done(who)), el('p', {}, el('a', { href: '/console/' }, words.onward)), el('p', {}, out));
 }
 
 addEventListener('hashchange', () => void start());

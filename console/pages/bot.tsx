@@ -3,7 +3,7 @@ import { Anchor, Button, Group, Text, Title } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { Suspense } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Outlet, useOutletContext, useParams } from 'react-router';
+import { Outlet, useMatch, useOutletContext, useParams } from 'react-router';
 
 import type { BotWire } from '../api';
 import { useAct } from '../parts/act';
@@ -12,7 +12,7 @@ import { Icon } from '../parts/icons';
 import { Loading, Problem } from '../parts/said';
 import { TryPane } from '../parts/try';
 import { useBot } from '../queries';
-import { useApi } from '../session';
+import { useApi, useMay } from '../session';
 
 /** The bot that the page is about. */
 export const useThisBot = (): BotWire => useOutletContext();
@@ -49,7 +49,12 @@ export function BotPage() {
   const { t } = useTranslation();
   const { appId = '' } = useParams();
   const { data: bot, error, refetch } = useBot(appId);
+  const may = useMay();
+  // Beside conversations there is no room for one more.
+  const reading = useMatch('/bots/:appId/conversations/*') !== null;
   const [trying, { toggle }] = useDisclosure(true);
+  const [asked, { toggle: toggleAsked }] = useDisclosure(false);
+  const shown = (reading ? asked : trying) && may('converse', appId);
   if (error && !bot) return <Problem error={error} retry={refetch} />;
   if (!bot) return <Loading />;
   return (
@@ -70,15 +75,17 @@ export function BotPage() {
           </Group>
         </div>
         <Group>
-          <TrainButton bot={bot} />
-          <Button
-            variant={trying ? 'default' : 'filled'}
-            onClick={toggle}
-            aria-expanded={trying}
-            leftSection={<Icon name="chat" size={16} />}
-          >
-            {t('try.title')}
-          </Button>
+          {(bot.trainingJob !== null || may('edit', appId)) && <TrainButton bot={bot} />}
+          {may('converse', appId) && (
+            <Button
+              variant={shown ? 'default' : 'filled'}
+              onClick={reading ? toggleAsked : toggle}
+              aria-expanded={shown}
+              leftSection={<Icon name="chat" size={16} />}
+            >
+              {t('try.title')}
+            </Button>
+          )}
         </Group>
       </Group>
       <div style={{ display: 'flex', gap: 20, flexWrap: 'wrap', alignItems: 'flex-start' }}>
@@ -87,7 +94,7 @@ export function BotPage() {
             <Outlet context={bot} />
           </Suspense>
         </div>
-        {trying && <TryPane key={appId} bot={bot} />}
+        {shown && <TryPane key={appId} bot={bot} />}
       </div>
     </>
   );

@@ -24,6 +24,7 @@ import type { ChannelCheck, ChannelWire } from '../api';
 import { SureButton, tell, useAct } from '../parts/act';
 import { channelHealth, channelName, Dot, When } from '../parts/facts';
 import { Icon } from '../parts/icons';
+import { Guarded } from '../parts/only';
 import { Heading, Loading, Problem } from '../parts/said';
 import { useChannels } from '../queries';
 import { useApi } from '../session';
@@ -257,7 +258,9 @@ export default function Channels() {
                   )}
                 </Accordion.Control>
                 <Accordion.Panel>
-                  <ChannelForm key={appId} channel={channel} platform={platform} />
+                  <Guarded right="build" on={appId}>
+                    <ChannelForm key={appId} channel={channel} platform={platform} />
+                  </Guarded>
                 </Accordion.Panel>
               </Accordion.Item>
             )

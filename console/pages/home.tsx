@@ -9,9 +9,10 @@ import { Link } from 'react-router';
 import type { BotWire, MachineWire, TrainerWire } from '../api';
 import { ChannelDots, JobBar, sizeOf, percent, StateOf } from '../parts/facts';
 import { Icon } from '../parts/icons';
+import { Only } from '../parts/only';
 import { Empty, Heading, Loading, Problem } from '../parts/said';
 import { useBots, useChannels } from '../queries';
-import { useApi } from '../session';
+import { useApi, useMay } from '../session';
 
 function BotRow({ bot }: { bot: BotWire }) {
   const { t } = useTranslation();
@@ -53,15 +54,18 @@ function Bots() {
   const { t } = useTranslation();
   const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useBots();
   const [wanted, setWanted] = useState('');
+  const may = useMay();
   if (error && !data) return <Problem error={error} retry={refetch} />;
   if (!data) return <Loading />;
   const bots = data.pages.flatMap(({ items }) => items);
   if (bots.length === 0)
     return (
-      <Empty icon="chat" title={t('home.none')} text={t('home.noneText')}>
-        <Button component={Link} to="/new">
-          {t('nav.new')}
-        </Button>
+      <Empty icon="chat" title={t('home.none')} text={t(may('create') ? 'home.noneText' : 'home.noneYours')}>
+        <Only right="create">
+          <Button component={Link} to="/new">
+            {t('nav.new')}
+          </Button>
+        </Only>
       </Empty>
     );
   const words = wanted.trim().toLowerCase();
@@ -188,14 +192,17 @@ const lookMs = 15_000;
 export function Home() {
   const { t } = useTranslation();
   const api = useApi();
-  const machine = useQuery({ queryKey: ['machine'], queryFn: () => api.machine(), refetchInterval: lookMs });
-  const trainers = useQuery({ queryKey: ['trainers'], queryFn: () => api.trainers(), refetchInterval: lookMs });
+  const looked = { enabled: useMay()('watch'), refetchInterval: lookMs };
+  const machine = useQuery({ queryKey: ['machine'], queryFn: () => api.machine(), ...looked });
+  const trainers = useQuery({ queryKey: ['trainers'], queryFn: () => api.trainers(), ...looked });
   return (
     <>
       <Heading title={t('nav.home')} text={t('home.text')}>
-        <Button component={Link} to="/new" leftSection={<Icon name="plus" size={16} />}>
-          {t('nav.new')}
-        </Button>
+        <Only right="create">
+          <Button component={Link} to="/new" leftSection={<Icon name="plus" size={16} />}>
+            {t('nav.new')}
+          </Button>
+        </Only>
       </Heading>
       <Bots />
       <SimpleGrid cols={{ base: 1, md: 2 }} mt="lg">

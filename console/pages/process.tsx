@@ -20,6 +20,7 @@ import { useNavigate } from 'react-router';
 import type { BotWire, ChangeBot, LogLineWire } from '../api';
 import { SureButton, tell, useAct } from '../parts/act';
 import { sizeOf, StateOf } from '../parts/facts';
+import { Guarded, Only } from '../parts/only';
 import { useApi } from '../session';
 import { useThisBot } from './bot';
 
@@ -70,27 +71,29 @@ function ProcessCard({ bot }: { bot: BotWire }) {
               })}
           </Text>
         </div>
-        <Group gap="xs">
-          <Button
-            variant="default"
-            loading={busy('wake')}
-            disabled={bot.state === 'awake'}
-            onClick={() => act.mutate('wake')}
-          >
-            {t('process.wake')}
-          </Button>
-          <Button
-            variant="default"
-            loading={busy('park')}
-            disabled={bot.state === 'asleep'}
-            onClick={() => act.mutate('park')}
-          >
-            {t('process.park')}
-          </Button>
-          <Button variant="default" loading={busy('restart')} onClick={() => act.mutate('restart')}>
-            {t('process.restart')}
-          </Button>
-        </Group>
+        <Only right="build" on={bot.appId}>
+          <Group gap="xs">
+            <Button
+              variant="default"
+              loading={busy('wake')}
+              disabled={bot.state === 'awake'}
+              onClick={() => act.mutate('wake')}
+            >
+              {t('process.wake')}
+            </Button>
+            <Button
+              variant="default"
+              loading={busy('park')}
+              disabled={bot.state === 'asleep'}
+              onClick={() => act.mutate('park')}
+            >
+              {t('process.park')}
+            </Button>
+            <Button variant="default" loading={busy('restart')} onClick={() => act.mutate('restart')}>
+              {t('process.restart')}
+            </Button>
+          </Group>
+        </Only>
       </Group>
       <Log key={bot.appId} appId={bot.appId} />
     </Card>
@@ -241,16 +244,18 @@ export default function Process() {
       <Title order={2} size="h4" mt="md">
         {t('options.title')}
       </Title>
-      <OptionsCard key={bot.appId} bot={bot} />
-      <Group>
+      <Guarded right="build" on={bot.appId}>
+        <OptionsCard key={bot.appId} bot={bot} />
+      </Guarded>
+      <Only right="own" on={bot.appId}>
         <SureButton
           label={t('bot.delete')}
           title={t('bot.delete')}
           text={t('bot.deleteText', { name: bot.name })}
           act={() => remove.mutateAsync()}
-          button={{ color: 'red', variant: 'light' }}
+          button={{ color: 'red', variant: 'light', style: { alignSelf: 'start' } }}
         />
-      </Group>
+      </Only>
     </Stack>
   );
 }

@@ -8,7 +8,7 @@ import { useAct } from '../parts/act';
 import { isOver, JobBadge, JobBar, When } from '../parts/facts';
 import { Empty, Loading, Problem } from '../parts/said';
 import { useJobs } from '../queries';
-import { useApi } from '../session';
+import { useApi, useMay } from '../session';
 import { useThisBot } from './bot';
 import { Versions } from './versions';
 
@@ -44,6 +44,7 @@ function seconds({ startedAt, endedAt }: JobWire): string {
 function Job({ job, shown, toggle }: { job: JobWire; shown: boolean; toggle: () => void }) {
   const { t } = useTranslation();
   const api = useApi();
+  const may = useMay();
   const cancel = useAct({
     run: () => api.cancel(job.jobId),
     stale: [
@@ -69,7 +70,7 @@ function Job({ job, shown, toggle }: { job: JobWire; shown: boolean; toggle: () 
         <Table.Td ta="end">{seconds(job)}</Table.Td>
         <Table.Td>
           <Group gap="xs" justify="flex-end" wrap="nowrap">
-            {!isOver(job) && (
+            {!isOver(job) && may('edit', job.appId) && (
               <Button size="compact-sm" variant="default" loading={cancel.isPending} onClick={() => cancel.mutate()}>
                 {t('training.cancel')}
               </Button>

@@ -5,11 +5,12 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 
 import type { ModelWire, VersionDiffWire } from '../api';
+import { Only } from '../parts/only';
 import { SureButton, tell, useAct } from '../parts/act';
 import { sizeOf, When } from '../parts/facts';
 import { Empty, Loading, Problem } from '../parts/said';
 import { useModels } from '../queries';
-import { useApi } from '../session';
+import { useApi, useMay } from '../session';
 import { useThisBot } from './bot';
 import { wordsOf } from './questions/grid';
 
@@ -20,6 +21,7 @@ const scoreOf = ({ scores }: ModelWire): string => {
 
 function Label({ model }: { model: ModelWire }) {
   const { t } = useTranslation();
+  const may = useMay();
   const api = useApi();
   const [text, setText] = useState(model.label ?? '');
   const name = useAct({
@@ -34,6 +36,7 @@ function Label({ model }: { model: ModelWire }) {
       placeholder={t('versions.labelHint')}
       value={text}
       maxLength={200}
+      readOnly={!may('edit', model.appId)}
       onChange={(event) => setText(event.currentTarget.value)}
       onBlur={() => text.trim() !== (model.label ?? '') && name.mutate()}
       onKeyDown={(event) => event.key === 'Enter' && event.currentTarget.blur()}
@@ -84,16 +87,25 @@ function Version({ model, against }: { model: ModelWire; against: (model: ModelW
               <Button size="compact-sm" variant="default" onClick={() => against(model)}>
                 {t('versions.diff')}
               </Button>
-              <Button size="compact-sm" variant="light" loading={activate.isPending} onClick={() => activate.mutate()}>
-                {t('versions.activate')}
-              </Button>
-              <SureButton
-                label={t('remove')}
-                title={t('versions.remove')}
-                text={t('versions.removeText')}
-                act={() => remove.mutateAsync()}
-                button={{ size: 'compact-sm' }}
-              />
+              <Only right="edit" on={model.appId}>
+                <Button
+                  size="compact-sm"
+                  variant="light"
+                  loading={activate.isPending}
+                  onClick={() => activate.mutate()}
+                >
+                  {t('versions.activate')}
+                </Button>
+              </Only>
+              <Only right="build" on={model.appId}>
+                <SureButton
+                  label={t('remove')}
+                  title={t('versions.remove')}
+                  text={t('versions.removeText')}
+                  act={() => remove.mutateAsync()}
+                  button={{ size: 'compact-sm' }}
+                />
+              </Only>
             </>
           )}
         </Group>
@@ -107,6 +119,7 @@ export function Versions() {
   const api = useApi();
   const { appId } = useThisBot();
   const { data: models, error, refetch } = useModels(appId);
+  const may = useMay();
   const [other, setOther] = useState<ModelWire | null>(null);
   const back = useAct({
     run: () => api.rollBack(appId),
@@ -132,7 +145,7 @@ export function Versions() {
                 <Table.Th ta="end">{t('versions.score')}</Table.Th>
                 <Table.Th ta="end">{t('versions.size')}</Table.Th>
                 <Table.Th ta="end">
-                  {models.length > 1 && (
+                  {models.length > 1 && may('edit', appId) && (
                     <Button size="compact-sm" variant="default" loading={back.isPending} onClick={() => back.mutate()}>
                       {t('versions.back')}
                     </Button>

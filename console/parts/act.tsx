@@ -2,6 +2,7 @@
 import { Button, type ButtonProps, Group, Modal, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import i18next from 'i18next';
 import { type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 
@@ -12,6 +13,9 @@ export function tell(kind: 'good' | 'bad', title: string, message: ReactNode = '
     color: kind === 'good' ? 'green' : 'red',
     autoClose: kind === 'good' ? 5000 : 15_000,
     withBorder: true,
+    closeButtonProps: { 'aria-label': i18next.t('close') },
+    // The kit's quiet grey is too faint to read for many.
+    styles: { description: { color: 'var(--mantine-color-text)' } },
   });
 }
 

@@ -3,6 +3,7 @@ import {
   ActionIcon,
   Anchor,
   AppShell,
+  Badge,
   Burger,
   Group,
   NavLink,
@@ -20,8 +21,9 @@ import { Link, useLocation, useMatch } from 'react-router';
 import { HubRefusal } from '../api';
 import { chooseLanguage, isLanguage, languages } from '../i18n';
 import { useLive } from '../live';
-import { useBot, useBots } from '../queries';
-import { useApi, useSession } from '../session';
+import { useBot, useBots, useWaiting } from '../queries';
+import { useMay, useSelf, useSession } from '../session';
+import { tell } from './act';
 import { Fallen } from './fallen';
 import { Icon, type IconName } from './icons';
 
@@ -48,7 +50,15 @@ export function ThemeButton() {
   );
 }
 
-function Go({ to, icon, label, exact = false }: { to: string; icon: IconName; label: string; exact?: boolean }) {
+interface GoProps {
+  to: string;
+  icon: IconName;
+  label: string;
+  exact?: boolean;
+  /** Shown beside the label when there is something to count. */
+  count?: number;
+}
+function Go({ to, icon, label, exact = false, count = 0 }: GoProps) {
   const { pathname } = useLocation();
   const active = exact ? pathname === to || pathname === `${to}/` : pathname.startsWith(to);
   return (
@@ -57,6 +67,13 @@ function Go({ to, icon, label, exact = false }: { to: string; icon: IconName; la
       to={to}
       label={label}
       leftSection={<Icon name={icon} />}
+      rightSection={
+        count > 0 && (
+          <Badge size="sm" circle={count < 10}>
+            {count}
+          </Badge>
+        )
+      }
       active={active}
       {...(active ? { 'aria-current': 'page' as const } : {})}
       variant="light"
@@ -64,9 +81,18 @@ function Go({ to, icon, label, exact = false }: { to: string; icon: IconName; la
   );
 }
 
+/** With how many people wait. */
+function WaitingLink() {
+  const { t } = useTranslation();
+  const { data } = useWaiting();
+  const count = data?.filter(({ care }) => care.state === 'waiting').length ?? 0;
+  return <Go to="/waiting" icon="waiting" label={t('nav.waiting')} count={count} />;
+}
+
 function BotLinks({ appId }: { appId: string }) {
   const { t } = useTranslation();
   const { data: bot } = useBot(appId);
+  const may = useMay();
   const path = `/bots/${appId}`;
   return (
     <>
@@ -74,28 +100,35 @@ function BotLinks({ appId }: { appId: string }) {
         {bot?.name ?? appId}
       </Text>
       <Go to={path} icon="questions" label={t('nav.questions')} exact />
+      <Go to={`${path}/conversations`} icon="conversations" label={t('nav.conversations')} />
       <Go to={`${path}/training`} icon="training" label={t('nav.training')} />
       <Go to={`${path}/channels`} icon="channels" label={t('nav.channels')} />
       <Go to={`${path}/process`} icon="process" label={t('nav.process')} />
+      {may('own', appId) && <Go to={`${path}/access`} icon="key" label={t('nav.access')} />}
     </>
   );
 }
 
 export function Shell({ children }: { children: ReactNode }) {
   const { t } = useTranslation();
-  const api = useApi();
+  const { api, me } = useSelf();
+  const may = useMay();
   const { signOut } = useSession();
   const queries = useQueryClient();
   const [opened, { toggle, close }] = useDisclosure();
   const { pathname } = useLocation();
   const appId = useMatch('/bots/:appId/*')?.params.appId ?? null;
   const { data } = useBots();
-  useLive(api, { appIds: data?.pages.flatMap(({ items }) => items.map((bot) => bot.appId)) ?? [], current: appId });
+  const talks = useMatch('/bots/:appId/conversations/*')?.params.appId ?? null;
+  const appIds = data?.pages.flatMap(({ items }) => items.map((bot) => bot.appId)) ?? [];
+  useLive(api, { appIds, current: appId, talks });
   useEffect(close, [pathname, close]);
   const leave = useCallback((): void => {
-    queries.clear();
-    signOut();
-  }, [queries, signOut]);
+    signOut().then(
+      () => queries.clear(),
+      (error: unknown) => tell('bad', t('problem.title'), error instanceof Error ? error.message : ''),
+    );
+  }, [queries, signOut, t]);
   // A token that the hub no longer takes: another one is asked for.
   useEffect(
     () =>
@@ -125,7 +158,10 @@ export function Shell({ children }: { children: ReactNode }) {
           <Group gap="xs" wrap="nowrap">
             <LanguageChoice />
             <ThemeButton />
-            <ActionIcon variant="default" size="md" aria-label={t('signOut')} onClick={leave}>
+            <Text size="sm" className="sb-quiet" visibleFrom="md" maw={180} truncate title={me.name}>
+              {me.name}
+            </Text>
+            <ActionIcon variant="default" size="md" aria-label={t('signOut')} title={t('signOut')} onClick={leave}>
               <Icon name="out" size={16} />
             </ActionIcon>
           </Group>
@@ -133,8 +169,10 @@ export function Shell({ children }: { children: ReactNode }) {
       </AppShell.Header>
       <AppShell.Navbar p="xs" aria-label={t('menu')}>
         <Go to="/" icon="home" label={t('nav.home')} exact />
-        <Go to="/new" icon="plus" label={t('nav.new')} />
-        <Go to="/dead-letters" icon="letter" label={t('nav.dead')} />
+        {may('create') && <Go to="/new" icon="plus" label={t('nav.new')} />}
+        <WaitingLink />
+        {may('read') && <Go to="/dead-letters" icon="letter" label={t('nav.dead')} />}
+        <Go to="/settings" icon="settings" label={t('nav.settings')} />
         {appId && <BotLinks appId={appId} />}
       </AppShell.Navbar>
       <AppShell.Main id="page" tabIndex={-1}>

@@ -203,7 +203,7 @@ export function TryPane({ bot }: { bot: BotWire }) {
           maxLength={8000}
           rightSection={
             <ActionIcon type="submit" variant="subtle" aria-label={t('try.send')}>
-              <Icon name="check" size={16} />
+              <Icon name="send" size={16} />
             </ActionIcon>
           }
         />

@@ -33,6 +33,14 @@ export const roles = everyone;
 
 export const isRole = (word: unknown): word is Role => everyone.some((role) => role === word);
 
+const all = Object.keys(policy) as Right[];
+
+/** Everything that `principal` may do: on the hub as a whole, and on the bots that they have a role on. */
+export function rightsOf(principal: Principal): { hub: Right[]; bots: Record<string, Right[]> } {
+  const on = (appId: string | null): Right[] => all.filter((right) => may(principal, right, appId));
+  return { hub: on(null), bots: Object.fromEntries(Object.keys(principal.bots).map((appId) => [appId, on(appId)])) };
+}
+
 /** May `principal` do this on the bot `appId`, or, with null, on the hub as a whole? */
 export function may(principal: Principal, right: Right, appId: string | null): boolean {
   const row = policy[right];

@@ -2,12 +2,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createConnectors } from '../../connectors/index.js';
-import type { Access, BotProgress, Engines, StoredMessage, Training } from '../contracts.js';
+import type { Access, BotProgress, Engines, Hub, StoredMessage, Training } from '../contracts.js';
 import { createChannelNotes } from '../hub/channel-notes.js';
 import { createChannels } from '../hub/channels.js';
 import { type Connections, createConnections } from '../hub/connections.js';
 import { createDesk } from '../hub/desk.js';
 import { createHub } from '../hub/hub.js';
+import { createNews } from '../hub/news.js';
 import { createOutbox } from '../hub/outbox.js';
 import { createRequestLog } from '../hub/request-log.js';
 import type { Metrics } from '../metrics.js';
@@ -91,7 +92,9 @@ export function openMessagePath(parts: Parts, { engines, training, metrics, sess
     log,
   });
   const outbox = createOutbox({ store: store.outbox, connections, log, onBuried: (entry) => metrics.buried(entry) });
-  const desk = createDesk({ store, hub: { aside: (at, work) => hub.aside(at, work) }, outbox, connections, log });
+  const news = createNews();
+  const aside: Hub['aside'] = (at, work) => hub.aside(at, work);
+  const desk = createDesk({ store, hub: { aside }, outbox, connections, log, tell: news.tell });
   life.onStop('desk', () => Promise.resolve(void desk.stop()));
   const requestLog = createRequestLog({ store: store.parses, log });
   life.onStop('request log', () => requestLog.stop());
@@ -108,12 +111,19 @@ export function openMessagePath(parts: Parts, { engines, training, metrics, sess
     slowAnswerMs: parts.options.config.slowAnswerSeconds * 1000,
     trained: (appId) => training.settled(appId),
     log,
-    onReceived: (message) => metrics.received(message),
-    onSettled: (message) => metrics.settled(message),
+    onReceived: (message) => {
+      metrics.received(message);
+      news.tell(message, 'said');
+    },
+    onSettled: (message) => {
+      metrics.settled(message);
+      news.tell(message, 'said');
+    },
+    onErased: (at) => news.tell(at, 'gone'),
     onParsed: (facts) => noteParse('api', facts),
   });
   life.onStop('hub', () => hub.stop());
-  return { hub, desk, outbox, noteParse, connections, connectors, channels };
+  return { hub, desk, news, outbox, noteParse, connections, connectors, channels };
 }
 
 /** What a waiting person is told about the bot. */

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Engines, Hub, Training, TrainingQueue } from '../contracts.js';
 import type { WarmRasa } from '../engines/rasa/warm.js';
+import { rightsOf } from '../access/policy.js';
 import { auditRoutes } from '../http/access/audit.js';
 import { keyRoutes } from '../http/access/keys.js';
 import { signInPage } from '../http/access/pages.js';
@@ -25,6 +26,7 @@ import { pageRoutes } from '../http/pages.js';
 import { processRoutes } from '../http/processes.js';
 import { projectRoutes } from '../http/projects.js';
 import { rasaRoutes } from '../http/rasa/routes.js';
+import { retentionRoutes } from '../http/retention.js';
 import { restRoutes } from '../http/rest.js';
 import type { Route } from '../http/route.js';
 import { talkRoutes } from '../http/talk.js';
@@ -35,6 +37,7 @@ import { webhookRoutes } from '../http/webhooks.js';
 import type { Channels } from '../hub/channels.js';
 import type { Connections } from '../hub/connections.js';
 import type { HubDesk } from '../hub/desk.js';
+import type { News } from '../hub/news.js';
 import { freeDisk, readMachine } from '../machine.js';
 import type { Metrics } from '../metrics.js';
 import type { Seal } from '../seal.js';
@@ -73,6 +76,7 @@ interface RouteParts {
   queue: TrainingQueue;
   hub: Hub;
   desk: HubDesk;
+  news: News;
   noteParse: (channel: string, facts: { appId: string; ok: boolean; ms: number }) => void;
   connections: Connections;
   channels: Channels;
@@ -85,7 +89,7 @@ interface RouteParts {
 export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; root: Route[] } {
   const { store, shelf, options } = parts;
   const templates = openTemplates(parts);
-  const { engines, tokens, training, queue, hub, desk, connections, channels, metrics, publicUrl } = made;
+  const { engines, tokens, training, queue, hub, desk, news, connections, channels, metrics, publicUrl } = made;
   const operations = {
     store,
     machine: async () => ({
@@ -130,9 +134,10 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     ...projectRoutes({ ...bots, projects, findings }),
     ...botRoutes(bots),
     ...processRoutes({ store, engines, present }),
-    ...eventRoutes({ store, engines, queue, present }),
+    ...eventRoutes({ store, engines, queue, news, present }),
     ...templateRoutes({ store, templates, check }),
-    ...conversationRoutes({ store, hub, desk }),
+    ...conversationRoutes({ store, hub, desk, tell: news.tell }),
+    ...retentionRoutes({ store }),
     ...faqRoutes({ store }),
     ...faqImportRoutes({
       store,
@@ -204,7 +209,7 @@ function accessRoutes({ store, options }: Parts, { accessParts, publicUrl }: Rou
   const { accounts, keys, sessions, openId } = accessParts;
   const ways = { registration: options.config.registration, provider: openId !== null };
   return [
-    ...sessionRoutes({ accounts, sessions, ways, publicUrl }),
+    ...sessionRoutes({ accounts, sessions, ways, rightsOf, publicUrl }),
     ...userRoutes({ store, accounts, publicUrl }),
     ...keyRoutes({ store, keys }),
     ...auditRoutes({ audit: store.audit }),

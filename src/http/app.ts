@@ -136,7 +136,11 @@ function mount(router: Router, row: Route, { admission, audited }: Doors): void 
     const asked = { params: ctx.params, query, body, headers: ctx.headers, url: ctx.url, caller, gone };
     const reply = await audited(row, asked, ctx.method);
     // Who may no longer have it does not go on reading what began before.
-    send(ctx, reply, caller.principal ? () => admission.admit(row, { ...knock, method: 'GET' }) : null);
+    const again = async (): Promise<void> => {
+      // A stream asks what its reader may see as long as it lasts.
+      Object.assign(caller, await admission.admit(row, { ...knock, method: 'GET' }));
+    };
+    send(ctx, reply, caller.principal ? again : null);
   });
 }
 const knockOf = ({ method, params, query, headers, ip }: RouterContext): Knock => ({

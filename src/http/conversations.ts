@@ -1,6 +1,15 @@
 /** Routes of the log, and of the people who look after conversations. */
 import { randomUUID } from 'node:crypto';
-import type { CareChange, Desk, Hub, LoggedConversation, Store } from '../contracts.js';
+import type {
+  Care,
+  CareChange,
+  Desk,
+  Hub,
+  LoggedConversation,
+  NewsListener,
+  Store,
+  StoredMessage,
+} from '../contracts.js';
 import { HubError } from '../errors.js';
 import {
   AgentReply,
@@ -11,15 +20,15 @@ import {
   DeskBody,
   listOf,
   NoteBody,
-  PageQuery,
   ReleaseBody,
-  RetentionBody,
   RequestQuery,
   RequestView,
   ReviewBody,
+  SaidQuery,
   SaidView,
   TagsBody,
   TakeoverBody,
+  WaitingView,
 } from '../wire.js';
 import { botOf } from './bots.js';
 import { type Asked, param, type Route, route } from './route.js';
@@ -28,24 +37,21 @@ interface ConversationRoutesOptions {
   store: Pick<Store, 'bots' | 'log' | 'conversations' | 'care' | 'documents'>;
   hub: Pick<Hub, 'erase'>;
   desk: Desk;
+  /** Hears of what these routes change themselves. */
+  tell: NewsListener;
 }
 const one = '/bots/{appId}/conversations/{id}';
 /** Who does it: whoever signed in, by their own name; a program says for whom it speaks. */
 function agentOf({ caller: { principal } }: Pick<Asked<unknown, unknown>, 'caller'>, named = 'agent'): string {
   return principal?.kind === 'user' ? principal.name : named;
 }
+const mostWaiting = 500;
 const shown = { 200: { description: 'The conversation.', schema: ConversationView } };
 const short =
   'A search looks at so much at a time: a page may be short or empty though more follows; follow `next` to its end.';
 
 export function conversationRoutes(options: ConversationRoutesOptions): Route[] {
-  return [
-    ...readRoutes(options),
-    ...takeoverRoutes(options),
-    ...careRoutes(options),
-    ...deskRoutes(options),
-    ...retentionRoutes(options),
-  ];
+  return [...readRoutes(options), ...takeoverRoutes(options), ...careRoutes(options), ...deskRoutes(options)];
 }
 
 function readRoutes({ store, hub }: ConversationRoutesOptions): Route[] {
@@ -70,8 +76,9 @@ function readRoutes({ store, hub }: ConversationRoutesOptions): Route[] {
       answers: { 200: { description: 'A page of conversations.', schema: listOf(ConversationView) } },
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
-        const { limit, cursor, ...filter } = asked.query;
-        return { body: await store.log.conversations(appId, filter, { limit, cursor }) };
+        const { limit, cursor, preview = false, ...filter } = asked.query;
+        const page = await store.log.conversations(appId, filter, { limit, cursor });
+        return { body: preview ? { ...page, items: await previewed(store, appId, page.items) } : page };
       },
     }),
     route({
@@ -79,7 +86,7 @@ function readRoutes({ store, hub }: ConversationRoutesOptions): Route[] {
       path: one,
       summary: 'One conversation: each message with what was understood, done and answered, oldest first.',
       access: 'read',
-      query: PageQuery,
+      query: SaidQuery,
       answers: {
         200: {
           description: 'A page of messages, and the conversation itself; `conversation` is null when there is none.',
@@ -89,7 +96,11 @@ function readRoutes({ store, hub }: ConversationRoutesOptions): Route[] {
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
         const id = param(asked, 'id');
-        const page = await store.conversations.messages(appId, id, asked.query);
+        const { newest, ...at } = asked.query;
+        const page =
+          newest === undefined
+            ? await store.conversations.messages(appId, id, at)
+            : { items: await store.conversations.latest(appId, id, newest), next: null };
         return { body: { ...page, conversation: await store.care.get(appId, id) } };
       },
     }),
@@ -107,6 +118,30 @@ function readRoutes({ store, hub }: ConversationRoutesOptions): Route[] {
       },
     }),
   ];
+}
+
+const previewLength = 160;
+const shortened = (text: string): string =>
+  Array.from(text.slice(0, 2 * previewLength))
+    .slice(0, previewLength)
+    .join('');
+const lastWords = ({ replies }: StoredMessage): string | null =>
+  replies.findLast(({ text }) => text !== undefined)?.text ?? null;
+
+/** With the newest words of each. */
+export function previewed(
+  store: Pick<Store, 'conversations'>,
+  appId: string,
+  items: LoggedConversation[],
+): Promise<(LoggedConversation & { preview: { text: string; reply: string | null } | null })[]> {
+  return Promise.all(
+    items.map(async (item) => {
+      const [message] = await store.conversations.latest(appId, item.id, 1);
+      if (!message) return { ...item, preview: null };
+      const reply = lastWords(message);
+      return { ...item, preview: { text: shortened(message.text), reply: reply && shortened(reply) } };
+    }),
+  );
 }
 
 function takeoverRoutes({ store, desk }: ConversationRoutesOptions): Route[] {
@@ -156,14 +191,16 @@ function takeoverRoutes({ store, desk }: ConversationRoutesOptions): Route[] {
   ];
 }
 
-function careRoutes({ store }: ConversationRoutesOptions): Route[] {
+function careRoutes({ store, tell }: ConversationRoutesOptions): Route[] {
   const changed = async (
     asked: Pick<Asked<unknown, unknown>, 'params'>,
     change: CareChange,
   ): Promise<{ body: LoggedConversation }> => {
     const { appId } = await botOf(store, asked);
-    const body = await store.care.change(appId, param(asked, 'id'), change);
+    const conversation = param(asked, 'id');
+    const body = await store.care.change(appId, conversation, change);
     if (!body) throw missingError();
+    tell({ appId, conversation }, 'care');
     return { body };
   };
   return [
@@ -213,6 +250,24 @@ function deskRoutes({ store, desk }: ConversationRoutesOptions): Route[] {
   return [
     route({
       method: 'GET',
+      path: '/waiting',
+      summary:
+        'Conversations that wait for a person or that one holds, of all bots that the caller may read, who waits longest first.',
+      access: 'member',
+      answers: { 200: { description: 'All of them, 500 at most.', schema: listOf(WaitingView) } },
+      handle: async ({ caller }) => {
+        const active = (await store.care.active()).filter(({ appId }) => caller.may('read', appId));
+        const since = ({ care }: { care: Care }): string => `${care.state === 'waiting' ? 0 : 1} ${care.since ?? ''}`;
+        active.sort((one, other) => (since(one) < since(other) ? -1 : 1));
+        const found = active.slice(0, mostWaiting).map(async ({ appId, conversation }) => {
+          const talk = await store.care.get(appId, conversation);
+          return talk && { appId, ...talk };
+        });
+        return { body: { items: (await Promise.all(found)).filter((one) => one !== null), next: null } };
+      },
+    }),
+    route({
+      method: 'GET',
       path: '/bots/{appId}/desk',
       summary: 'How long people wait for a colleague and colleagues hold a conversation, and canned answers.',
       access: 'read',
@@ -232,39 +287,6 @@ function deskRoutes({ store, desk }: ConversationRoutesOptions): Route[] {
       handle: async (asked) => {
         const { appId } = await botOf(store, asked);
         await desk.setSettings(appId, asked.body);
-        return { body: asked.body };
-      },
-    }),
-  ];
-}
-
-/** The document that hub/retention.ts reads. */
-const retentionDocument = 'retention';
-
-function retentionRoutes({ store }: ConversationRoutesOptions): Route[] {
-  const answers = { 200: { description: 'How long.', schema: RetentionBody } };
-  return [
-    route({
-      method: 'GET',
-      path: '/bots/{appId}/retention',
-      summary: "How long the bot's conversations are kept.",
-      access: 'read',
-      answers,
-      handle: async (asked) => {
-        const { appId } = await botOf(store, asked);
-        return { body: (await store.documents.get(appId, retentionDocument)) ?? { days: null } };
-      },
-    }),
-    route({
-      method: 'PUT',
-      path: '/bots/{appId}/retention',
-      summary: "Say how long the bot's conversations are kept. What is older goes within an hour.",
-      access: 'own',
-      body: { schema: RetentionBody },
-      answers,
-      handle: async (asked) => {
-        const { appId } = await botOf(store, asked);
-        await store.documents.put(appId, retentionDocument, asked.body);
         return { body: asked.body };
       },
     }),

@@ -1,13 +1,16 @@
-/** What happens in the hub, live, for who watches it: trainings of all bots, and what the processes of some bots do. */
+/** What happens in the hub, live, for who watches it: trainings, what the processes of some bots do, and conversations. */
 import { z } from 'zod';
-import type { Bot, Engines, Store, TrainingQueue } from '../contracts.js';
+import type { At, Bot, ConversationNews, Engines, Store, TrainingQueue } from '../contracts.js';
+import type { Caller } from './admission.js';
+import { previewed } from './conversations.js';
 import { presentJob } from './present.js';
 import { type Route, route } from './route.js';
 
 export interface EventRoutesOptions {
-  store: Pick<Store, 'bots'>;
+  store: Pick<Store, 'bots' | 'care' | 'conversations'>;
   engines: Pick<Engines, 'status'>;
   queue: Pick<TrainingQueue, 'watch'>;
+  news: ConversationNews;
   /** The bot as the API shows it. */
   present: (bot: Bot) => Promise<unknown>;
 }
@@ -19,6 +22,11 @@ const Query = z.object({
     .max(mostBots * 129)
     .optional()
     .meta({ description: `bots whose state is told, parted by commas, at most ${mostBots}` }),
+  conversations: z
+    .string()
+    .max(128)
+    .optional()
+    .meta({ description: 'the bot whose conversations are told whenever somebody speaks' }),
 });
 /** How often states are looked at: they are in memory. */
 const lookMs = 400;
@@ -44,9 +52,19 @@ class Line {
 }
 const eventOf = (name: string, data: unknown): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 
-async function* eventsOf(options: EventRoutesOptions, appIds: string[], signal: AbortSignal): AsyncGenerator<string> {
-  const { store, engines, queue, present } = options;
-  const line = new Line();
+/** Conversations that changed between two looks are told once; of more than these only the newest, and lists are read anew anyway. */
+const mostTold = 50;
+
+interface Watched {
+  appIds: string[];
+  /** Whose conversations are told whenever somebody speaks. */
+  talks: string | undefined;
+  /** Asked at each event: what somebody may see can change while they watch. */
+  caller: Pick<Caller, 'may'>;
+}
+
+/** What is told of bots: when their processes begin and end. Answers how to look. */
+function botLook({ store, engines, present }: EventRoutesOptions, { appIds, caller }: Watched, line: Line): () => void {
   const stateOf = (appId: string): string => {
     const { state, engineInUse, pids } = engines.status(appId);
     return `${state} ${engineInUse} ${pids.join()}`;
@@ -56,23 +74,58 @@ async function* eventsOf(options: EventRoutesOptions, appIds: string[], signal: 
     const bot = await store.bots.get(appId);
     if (bot) line.push(eventOf('bot', await present(bot)));
   };
-  const look = (): void => {
+  return () => {
     for (const [appId, before] of seen) {
       const now = stateOf(appId);
       if (now === before) continue;
       seen.set(appId, now);
       // A store that cannot be asked now is asked again at the next change.
-      tell(appId).catch(() => undefined);
+      if (caller.may('read', appId)) tell(appId).catch(() => undefined);
     }
   };
-  const unwatch = queue.watch(({ job }) => line.push(eventOf('job', presentJob(job))));
-  const timers = [setInterval(look, lookMs), setInterval(() => line.push(': still here\n\n'), heartbeatMs)];
+}
+
+/** What is told of conversations: who answers, of all bots; what is said, of one. Answers how to look, and how to stop. */
+function talkLook({ store, news }: EventRoutesOptions, { talks, caller }: Watched, line: Line) {
+  const changed = new Map<string, At>();
+  const stop = news.watch((at, kind) => {
+    if (kind === 'said' && at.appId !== talks) return;
+    const key = JSON.stringify([at.appId, at.conversation]);
+    changed.delete(key);
+    changed.set(key, at);
+  });
+  const tell = async ({ appId, conversation }: At): Promise<void> => {
+    const talk = await store.care.get(appId, conversation);
+    const shown = talk && (await previewed(store, appId, [talk]))[0];
+    line.push(eventOf('conversation', { appId, ...(shown ?? { id: conversation, gone: true }) }));
+  };
+  const look = (): void => {
+    const told = [...changed.values()].filter(({ appId }) => caller.may('read', appId)).slice(-mostTold);
+    changed.clear();
+    for (const at of told) tell(at).catch(() => undefined);
+  };
+  return { look, stop };
+}
+
+async function* eventsOf(options: EventRoutesOptions, watched: Watched, signal: AbortSignal): AsyncGenerator<string> {
+  const line = new Line();
+  const bots = botLook(options, watched, line);
+  const talks = talkLook(options, watched, line);
+  const unwatch = options.queue.watch(({ job }) => {
+    if (watched.caller.may('read', job.appId)) line.push(eventOf('job', presentJob(job)));
+  });
+  const timers = [
+    setInterval(bots, lookMs),
+    setInterval(talks.look, lookMs),
+    setInterval(() => line.push(': still here\n\n'), heartbeatMs),
+  ];
   try {
     yield eventOf('open', {});
     yield* line.read(signal);
   } finally {
     for (const timer of timers) clearInterval(timer);
     unwatch();
+    talks.stop();
   }
 }
 
@@ -82,14 +135,15 @@ export function eventRoutes(options: EventRoutesOptions): Route[] {
       method: 'GET',
       path: '/events',
       summary:
-        'Live, as server-sent events until the reader goes: `event: open` at first, `event: job`, data a Job, of all bots; `event: bot`, data a Bot whose process began or ended, of those in ?appId=.',
-      access: 'watch',
+        'Live, as server-sent events until the reader goes, of bots that the caller may read: `event: open` at first; `event: job`, data a Job; `event: bot`, data a Bot whose process began or ended, of those in ?appId=; `event: conversation`, data a Conversation with its appId, when who answers it or what is noted on it changed, and whenever somebody spoke in one of ?conversations=; `{appId, id, gone}` when it was erased.',
+      access: 'member',
       query: Query,
       answers: { 200: { description: 'An event stream.', type: 'text/event-stream' } },
-      handle: (asked) => {
-        const appIds = (asked.query.appId ?? '').split(',').filter((appId) => appId !== '');
+      handle: ({ query, caller, gone }) => {
+        const appIds = (query.appId ?? '').split(',').filter((appId) => appId !== '');
+        const watched = { appIds: appIds.slice(0, mostBots), talks: query.conversations, caller };
         const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' };
-        return Promise.resolve({ headers, stream: eventsOf(options, appIds.slice(0, mostBots), asked.gone()) });
+        return Promise.resolve({ headers, stream: eventsOf(options, watched, gone()) });
       },
     }),
   ];

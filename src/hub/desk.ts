@@ -13,6 +13,7 @@ import type {
   Hub,
   Json,
   LoggedConversation,
+  NewsListener,
   Store,
   StoredMessage,
 } from '../contracts.js';
@@ -42,6 +43,8 @@ export interface DeskOptions {
   outbox: Pick<Outbox, 'post' | 'settled'>;
   connections: Pick<Connections, 'reaches'>;
   log: Log;
+  /** Hears of every conversation whose care changes. */
+  tell?: NewsListener;
   /** Milliseconds since 1970; the machine's clock when absent. */
   now?: () => number;
   /** Between two looks for conversations whose time is over. */
@@ -168,6 +171,7 @@ class StoredDesk implements HubDesk {
       const { appId, conversation } = at;
       const stored = foundOf(await this.options.store.care.change(appId, conversation, change));
       if (this.active.has(key)) this.active.set(key, { at, care: stored.care });
+      this.options.tell?.(at, 'care');
       return stored;
     } catch (error) {
       if (before) this.active.set(key, before);
@@ -203,6 +207,7 @@ class StoredDesk implements HubDesk {
       await this.note(at, [{ event: 'resume' }, ...told]);
       const released = await this.options.store.care.change(at.appId, at.conversation, free);
       this.active.delete(keyOf(at));
+      this.options.tell?.(at, 'care');
       return released;
     });
   }

@@ -44,6 +44,8 @@ export interface HubOptions {
   onReceived?: (message: StoredMessage) => void;
   /** Called with every settled message, for metrics. */
   onSettled?: (message: StoredMessage) => void;
+  /** Called with every conversation that was erased. */
+  onErased?: (at: At) => void;
   /** Called with every text that was only to be understood, for the request log. */
   onParsed?: (facts: { appId: string; ok: boolean; ms: number }) => void;
 }
@@ -147,7 +149,9 @@ class MessagePath implements Hub {
     return this.aside(at, async () => {
       this.options.outbox.drop(appId, conversation);
       this.options.desk.forget(appId, conversation);
-      return this.options.store.conversations.erase(appId, conversation);
+      const erased = await this.options.store.conversations.erase(appId, conversation);
+      if (erased) this.options.onErased?.(at);
+      return erased;
     });
   }
 

@@ -61,6 +61,8 @@ describe('Signing in, in a browser', function () {
     await page.locator('input[name=password]').fill('any');
     await page.locator('button[type=submit]').click();
     await page.locator('button[type=submit]').click();
+    await page.waitForURL('**/console/').catch(() => undefined);
+    await page.goto(`${hub.url}/sign-in`);
     const heading = page.getByRole('heading', { name: `You are signed in as Name of ${name}.` });
     await heading.waitFor().catch(async (error: unknown) => {
       const log = hub.log.filter((line) => /"level":(?:[45]0)/.test(line)).slice(-3);

@@ -5,6 +5,8 @@ import { useTranslation } from 'react-i18next';
 
 import type { Finding, PairWire } from '../../api';
 import { Icon } from '../../parts/icons';
+import { Guarded } from '../../parts/only';
+import { useThisBot } from '../bot';
 
 interface ButtonWire {
   title: string;
@@ -54,6 +56,7 @@ interface EditorProps {
 
 export function Editor(props: EditorProps) {
   const { t } = useTranslation();
+  const { appId } = useThisBot();
   const { pair, findings, close } = props;
   const fields = fieldsOf(pair ?? { Q: [], A: '' });
   return (
@@ -72,7 +75,9 @@ export function Editor(props: EditorProps) {
             {finding.detail}
           </Alert>
         ))}
-        {fields ? <Simple {...props} fields={fields} /> : <Raw {...props} />}
+        <Guarded right="edit" on={appId}>
+          {fields ? <Simple {...props} fields={fields} /> : <Raw {...props} />}
+        </Guarded>
       </Stack>
     </Drawer>
   );

@@ -7,7 +7,8 @@ import { useTranslation } from 'react-i18next';
 import type { Faq, Finding, PairWire, StoredPairWire } from '../../api';
 import { Icon } from '../../parts/icons';
 import { Empty, Loading, Problem } from '../../parts/said';
-import { useApi } from '../../session';
+import { Only } from '../../parts/only';
+import { useApi, useMay } from '../../session';
 import { useThisBot } from '../bot';
 import { ImportDialog, merged, ReplaceDialog, replaced } from './bulk';
 import { type Draft, newPair, useDraft } from './draft';
@@ -34,6 +35,7 @@ function useRemarks(appId: string, etag: string): Map<number, Finding[]> {
   const { data } = useQuery({
     queryKey: ['lint', appId, etag],
     queryFn: () => api.lint(appId),
+    enabled: useMay()('edit', appId),
     placeholderData: (before) => before,
   });
   return useMemo(() => {
@@ -75,6 +77,7 @@ function Editing({ loaded }: { loaded: Faq }) {
   const { appId } = useThisBot();
   const draft = useDraft(api, appId, loaded);
   const { pairs, apply } = draft;
+  const mayEdit = useMay()('edit', appId);
   const [text, setText] = useState('');
   const [show, setShow] = useState('all');
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
@@ -120,7 +123,7 @@ function Editing({ loaded }: { loaded: Faq }) {
   const paste = (event: ClipboardEvent): void => {
     if (inField(event.target)) return;
     const pasted = event.clipboardData.getData('text/plain');
-    if (pasted.trim() !== '') setDialog({ kind: 'import', pasted });
+    if (pasted.trim() !== '' && mayEdit) setDialog({ kind: 'import', pasted });
   };
   const edited = dialog?.kind === 'pair' ? (pairs.find(({ id }) => id === dialog.id) ?? null) : null;
   return (
@@ -144,18 +147,20 @@ function Editing({ loaded }: { loaded: Faq }) {
             { value: 'marked', label: t('grid.marked', { count: remarks.size }) },
           ]}
         />
-        <ActionIcon variant="default" size="lg" aria-label={t('undo')} disabled={!draft.canUndo} onClick={draft.undo}>
-          <Icon name="undo" size={16} />
-        </ActionIcon>
-        <ActionIcon variant="default" size="lg" aria-label={t('redo')} disabled={!draft.canRedo} onClick={draft.redo}>
-          <Icon name="redo" size={16} />
-        </ActionIcon>
-        <Button variant="default" onClick={() => setDialog({ kind: 'import', pasted: '' })}>
-          {t('import.open')}
-        </Button>
-        <Button onClick={() => setDialog({ kind: 'pair', id: null })} leftSection={<Icon name="plus" size={16} />}>
-          {t('pair.new')}
-        </Button>
+        <Only right="edit" on={appId}>
+          <ActionIcon variant="default" size="lg" aria-label={t('undo')} disabled={!draft.canUndo} onClick={draft.undo}>
+            <Icon name="undo" size={16} />
+          </ActionIcon>
+          <ActionIcon variant="default" size="lg" aria-label={t('redo')} disabled={!draft.canRedo} onClick={draft.redo}>
+            <Icon name="redo" size={16} />
+          </ActionIcon>
+          <Button variant="default" onClick={() => setDialog({ kind: 'import', pasted: '' })}>
+            {t('import.open')}
+          </Button>
+          <Button onClick={() => setDialog({ kind: 'pair', id: null })} leftSection={<Icon name="plus" size={16} />}>
+            {t('pair.new')}
+          </Button>
+        </Only>
       </Group>
       <Conflict draft={draft} />
       {pairs.length === 0 ? (
@@ -169,7 +174,7 @@ function Editing({ loaded }: { loaded: Faq }) {
               onChange={() => setSelected(new Set(allShown ? [] : rows.map(({ pair }) => pair.id)))}
               label={t('grid.selected', { count: selected.size })}
             />
-            {selected.size > 0 && (
+            {selected.size > 0 && mayEdit && (
               <>
                 <Button size="compact-sm" variant="default" onClick={() => setDialog({ kind: 'replace' })}>
                   {t('bulk.replace')}
@@ -202,7 +207,7 @@ function Editing({ loaded }: { loaded: Faq }) {
           pair={edited}
           findings={rows.find(({ pair }) => pair.id === edited?.id)?.findings ?? []}
           save={(pair) => keep(dialog.id, pair)}
-          remove={dialog.id === null ? null : () => drop(new Set([dialog.id ?? '']))}
+          remove={dialog.id === null || !mayEdit ? null : () => drop(new Set([dialog.id ?? '']))}
           close={close}
         />
       )}

@@ -23,8 +23,8 @@ const cookieForm = new RegExp(`(?:^|;\\s*)${cookie}=([\\w-]{20,200})(?:;|$)`);
 /** A page, and not a redirect: the browser came from another site, and takes a SameSite=Strict cookie along only from a page of ours. */
 const page = (words: string, onward: boolean): string => `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Switchboard</title>
-${onward ? '<meta http-equiv="refresh" content="0; url=/sign-in">' : ''}<link rel="icon" href="data:,"><link rel="stylesheet" href="/widget/sign-in.css"></head>
-<body><main><h1>Switchboard</h1><p role="status">${words}</p><p><a class="button" href="/sign-in">Go on · 继续</a></p></main></body></html>`;
+${onward ? '<meta http-equiv="refresh" content="0; url=/console/">' : ''}<link rel="icon" href="data:,"><link rel="stylesheet" href="/widget/sign-in.css"></head>
+<body><main><h1>Switchboard</h1><p role="status">${words}</p><p><a class="button" href="${onward ? '/console/' : '/sign-in'}">Go on · 继续</a></p></main></body></html>`;
 const html = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': pagePolicy };
 const failure = 'The sign-in failed; begin it again. 登录失败，请重新开始。';
 const unanswered = 'The sign-in service does not answer; try again in a moment. 登录服务暂无响应，请稍后再试。';

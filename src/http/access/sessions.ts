@@ -4,7 +4,7 @@ import type { User } from '../../contracts.js';
 import { HubError } from '../../errors.js';
 import { csrfTokenOf, sessionCookie, sessionIn } from '../admission.js';
 import { type Reply, type Route, route } from '../route.js';
-import { Login, Name, Password, SessionView } from './views.js';
+import { Login, Name, Password, type RightsOf, SessionView } from './views.js';
 
 interface SignedIn {
   user: User;
@@ -31,6 +31,7 @@ export interface SessionRoutesOptions {
   sessions: { close(secret: string): Promise<void> };
   /** Which ways in there are, for the page. */
   ways: { registration: boolean; provider: boolean };
+  rightsOf: RightsOf;
   publicUrl: () => string;
 }
 
@@ -51,13 +52,14 @@ export function cookieOf(publicUrl: string, secret: string, expiresAt: Date): st
   return `${sessionCookie}=${secret}; Path=/; Expires=${expiresAt.toUTCString()}; HttpOnly; SameSite=Strict${secure}`;
 }
 
-export function sessionRoutes({ accounts, sessions, ways, publicUrl }: SessionRoutesOptions): Route[] {
+export function sessionRoutes({ accounts, sessions, ways, rightsOf, publicUrl }: SessionRoutesOptions): Route[] {
   const signedIn = ({ user, secret, expiresAt }: SignedIn): Reply => {
     const { id, name, role, bots } = user;
+    const principal = { kind: 'user', id, name, role, bots } as const;
     return {
       headers: { 'set-cookie': cookieOf(publicUrl(), secret, new Date(expiresAt)) },
       by: { id, name },
-      body: { kind: 'user', id, name, role, bots, csrfToken: csrfTokenOf(secret) },
+      body: { ...principal, csrfToken: csrfTokenOf(secret), rights: rightsOf(principal) },
     };
   };
   const answers = { 200: { description: 'Signed in; the answer sets the session cookie.', schema: SessionView } };
@@ -70,9 +72,8 @@ export function sessionRoutes({ accounts, sessions, ways, publicUrl }: SessionRo
       answers: { 200: { description: 'The caller.', schema: SessionView } },
       handle: ({ caller: { principal }, headers }) => {
         const session = headers['authorization'] === undefined ? sessionIn(headers['cookie']) : undefined;
-        return Promise.resolve({
-          body: { ...principal, csrfToken: session === undefined ? null : csrfTokenOf(session) },
-        });
+        const csrfToken = session === undefined ? null : csrfTokenOf(session);
+        return Promise.resolve({ body: { ...principal, csrfToken, rights: principal && rightsOf(principal) } });
       },
     }),
     route({

@@ -1,6 +1,6 @@
 /** What crosses to clients about users, keys and sessions. */
 import { z } from 'zod';
-import type { ApiKey, User } from '../../contracts.js';
+import type { ApiKey, Principal, Right, User } from '../../contracts.js';
 
 export const RoleWord = z.enum(['admin', 'builder', 'editor', 'agent', 'viewer']);
 const line = (max: number) =>
@@ -87,6 +87,7 @@ export const LinkView = z
   })
   .meta({ id: 'Link' });
 
+const rights = z.array(z.string());
 export const SessionView = z
   .object({
     kind: z.enum(['token', 'key', 'user']),
@@ -98,8 +99,17 @@ export const SessionView = z
       .string()
       .nullable()
       .meta({ description: 'to be sent as X-CSRF-Token with every change by session cookie' }),
+    rights: z
+      .object({
+        hub: rights.meta({ description: 'on the hub as a whole, and so on every bot' }),
+        bots: z.record(z.string(), rights).meta({ description: 'by APP_ID, on single bots beside that' }),
+      })
+      .meta({ description: 'what the caller may do, in the words of docs/security.md: a client need offer no more' }),
   })
   .meta({ id: 'Session' });
+
+/** What a principal may do: on the hub as a whole, and by APP_ID on single bots. */
+export type RightsOf = (principal: Principal) => { hub: Right[]; bots: Record<string, Right[]> };
 
 export const presentKey = ({ digest: _, ...key }: ApiKey): object => key;
 export const presentUser = ({ password, ...user }: User): object => ({ ...user, hasPassword: password !== null });
