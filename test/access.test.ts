@@ -59,6 +59,7 @@ converse POST /bots/{appId}/conversations/{conversationId}/messages
 converse POST /bots/{appId}/conversations/{conversationId}/predict
 converse POST /bots/{appId}/conversations/{conversationId}/trigger_intent
 converse POST /bots/{appId}/conversations/{conversationId}/execute
+public GET /bots/{appId}/appearance
 public POST /api/v1/session
 public GET /api/v1/session/ways
 public POST /api/v1/session/link

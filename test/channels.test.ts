@@ -237,6 +237,16 @@ describe('the channels of a bot', () => {
         assert.deepEqual([answer.status, answer.body.errors[0].pointer], [422, pointer]);
       }
     });
+    it('let only the pages that they name frame the chat', async () => {
+      const framedBy = async (): Promise<string | undefined> => {
+        const { headers } = await fetch(`${hub.url}/bots/${appId}/chat`);
+        return /frame-ancestors (.*)$/.exec(headers.get('content-security-policy') ?? '')?.[1];
+      };
+      await set({});
+      assert.equal(await framedBy(), '*');
+      await set({ allowedOrigins: ['https://shop.example', 'https://x;report-uri'] });
+      assert.equal(await framedBy(), "'self' https://shop.example");
+    });
     it('write their appearance into the chat page, and nothing else', async () => {
       await set({ appearance: { title: '</meta><script>alert(1)</script>', color: '#ff0000' } });
       const page = await (await fetch(`${hub.url}/bots/${appId}/chat`)).text();

@@ -1,5 +1,6 @@
 /** One message as elements. Bot text is Markdown; what people wrote is shown as they wrote it. */
 import type { BotUttered, QuickReply } from '../connectors/web/protocol.js';
+import { cardsOf } from './cards.js';
 import type { Item, UserItem } from './conversation.js';
 import { el, safeUrl } from './dom.js';
 import { markdown } from './markdown.js';
@@ -50,6 +51,34 @@ function attachment(value: unknown, options: BubbleOptions): Node {
   return el('a', { class: 'file', href, target: '_blank', rel: 'noopener noreferrer' }, options.words.file);
 }
 
+/** Null where it is no list of cards. */
+function cards(value: unknown, options: BubbleOptions): Node | null {
+  const found = cardsOf(value);
+  if (!found) return null;
+  const drawn = found.map(({ title, subtitle, image, buttons: pressed, link }) => {
+    const source = pictureUrl(image);
+    const row = buttons({ quick_replies: pressed }, options);
+    return el(
+      'li',
+      { class: 'card' },
+      ...(source === null ? [] : [el('img', { src: source, alt: '', loading: 'lazy', decoding: 'async' })]),
+      el('strong', {}, title),
+      ...(subtitle === '' ? [] : [el('p', {}, subtitle)]),
+      ...(link === null
+        ? []
+        : [
+            el(
+              'a',
+              { class: 'file', href: link.url, target: '_blank', rel: 'noopener noreferrer nofollow' },
+              link.title,
+            ),
+          ]),
+      ...row,
+    );
+  });
+  return el('ul', { class: 'cards', tabindex: '0', 'aria-label': options.words.cards(drawn.length) }, ...drawn);
+}
+
 const isQuickReply = (value: unknown): value is QuickReply =>
   typeof field(value, 'title') === 'string' && typeof field(value, 'payload') === 'string';
 
@@ -69,12 +98,15 @@ function buttons(message: BotUttered, options: BubbleOptions): Node[] {
 
 function botParts(message: BotUttered, options: BubbleOptions): Node[] {
   const { text, attachment: attached } = message;
+  if (field(message, 'handoff') === true) return [el('p', { class: 'notice' }, options.words.calling)];
   const parts: Node[] = [];
   if (typeof text === 'string' && text !== '') parts.push(el('div', { class: 'bubble' }, markdown(text)));
-  if (attached !== undefined) parts.push(attachment(attached, options));
+  if (attached !== undefined) parts.push(cards(attached, options) ?? attachment(attached, options));
   parts.push(...buttons(message, options));
   if (parts.length > 0) return parts;
-  const custom = Object.fromEntries(Object.entries(message).filter(([name]) => name !== 'message_id'));
+  const custom = Object.fromEntries(
+    Object.entries(message).filter(([name]) => name !== 'message_id' && name !== 'agent'),
+  );
   return [data(custom, options.words)];
 }
 
@@ -101,6 +133,10 @@ export function bubble(item: Item, options: BubbleOptions, online: boolean): HTM
   const parts = mine ? [el('div', { class: 'bubble', dir: 'auto' }, item.text)] : botParts(item.message, options);
   const meta = el('div', { class: 'meta' }, clock, ...(mine ? deliveryOf(item, options, online) : []));
   const state = mine ? item.state : undefined;
-  const who = el('span', { class: 'sr' }, `${mine ? words.you : botName}: `);
+  const agent = item.from === 'bot' && typeof item.message.agent === 'string' ? item.message.agent : null;
+  const who =
+    agent === null
+      ? el('span', { class: 'sr' }, `${mine ? words.you : botName}: `)
+      : el('span', { class: 'agent' }, agent);
   return el('article', { class: `message ${item.from}`, 'data-id': item.id, 'data-state': state }, who, ...parts, meta);
 }

@@ -1,10 +1,12 @@
 /** The chat page of one bot, `/bots/{appId}/chat`: joins the view, the conversation and the line to the hub. */
-import type { BotUttered, HistoryItem, Progress, UserEcho } from '../connectors/web/protocol.js';
+import type { Appearance, BotUttered, HistoryItem, Progress, UserEcho } from '../connectors/web/protocol.js';
 import { createConversation } from './conversation.js';
 import { openMemory, type Memory, type Outgoing } from './memory.js';
 import { openSession, type Delivery, type Line, type Session } from './session.js';
 import { statusOf } from './status.js';
-import { wordsFor, type Words } from './text.js';
+import { paint } from './paint.js';
+import { ring } from './sound.js';
+import { directionOf, inOwnWords, wordsFor, type Words } from './text.js';
 import { createView, type View } from './view.js';
 
 interface BotMeta {
@@ -12,7 +14,7 @@ interface BotMeta {
   name: string;
   language: string;
   /** How its author wants the page to look. */
-  appearance?: { title?: string; color?: string };
+  appearance: Appearance;
 }
 
 /** What the hub wrote into the page. Throws when it wrote nothing readable. */
@@ -23,16 +25,8 @@ function botOf(page: Document): BotMeta {
   return { appId, name: appearance.title ?? (name || appId), language: language ?? 'en', appearance };
 }
 
-/** Sets the page's accent, and black or white on it, whichever is easier to read. */
-function paint(color: string): void {
-  const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16) / 255);
-  const linear = (part: number): number => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
-  const light = 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
-  const { style } = document.documentElement;
-  for (const name of ['--accent', '--accent-deep']) style.setProperty(name, color);
-  style.setProperty('--on-accent', light > 0.179 ? '#000' : '#fff');
-}
-
+/** As many characters as the hub takes. */
+const longest = 8000;
 /** How long the dots stay when no answer and no other word comes. */
 const typingMs = 120_000;
 
@@ -47,19 +41,24 @@ class Chat {
   private progress: Progress | null = null;
   private typingTimer: ReturnType<typeof setTimeout> | undefined;
   private pressed = 0;
+  private readonly sound: boolean;
 
   constructor(bot: BotMeta, query: URLSearchParams) {
     const embedded = query.has('embed') && parent !== window;
-    this.words = wordsFor([query.get('lang'), ...navigator.languages, bot.language]);
+    const words = wordsFor([query.get('lang'), ...navigator.languages, bot.language]);
+    this.words = inOwnWords(words, bot.appearance.texts);
     this.locale = query.get('lang') ?? navigator.language;
     document.documentElement.lang = this.words.lang;
+    document.documentElement.dir = directionOf(query.get('lang'));
     document.documentElement.classList.toggle('embedded', embedded);
     document.title = this.words.chatWith(bot.name);
-    if (bot.appearance?.color !== undefined) paint(bot.appearance.color);
+    if (bot.appearance.color !== undefined) paint(document.documentElement, bot.appearance.color);
+    this.sound = bot.appearance.sound === true;
     this.memory = openMemory(location.origin, bot.appId);
     this.view = createView({
       words: this.words,
       botName: bot.name,
+      avatar: bot.appearance.avatar,
       embedded,
       say: (text) => this.say({ text, shown: text, payload: false }),
       press: ({ title, payload }) => this.press(title, payload),
@@ -112,7 +111,11 @@ class Chat {
   }
 
   private draw(): void {
-    this.view.messages(this.conversation.items);
+    const { items } = this.conversation;
+    const last = [...items].reverse().find((item) => item.from === 'bot');
+    this.view.messages(items);
+    // Who spoke last in the bot's place; the bot itself has the word again with its next answer.
+    this.view.agent(last?.message.agent ?? null);
   }
 
   private show(message: Outgoing): void {
@@ -138,6 +141,7 @@ class Chat {
     this.typing(false);
     this.conversation.put({ from: 'bot', id: message.message_id ?? newId(), message, time: new Date().toISOString() });
     this.draw();
+    if (this.sound && (document.hidden || !document.hasFocus())) ring();
     this.tellParent('reply');
   }
 
@@ -156,8 +160,11 @@ class Chat {
       if (event.key === 'Escape') this.tellParent('close');
     });
     addEventListener('message', (event: MessageEvent<unknown>) => {
-      const told = event.data as { switchboard?: unknown } | null;
-      if (event.source === parent && told?.switchboard === 'focus') this.view.focus();
+      const told = event.data as { switchboard?: unknown; text?: unknown } | null;
+      if (event.source !== parent) return;
+      if (told?.switchboard === 'focus') this.view.focus();
+      if (told?.switchboard === 'say' && typeof told.text === 'string' && told.text.trim() !== '')
+        this.say({ text: told.text.slice(0, longest), shown: told.text.slice(0, longest), payload: false });
     });
   }
 }
@@ -167,4 +174,19 @@ function newId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-new Chat(botOf(document), new URLSearchParams(location.search));
+/** In the console's configurator, which is of this origin, the look is the one that is being made there. */
+function begin(): void {
+  const query = new URLSearchParams(location.search);
+  const bot = botOf(document);
+  if (!query.has('preview') || parent === window) return void new Chat(bot, query);
+  const hear = ({ source, origin, data }: MessageEvent<unknown>): void => {
+    const told = data as { switchboard?: unknown; appearance?: Appearance } | null;
+    if (source !== parent || origin !== location.origin || told?.switchboard !== 'look') return;
+    removeEventListener('message', hear);
+    const appearance = told.appearance ?? {};
+    new Chat({ ...bot, name: appearance.title ?? bot.name, appearance }, query);
+  };
+  addEventListener('message', hear);
+  parent.postMessage({ switchboard: 'ready' }, location.origin);
+}
+begin();

@@ -1,4 +1,5 @@
-/** Every sentence the chat shows, in English and Chinese. */
+/** Every sentence the chat shows, in English and Chinese; a bot's author may put many in other words. */
+import type { Appearance } from '../connectors/web/protocol.js';
 
 export interface Words {
   lang: string;
@@ -15,6 +16,8 @@ export interface Words {
   newest: string;
   you: string;
   typing(name: string): string;
+  withAgent(name: string): string;
+  calling: string;
   sending: string;
   waiting: string;
   failed: string;
@@ -23,6 +26,7 @@ export interface Words {
   openPicture: string;
   pictureGone: string;
   file: string;
+  cards(count: number): string;
   data: string;
   connecting: string;
   reconnecting: string;
@@ -53,6 +57,8 @@ const english: Words = {
   newest: 'New messages',
   you: 'You',
   typing: (name) => `${name} is typing`,
+  withAgent: (name) => `${name} answers you now`,
+  calling: 'A colleague was called and will answer you here.',
   sending: 'Sending…',
   waiting: 'Waiting for the connection',
   failed: 'Not sent',
@@ -61,6 +67,7 @@ const english: Words = {
   openPicture: 'opens in a new tab',
   pictureGone: 'Open the picture',
   file: 'Open the attachment',
+  cards: (count) => `${count} cards`,
   data: 'Data',
   connecting: 'Connecting…',
   reconnecting: 'The connection was lost. Reconnecting…',
@@ -96,6 +103,8 @@ const chinese: Words = {
   newest: '新消息',
   you: '您',
   typing: (name) => `${name}正在输入`,
+  withAgent: (name) => `现在由${name}为您服务`,
+  calling: '已为您联系人工客服，请在此等候回复。',
   sending: '正在发送…',
   waiting: '等待连接',
   failed: '未发送',
@@ -104,6 +113,7 @@ const chinese: Words = {
   openPicture: '在新标签页中打开',
   pictureGone: '打开图片',
   file: '打开附件',
+  cards: (count) => `${count} 张卡片`,
   data: '数据',
   connecting: '正在连接…',
   reconnecting: '连接已断开，正在重新连接…',
@@ -124,6 +134,20 @@ const chinese: Words = {
 /** Whole seconds up to a minute and a half, then minutes. */
 const span = (seconds: number, s: string, min: string): string =>
   seconds < 90 ? `${Math.max(1, Math.round(seconds))}${s}` : `${Math.round(seconds / 60)}${min}`;
+
+/** The words as a bot's author put them. */
+export function inOwnWords(words: Words, own: Appearance['texts'] = {}): Words {
+  const said = Object.entries(own).map(([name, text]) => [
+    name,
+    typeof words[name as keyof Words] === 'function' ? (who: string) => text.replaceAll('{name}', who) : text,
+  ]);
+  return { ...words, ...(Object.fromEntries(said) as Partial<Words>) };
+}
+
+const rightToLeft = /^(?:ar|fa|he|iw|ur|yi|ps|sd|ug|dv|ckb)\b/i;
+/** Which way the chat is written, by the language that the page asks for. */
+export const directionOf = (language: string | null): 'rtl' | 'ltr' =>
+  language !== null && rightToLeft.test(language) ? 'rtl' : 'ltr';
 
 /** The words of the first of these language tags that we have; English when we have none. */
 export function wordsFor(languages: readonly (string | null)[]): Words {

@@ -10,6 +10,8 @@ import type { Words } from './text.js';
 export interface ViewOptions {
   words: Words;
   botName: string;
+  /** Address of a picture; absent: the first letter of the name. */
+  avatar: string | undefined;
   /** Inside the frame of another page: there is a close button. */
   embedded: boolean;
   say: (text: string) => void;
@@ -22,6 +24,8 @@ export interface View {
   messages(items: readonly Item[]): void;
   status(status: Status, engine: Progress['engineInUse']): void;
   typing(typing: boolean): void;
+  /** Who speaks in the bot's place; null: the bot itself. */
+  agent(name: string | null): void;
   /** The conversation as it was is complete: from now on new messages are announced. */
   settled(): void;
   focus(): void;
@@ -48,6 +52,7 @@ class Page implements View {
   );
   private readonly banner = el('div', { class: 'banner', hidden: true });
   private readonly state = el('p', { class: 'state-line' });
+  private readonly person = el('p', { class: 'person', hidden: true });
   private readonly announcer = el('div', { class: 'sr', role: 'status' });
   private readonly newest;
   private readonly composer: Composer;
@@ -111,6 +116,14 @@ class Page implements View {
     if (this.pinned) this.toEnd();
   }
 
+  agent(name: string | null): void {
+    const words = name === null ? '' : this.options.words.withAgent(name);
+    if (this.person.textContent === words) return;
+    this.person.textContent = words;
+    this.person.hidden = name === null;
+    if (name !== null) this.announcer.textContent = words;
+  }
+
   settled(): void {
     // After the browser has seen the old messages, or a screen reader reads them all out.
     requestAnimationFrame(() => this.log.setAttribute('aria-busy', 'false'));
@@ -134,11 +147,26 @@ class Page implements View {
       header.append(button);
     }
     const middle = el('div', { class: 'middle' }, this.log, this.newest);
-    return el('main', { class: 'chat' }, header, this.banner, middle, this.composer.element, this.announcer);
+    return el(
+      'main',
+      { class: 'chat' },
+      header,
+      this.person,
+      this.banner,
+      middle,
+      this.composer.element,
+      this.announcer,
+    );
   }
 
   private avatar(): HTMLElement {
-    return el('div', { class: 'avatar', 'aria-hidden': 'true' }, initialOf(this.options.botName));
+    const { avatar, botName } = this.options;
+    const frame = el('div', { class: 'avatar', 'aria-hidden': 'true' }, initialOf(botName));
+    if (avatar === undefined) return frame;
+    const picture = el('img', { src: avatar, alt: '', referrerpolicy: 'no-referrer' });
+    // The letter stays where the picture does not come.
+    picture.addEventListener('load', () => frame.replaceChildren(picture));
+    return frame;
   }
 
   private say(text: string): void {

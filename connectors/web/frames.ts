@@ -29,6 +29,10 @@ function paragraphsOf(text: string, buttons: BotMessage['buttons']): unknown[] {
   return parts.map((part, at) => ({ text: part, quick_replies: at === parts.length - 1 ? quickReplies(buttons) : [] }));
 }
 
+/** As our own client gets it: with the name of the person who said it in the bot's place. */
+const signed = (body: unknown, { metadata }: BotMessage): unknown =>
+  isObject(body) && metadata?.agent !== undefined ? { ...body, agent: metadata.agent } : body;
+
 function bodiesOf(reply: BotMessage, split: boolean): unknown[] {
   const { text, buttons, image, attachment, custom } = reply;
   const bodies: unknown[] = [];
@@ -51,7 +55,8 @@ export function framesOf(event: string, reply: BotMessage, part: number, split =
   return bodiesOf(reply, split).map((body, index) => {
     const digest = createHash('sha256').update(JSON.stringify(body)).digest('base64url').slice(0, 8);
     const id = `${event}:${part}.${index}:${digest}`;
-    return { id, bare: body, body: isObject(body) ? { ...body, message_id: id } : body };
+    const own = signed(body, reply);
+    return { id, bare: body, body: isObject(own) ? { ...own, message_id: id } : own };
   });
 }
 

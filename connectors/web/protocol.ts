@@ -7,6 +7,40 @@
 /** How our own pages name themselves as `auth.client`. A client that does not is sent what Rasa's channel sends: a message for each paragraph, without `message_id`. */
 export const ownClient = 'switchboard';
 
+/** The sentences of the chat that a bot's author may put in other words; `{name}` stands for the bot's. */
+export const ownWords = [
+  'hello',
+  'start',
+  'placeholder',
+  'message',
+  'send',
+  'close',
+  'hint',
+  'newest',
+  'waiting',
+  'failed',
+  'retry',
+  'file',
+  'offline',
+  'reconnecting',
+  'withAgent',
+  'calling',
+] as const;
+/** How a bot's author wants the chat and its button to look. */
+export interface Appearance {
+  title?: string;
+  color?: string;
+  position?: 'left' | 'right';
+  /** Address of a picture. */
+  avatar?: string;
+  /** What the button says unasked, after `greetingSeconds`. */
+  greeting?: string;
+  greetingSeconds?: number;
+  /** A sound for answers that nobody looks at. */
+  sound?: boolean;
+  texts?: Partial<Record<(typeof ownWords)[number], string>>;
+}
+
 /** Client → server: asks for a session. `last` is the id of the client's newest message up to which it misses no answer. */
 export interface SessionRequest {
   session_id?: string | undefined;
@@ -36,6 +70,8 @@ export interface BotUttered {
   message_id?: string;
   text?: string;
   quick_replies?: QuickReply[];
+  /** The person who said it in the bot's place. */
+  agent?: string;
   attachment?: unknown;
   [custom: string]: unknown;
 }

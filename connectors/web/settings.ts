@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 import type { ChannelSettings } from '../../src/contracts.js';
+import { ownWords } from './protocol.js';
 
 const origin = z
   .string()
@@ -29,6 +30,16 @@ const Settings = z.strictObject({
         .string()
         .regex(/^#[\da-f]{6}$/i, 'a colour such as #3f51d6')
         .optional(),
+      position: z.enum(['left', 'right']).optional(),
+      avatar: z
+        .string()
+        .max(2000)
+        .regex(/^https?:\/\/[^\s]+$/, 'an address of a picture, such as https://shop.example/face.png')
+        .optional(),
+      greeting: z.string().trim().min(1).max(300).optional(),
+      greetingSeconds: z.number().int().min(0).max(3600).optional(),
+      sound: z.boolean().optional(),
+      texts: z.partialRecord(z.enum(ownWords), z.string().trim().min(1).max(300)).optional(),
     })
     .optional(),
   userMessageEvent: eventName.default('user_uttered'),

@@ -29,6 +29,7 @@ import { Heading, Loading, Problem } from '../parts/said';
 import { useChannels } from '../queries';
 import { useApi } from '../session';
 import { useThisBot } from './bot';
+import { type Look, lookOf, WidgetLook } from './widget-look';
 import { type Field, type Platform, platforms, settingsOf, valuesOf, type Values } from './platforms';
 
 function Copy({ text }: { text: string }) {
@@ -131,6 +132,7 @@ function ChannelForm({ channel, platform }: { channel: ChannelWire; platform: Pl
   const api = useApi();
   const { appId } = useThisBot();
   const [values, setValues] = useState<Values>(() => valuesOf(platform, channel.settings));
+  const [look, setLook] = useState<Look>(() => (channel.settings['appearance'] as Look | undefined) ?? {});
   const [further, setFurther] = useState(false);
   const [problem, setProblem] = useState<unknown>(null);
   const [checked, setChecked] = useState<ChannelCheck | null>(null);
@@ -145,7 +147,7 @@ function ChannelForm({ channel, platform }: { channel: ChannelWire; platform: Pl
     },
   });
   const put = useAct({
-    run: () => api.putChannel(appId, channel.name, settingsOf(platform, values)),
+    run: () => api.putChannel(appId, channel.name, { ...settingsOf(platform, values), ...lookIn(channel.name, look) }),
     refused: setProblem,
     stale,
     done: (kept) => {
@@ -188,6 +190,7 @@ function ChannelForm({ channel, platform }: { channel: ChannelWire; platform: Pl
             </Button>
           </Group>
         )}
+        {channel.name === 'web' && <WidgetLook look={look} change={setLook} />}
         {problem !== null && <Problem error={problem} />}
         {checked && (
           <Alert
@@ -227,6 +230,9 @@ function ChannelForm({ channel, platform }: { channel: ChannelWire; platform: Pl
     </form>
   );
 }
+
+/** Only the web channel has a look. */
+const lookIn = (name: string, look: Look): object => (name === 'web' ? { appearance: lookOf(look) } : {});
 
 export default function Channels() {
   const { t } = useTranslation();

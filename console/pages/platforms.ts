@@ -60,8 +60,6 @@ export const platforms: Record<string, Platform | undefined> = {
     fields: [
       { name: 'enabled', kind: 'switch' },
       { name: 'allowedOrigins', kind: 'list', help: true, hint: 'https://shop.example' },
-      { name: 'appearance.title', kind: 'text' },
-      { name: 'appearance.color', kind: 'text', hint: '#3f51d6' },
       { name: 'sessionPersistence', kind: 'switch', help: true },
       { name: 'userMessageEvent', kind: 'text', more: true },
       { name: 'botMessageEvent', kind: 'text', more: true },
@@ -83,12 +81,10 @@ export const platforms: Record<string, Platform | undefined> = {
 /** Switched on unless the author said otherwise. */
 const onAtFirst = ['enabled', 'sessionPersistence'];
 
-/** The settings in the form's fields; secrets stay empty. `appearance.title` is the title in `appearance`. */
+/** The settings in the form's fields; secrets stay empty. */
 export function valuesOf({ fields }: Platform, settings: Record<string, unknown>): Values {
   const valueOf = ({ name, kind }: Field): string | boolean => {
-    const value = name
-      .split('.')
-      .reduce<unknown>((inner, step) => (inner as Record<string, unknown> | undefined)?.[step], settings);
+    const value = settings[name];
     if (kind === 'switch') return typeof value === 'boolean' ? value : onAtFirst.includes(name);
     if (kind === 'choice') return typeof value === 'boolean' ? String(value) : '';
     if (Array.isArray(value)) return value.join('\n');
@@ -112,10 +108,7 @@ export function settingsOf({ fields }: Platform, values: Values): Record<string,
   for (const field of fields) {
     const value = settingOf(field, values[field.name]);
     if (value === undefined) continue;
-    const { name } = field;
-    const [first = name, inner] = name.split('.');
-    if (inner === undefined) settings[first] = value;
-    else settings[first] = { ...(settings[first] as object | undefined), [inner]: value };
+    settings[field.name] = value;
   }
   return settings;
 }

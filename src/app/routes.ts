@@ -170,12 +170,15 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     ...accessRoutes(parts, made),
   ];
   const health = healthRoutes(operations);
-  const appearance = async (appId: string): Promise<unknown> =>
-    (await channels.get(appId, 'web')).settings['appearance'];
+  const web = async (appId: string) => {
+    const { on, settings } = await channels.get(appId, 'web');
+    const allowedOrigins = (settings['allowedOrigins'] as string[] | undefined) ?? null;
+    return { enabled: on, appearance: settings['appearance'], allowedOrigins };
+  };
   const pages = pageRoutes({
     store,
     widgetDir,
-    appearance,
+    web,
     listed: isLoopback(options.config.host),
     openApi: () => document,
   });

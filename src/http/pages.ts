@@ -1,6 +1,7 @@
 /** Pages and browser files: the shareable chat page, the widget, the API document, and a start page. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import type { Bot, Store } from '../contracts.js';
 import { HubError } from '../errors.js';
 import { param, type Reply, type Route, route } from './route.js';
@@ -9,17 +10,25 @@ export interface PagesOptions {
   store: Pick<Store, 'bots'>;
   /** The built widget: chat.html, chat.js, chat.css, widget.js. */
   widgetDir: string;
-  /** How the bot's web channel shall look, as its author set it. */
-  appearance: (appId: string) => Promise<unknown>;
+  /** Whether the bot's web channel is on, and how it shall look, as its author set it. */
+  web: (appId: string) => Promise<{ enabled: boolean; appearance: unknown; allowedOrigins: string[] | null }>;
   /** Whether the start page names the first bots: where only this machine reaches the hub. Elsewhere a bot's address is for whom it was given to. */
   listed: boolean;
   openApi: () => object;
 }
 
-/** Scripts and styles only from here, and none inline; anyone may frame the chat, which is what the widget does. */
-const policy =
-  "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' https: http: data:; style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors *";
-const html = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy };
+const AppearanceView = z.looseObject({ enabled: z.boolean() }).meta({ id: 'Appearance' });
+
+/** Nothing that could end a directive. */
+const plainOrigin = /^https?:\/\/[\w.:[\]-]+$/;
+/** Scripts and styles only from here, and none inline. `framedBy`: the origins that may frame the page, which is what the widget does; null: any. */
+const policyOf = (framedBy: string[] | null): string =>
+  `default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' https: http: data:; style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors ${framedBy === null ? '*' : ["'self'", ...framedBy.filter((origin) => plainOrigin.test(origin))].join(' ')}`;
+const htmlFor = (framedBy: string[] | null): Record<string, string> => ({
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': policyOf(framedBy),
+});
+const html = htmlFor([]);
 
 const escapeHtml = (text: string): string =>
   text
@@ -92,10 +101,27 @@ export function pageRoutes(options: PagesOptions): Route[] {
         const bot = await store.bots.get(param(asked, 'appId'));
         if (!bot) throw new HubError('not_found', 'There is no such bot; check the link.');
         const { appId, name, language } = bot;
-        const appearance = await options.appearance(appId);
+        const { appearance, allowedOrigins } = await options.web(appId);
         const facts = escapeHtml(JSON.stringify({ appId, name, language, ...(appearance ? { appearance } : {}) }));
         const page = await readFile(join(widgetDir, 'chat.html'), 'utf8');
-        return { headers: html, text: page.replaceAll('{{bot}}', () => facts) };
+        return { headers: htmlFor(allowedOrigins), text: page.replaceAll('{{bot}}', () => facts) };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/bots/{appId}/appearance',
+      summary:
+        "How the bot's button and chat look on other pages, as its author set it; `enabled: false`: the web channel is off.",
+      access: 'public',
+      answers: { 200: { description: 'What was set.', schema: AppearanceView } },
+      handle: async (asked) => {
+        const bot = await store.bots.get(param(asked, 'appId'));
+        if (!bot) throw new HubError('not_found', 'There is no such bot; check the data-app-id of the script tag.');
+        const { enabled, appearance } = await options.web(bot.appId);
+        return {
+          headers: { 'access-control-allow-origin': '*', 'cross-origin-resource-policy': 'cross-origin' },
+          body: { enabled, ...(appearance as object | undefined) },
+        };
       },
     }),
     route({

@@ -262,6 +262,43 @@ describe('the console', function () {
     assert.deepEqual(errors, []);
   });
 
+  it('shows how the chat will look while it is chosen, and pages get it so', async () => {
+    const { page, errors } = await open(`/bots/${appId}/channels`);
+    await page.getByRole('button', { name: /^Web/ }).click();
+    await page.getByText(`src="${hub.url}/widget.js" data-app-id="${appId}"`).waitFor();
+    const form = page.getByRole('region').filter({ hasText: 'Look of the chat' });
+    await form.getByLabel('Title of the chat').fill('Ask the shop');
+    await form.getByRole('textbox', { name: 'Colour' }).fill('#0b6b50');
+    await form.getByLabel('Greeting beside the button').fill('Need help?');
+    await form.getByLabel('Welcome (').fill('Hi from {name}');
+    const preview = page.frameLocator('iframe[title="The chat as it will look"]');
+    await preview.getByText('Hi from Ask the shop').waitFor();
+    await form.getByText('Right to left').click();
+    await preview.locator('html[dir=rtl]').waitFor();
+    await form.getByText('English').click();
+    await preview.locator('html[dir=ltr]').getByText('Hi from Ask the shop').waitFor();
+    await picture(page, 'widget');
+    await form.getByLabel('Picture of the bot').fill('ftp://x');
+    await form.getByRole('button', { name: 'Save' }).click();
+    await page
+      .getByRole('alert')
+      .getByText(/avatar/)
+      .first()
+      .waitFor();
+    assert.equal((await hub.api('GET', `/bots/${appId}/channels/web`)).body.settings.appearance, undefined);
+    await form.getByLabel('Picture of the bot').fill('');
+    await form.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Web is saved').waitFor();
+    const response = await fetch(`${hub.url}/bots/${appId}/appearance`);
+    assert.equal(response.headers.get('access-control-allow-origin'), '*');
+    assert.deepEqual(await response.json(), {
+      ...{ enabled: true, title: 'Ask the shop', color: '#0b6b50', greeting: 'Need help?' },
+      texts: { hello: 'Hi from {name}' },
+    });
+    assert.equal((await fetch(`${hub.url}/bots/none/appearance`)).status, 404);
+    assert.deepEqual(errors, []);
+  });
+
   it('wakes a bot and puts it to sleep, as others see at once, and keeps options', async () => {
     const { page, errors } = await open(`/bots/${appId}/process`);
     await hub.api('POST', `/bots/${appId}/park`);

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from 'esbuild';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 
+import type { Appearance } from '../../connectors/web/protocol.js';
 import type { BotMessage } from '../../src/contracts.js';
 import { openBrowser } from './browser.js';
 import { openStandIn, type StandIn, type StandInOptions } from './web.js';
@@ -50,11 +51,12 @@ export async function bundled(): Promise<Map<string, string>> {
   return new Map(outputFiles.map((file) => [file.path.replace('/virtual/', ''), file.text]));
 }
 
+type Served = Required<Pick<ChatOptions, 'name' | 'host' | 'appearance'>>;
 const serve =
-  (bundles: Map<string, string>, name: string, host: string): RequestListener =>
+  (bundles: Map<string, string>, { name, host, appearance }: Served): RequestListener =>
   (request, response) => {
     const path = new URL(request.url ?? '/', 'http://x').pathname;
-    const bot = escapeHtml(JSON.stringify({ appId: 'a', name, language: 'en' }));
+    const bot = escapeHtml(JSON.stringify({ appId: 'a', name, language: 'en', appearance }));
     const send = (type: string, body: string, headers = {}): void =>
       void response.writeHead(200, { 'content-type': `${type}; charset=utf-8`, ...headers }).end(body);
     if (path === '/bots/a/chat') {
@@ -63,6 +65,7 @@ const serve =
     } else if (path === '/widget/chat.js') send('text/javascript', bundles.get('chat.js') ?? '');
     else if (path === '/widget.js') send('text/javascript', bundles.get('widget.js') ?? '');
     else if (path === '/widget/chat.css') send('text/css', readFileSync(source('chat.css'), 'utf8'));
+    else if (path === '/bots/a/appearance') send('application/json', JSON.stringify({ enabled: true, ...appearance }));
     else if (path === '/site')
       send('text/html', host, { 'content-security-policy': "default-src 'self' *; script-src * ; style-src 'none'" });
     else response.writeHead(404).end();
@@ -71,6 +74,8 @@ const serve =
 export interface ChatOptions extends StandInOptions {
   /** The bot's name. */
   name?: string;
+  /** How the bot's author wants it to look. */
+  appearance?: Appearance;
   /** The page at `/site`, which may embed the chat. */
   host?: string;
   context?: BrowserContextOptions;
@@ -111,8 +116,8 @@ export function chatFixture(): (options?: ChatOptions) => Promise<OpenChat> {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   });
   return async (options = {}) => {
-    const { name = 'Opening Hours', host = '', context = {}, path = '/bots/a/chat' } = options;
-    const hub = await openStandIn({ http: serve(bundles, name, host), ...options });
+    const { name = 'Opening Hours', host = '', appearance = {}, context = {}, path = '/bots/a/chat' } = options;
+    const hub = await openStandIn({ http: serve(bundles, { name, host, appearance }), ...options });
     cleanups.push(() => hub.close());
     const tab = await browser.newContext({ locale: 'en-GB', viewport: { width: 1100, height: 760 }, ...context });
     cleanups.push(() => tab.close());
