@@ -2,11 +2,12 @@
  * The web channel: one socket.io server for all bots, for our widget and for any Rasa socket.io client. The only importer of socket.io.
  * A bot is reached by namespace `/bots/{appId}` on path `/socket.io`, or by path `/bots/{appId}/socket.io` in the default namespace.
  */
-import type { IncomingMessage as Request, Server as HttpServer } from 'node:http';
+import { type IncomingMessage as Request, ServerResponse, type Server as HttpServer } from 'node:http';
 
 import { Server, type Namespace, type Socket } from 'socket.io';
 
 import type { ConnectionContext, Connector, StoredMessage } from '../src/contracts.js';
+import { hubErrorOf } from '../src/errors.js';
 import { createWebConnection, type Client, type WebConnection } from './web/connection.js';
 import { originFits } from './web/origin.js';
 import { type Ack, ownClient } from './web/protocol.js';
@@ -26,9 +27,20 @@ export interface WebOptions {
   maxConnections?: number | undefined;
   /** Open connections of one bot. 2,000 when absent. */
   maxConnectionsPerBot?: number | undefined;
+  /** Judges who calls, by the address; absent: everybody may. */
+  callers?: Callers | undefined;
   log?: { warn(detail: object, message: string): void } | undefined;
   /** Milliseconds; the clock of the rate limits. */
   now?: (() => number) | undefined;
+}
+
+export interface Callers {
+  /** Rejects with `rate_limited` for who sends too many requests. */
+  mayCall(request: Request): Promise<void>;
+  /** Has its address as many connections as it may have? */
+  full(request: Request): boolean;
+  /** One more of them; to be called once it is gone. */
+  enter(request: Request): () => void;
 }
 
 const enginePath = /^(?:\/bots\/([\w.~-]{1,128}))?\/socket\.io\/?(?=\?|$)/;
@@ -59,6 +71,7 @@ class WebConnector implements Connector {
       allowRequest: (request, answer) =>
         void this.refusalOf(request).then((refusal) => answer(refusal, refusal === null)),
     });
+    this.count(io, this.options.callers);
     // Before Engine.IO, which took over the server's listeners just now and knows one path only.
     server.prependListener('request', (request) => this.route(request));
     server.prependListener('upgrade', (request) => this.route(request));
@@ -95,6 +108,25 @@ class WebConnector implements Connector {
     this.io?.engine.close();
   }
 
+  /** Counts requests and connections by address. Polling needs no open connection, so that those of the server do not tell. */
+  private count({ engine }: Server, callers: Callers | undefined): void {
+    if (!callers) return;
+    engine.use((request: Request, response: ServerResponse, next: (error?: Error) => void) => {
+      callers.mayCall(request).then(
+        () => next(),
+        (error: unknown) => {
+          // Of an upgrade this is no response; its line is cut.
+          if (!(response instanceof ServerResponse)) return next(hubErrorOf(error));
+          const wait = String(hubErrorOf(error).options.afterSeconds ?? 1);
+          response.writeHead(429, { 'retry-after': wait }).end();
+        },
+      );
+    });
+    engine.on('connection', (line: { request: Request; once(event: 'close', listener: () => void): void }) =>
+      line.once('close', callers.enter(line.request)),
+    );
+  }
+
   /** Leads a bot's own path to the one path Engine.IO serves. */
   private route(request: Request): void {
     const [path, appId] = enginePath.exec(request.url ?? '') ?? [];
@@ -118,6 +150,7 @@ class WebConnector implements Connector {
   /** Why a handshake is refused; null when it is not. On the common path the bot is not known yet: see `admit`. */
   private async refusalOf(request: Request): Promise<string | null> {
     if ((this.io?.engine.clientsCount ?? 0) >= (this.options.maxConnections ?? 10_000)) return 'Too many connections.';
+    if (this.options.callers?.full(request)) return 'Too many connections.';
     const appId = this.botOf.get(request);
     return appId === undefined ? null : refusalBy(await this.find(appId), request, this.options);
   }

@@ -1,7 +1,9 @@
 /** The composition root: builds every part from the config, in order, and is the only place where folders meet. */
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
+import { createCrowd } from './access/limits.js';
 import type { Config } from './config.js';
 import { createHttpApp } from './http/app.js';
+import { createHttpServer, guardServer } from './http/server.js';
 import { createRetention } from './hub/retention.js';
 import { createLifecycle, type Lifecycle } from './lifecycle.js';
 import { createMetrics } from './metrics.js';
@@ -55,8 +57,8 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   let url = '';
   const publicUrl = (): string => config.publicUrl ?? url;
   const accessParts = openAccess(parts, { adminToken, seal, publicUrl });
-  const { access } = accessParts;
-  const path = openMessagePath(parts, { engines, training, metrics, sessionKey, seal, access });
+  const { access, limits } = accessParts;
+  const path = openMessagePath(parts, { engines, training, metrics, sessionKey, seal, access, limits });
   const { hub, desk, news, outbox, noteParse, connections, connectors, channels } = path;
   queue.watch(({ job }) => metrics.job(job));
   metrics.watch({
@@ -67,7 +69,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
     trainers: () => queue.trainers(),
   });
 
-  const server = createServer({ requestTimeout: 15 * 60_000, headersTimeout: 10_000 });
+  const server = createHttpServer();
   const routes = buildRoutes(parts, {
     engines,
     tokens,
@@ -87,6 +89,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   const http = createHttpApp({
     ...routes,
     access,
+    limits,
     trustProxy: config.trustProxy,
     audit: (entry) => store.audit.add(entry),
     log: parts.log,
@@ -96,6 +99,8 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   const handle = http.callback();
   server.on('request', (request, response) => void handle(request, response));
   for (const connector of connectors) connector.attach?.(server);
+  // Behind a proxy all connections are the proxy's.
+  guardServer(server, createCrowd(config.trustProxy > 0 ? 0 : config.connectionsPerAddress));
 
   await openAllBots(store, { channels, engines });
   await desk.recover();

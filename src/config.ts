@@ -22,6 +22,12 @@ export interface Config {
   readonly secretKey: string | null;
   /** Proxies in front of the hub, each of which adds the address that it was called from. */
   readonly trustProxy: number;
+  /** Requests per second, on average over ten; 0: no limit. */
+  readonly rateLimitAddress: number;
+  readonly rateLimitKey: number;
+  readonly rateLimitBot: number;
+  /** Open connections from one address; 0: no limit. */
+  readonly connectionsPerAddress: number;
   /** May anybody make themselves an account? */
   readonly registration: boolean;
   readonly oidcIssuer: string | null;
@@ -238,6 +244,34 @@ const settings = {
     example: '0',
     expected: 'a whole number from 0 to 10',
     read: number(0, 10),
+  },
+  rateLimitAddress: {
+    name: 'RATE_LIMIT_ADDRESS',
+    doc: 'Requests that one address may send in a second, on average over ten; more are answered 429 until the ten seconds are over. An IPv6 address counts with the 2^64 beside it; this machine itself is not counted. Behind a proxy of your own set TRUST_PROXY. 0: no limit.',
+    example: '500',
+    expected: 'a whole number from 0 to 1000000',
+    read: number(0, 1_000_000),
+  },
+  rateLimitKey: {
+    name: 'RATE_LIMIT_KEY',
+    doc: 'The same for one API key, or one person; the admin and trainer tokens are not counted.',
+    example: '500',
+    expected: 'a whole number from 0 to 1000000',
+    read: number(0, 1_000_000),
+  },
+  rateLimitBot: {
+    name: 'RATE_LIMIT_BOT',
+    doc: 'The same for one bot, over all keys and all who talk to it by its web and REST channels. Events that a chat platform has signed are not counted: they are stored and wait their turn.',
+    example: '1000',
+    expected: 'a whole number from 0 to 1000000',
+    read: number(0, 1_000_000),
+  },
+  connectionsPerAddress: {
+    name: 'CONNECTIONS_PER_ADDRESS',
+    doc: 'Connections that one address may hold open, websockets among them; where TRUST_PROXY is set only chats are counted, by the address that the proxy names. This machine itself is not counted. 0: no limit.',
+    example: '1000',
+    expected: 'a whole number from 0 to 1000000',
+    read: number(0, 1_000_000),
   },
   registration: {
     name: 'REGISTRATION',

@@ -1078,6 +1078,16 @@ export interface Access {
   may(principal: Principal, right: Right, appId: string | null): boolean;
 }
 
+/** How much anybody may ask. Each rejects with `rate_limited`, and when to come back, for who asked more than the operator allows; connectors ask through app.ts. */
+export interface RateLimits {
+  /** A request from this address, before anything of it is read. This machine's own addresses are not counted. */
+  address(address: string): Promise<void>;
+  /** A request of a key or a person, on this bot where it names one. The operator's own tokens are not counted. */
+  caller(principal: Principal, appId: string | null): Promise<void>;
+  /** A request or message to this bot from where anybody may send one. */
+  bot(appId: string): Promise<void>;
+}
+
 /** Somebody who signs in. */
 export interface User {
   readonly id: string;

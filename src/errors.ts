@@ -22,6 +22,7 @@ const table = {
   provider_unavailable: { status: 503, title: 'The OpenID provider does not answer', retry: true },
   link_over: { status: 410, title: 'That link was used or is too old', retry: false },
   throttled: { status: 429, title: 'Too many tries', retry: true },
+  rate_limited: { status: 429, title: 'Too many requests', retry: true, chat: 'busy' },
   forbidden: { status: 403, title: 'Your role does not allow that', retry: false },
   not_found: { status: 404, title: 'There is no such thing here', retry: false },
   method_not_allowed: { status: 405, title: 'That method does not apply here', retry: false },

@@ -54,6 +54,7 @@ const onePlace = [
   'sax',
   '@node-rs/argon2',
   'openid-client',
+  'rate-limiter-flexible',
 ];
 
 function filesUnder(folder: string): string[] {

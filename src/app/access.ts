@@ -2,16 +2,19 @@
 import { type CachedAccess, createAccess } from '../access/access.js';
 import { type Accounts, createAccounts } from '../access/accounts.js';
 import { type ApiKeys, createKeys } from '../access/keys.js';
+import { createRateLimits } from '../access/limits.js';
 import { createOpenId, type OpenId } from '../access/openid.js';
 import { createPasswords } from '../access/passwords.js';
 import { createSessions, type Sessions } from '../access/sessions.js';
 import { createThrottle } from '../access/throttle.js';
+import type { RateLimits } from '../contracts.js';
 import { callbackPath } from '../http/access/provider.js';
 import type { Seal } from '../seal.js';
 import type { Parts } from './parts.js';
 
 export interface AccessParts {
   access: CachedAccess;
+  limits: RateLimits;
   keys: ApiKeys;
   sessions: Sessions;
   accounts: Accounts;
@@ -52,7 +55,9 @@ export function openAccess(parts: Parts, { adminToken, seal, publicUrl }: Access
     keys: (secret) => keys.find(secret),
     sessions: (secret) => sessions.find(secret),
   });
-  return { access, keys, sessions, accounts, openId };
+  const { rateLimitAddress: perAddress, rateLimitKey: perCaller, rateLimitBot: perBot } = config;
+  const limits = createRateLimits({ perAddress, perCaller, perBot }, parts.log);
+  return { access, limits, keys, sessions, accounts, openId };
 }
 
 function openIdOf(

@@ -1,8 +1,19 @@
 /** Wires the message path: connectors, channels, outbox and hub. */
 import { existsSync } from 'node:fs';
+import type { IncomingMessage as Request } from 'node:http';
 import { join } from 'node:path';
 import { createConnectors } from '../../connectors/index.js';
-import type { Access, BotProgress, Engines, Hub, StoredMessage, Training } from '../contracts.js';
+import { addressOf, createCrowd } from '../access/limits.js';
+import type {
+  Access,
+  BotProgress,
+  Engines,
+  Hub,
+  IncomingMessage,
+  RateLimits,
+  StoredMessage,
+  Training,
+} from '../contracts.js';
 import { createChannelNotes } from '../hub/channel-notes.js';
 import { createChannels } from '../hub/channels.js';
 import { type Connections, createConnections } from '../hub/connections.js';
@@ -22,7 +33,11 @@ interface PathParts {
   sessionKey: string;
   seal: Seal;
   access: Access;
+  limits: RateLimits;
 }
+
+/** Where anybody may say something, or whoever has the bot's key; all other channels are signed by their platforms. */
+const openChannels = ['web', 'rest'];
 
 /** The key of the channels' secrets: SECRET_KEY, or one that is made once and kept in the data folder. */
 export function openSealOf({ options: { config, logs }, store }: Parts): Promise<Seal> {
@@ -39,15 +54,22 @@ export function openSealOf({ options: { config, logs }, store }: Parts): Promise
   });
 }
 
-export function openMessagePath(parts: Parts, { engines, training, metrics, sessionKey, seal, access }: PathParts) {
+export function openMessagePath(
+  parts: Parts,
+  { engines, training, metrics, sessionKey, seal, access, limits }: PathParts,
+) {
   const { store, log, life, egress } = parts;
   const history = (appId: string, conversation: string): Promise<StoredMessage[]> =>
     store.conversations.latest(appId, conversation, 100);
+  const counted = async ({ appId, channel }: IncomingMessage): Promise<void> => {
+    if (openChannels.includes(channel)) await limits.bot(appId);
+  };
   const own = createConnectors({
     web: {
       exists: async (appId) => (await store.bots.get(appId)) !== null,
       history,
       sessionKey,
+      callers: callersOf(parts, limits),
       publicUrl: parts.options.config.publicUrl ?? undefined,
       log,
     },
@@ -69,8 +91,14 @@ export function openMessagePath(parts: Parts, { engines, training, metrics, sess
   life.onStop('channel notes', () => notes.stop());
   const connections: Connections = createConnections({
     connectors,
-    receive: (message) => hub.receive(message),
-    ask: (message, gone) => hub.ask(message, gone),
+    receive: async (message) => {
+      await counted(message);
+      return hub.receive(message);
+    },
+    ask: async (message, gone) => {
+      await counted(message);
+      return hub.ask(message, gone);
+    },
     progress: (appId) => progressOf(parts, { engines, training }, appId),
     history,
     publicUrl: parts.options.config.publicUrl,
@@ -124,6 +152,17 @@ export function openMessagePath(parts: Parts, { engines, training, metrics, sess
   });
   life.onStop('hub', () => hub.stop());
   return { hub, desk, news, outbox, noteParse, connections, connectors, channels };
+}
+
+/** Who comes by the web channel, whose requests the HTTP routes never see. */
+function callersOf({ options: { config } }: Parts, limits: RateLimits) {
+  const from = (request: Request): string => addressOf(request, config.trustProxy);
+  const crowd = createCrowd(config.connectionsPerAddress);
+  return {
+    mayCall: (request: Request) => limits.address(from(request)),
+    full: (request: Request) => crowd.full(from(request)),
+    enter: (request: Request) => crowd.enter(from(request)),
+  };
 }
 
 /** What a waiting person is told about the bot. */

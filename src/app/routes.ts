@@ -232,6 +232,7 @@ function rasaOf(parts: Parts, { engines, training, hub, noteParse, connections, 
     hub,
     noteParse: (facts) => noteParse('rasa', facts),
     access: accessParts.access,
+    limits: accessParts.limits,
     rest: (appId) => connections.find({ appId, channel: 'rest' }),
     version: ('python' in options.rasa ? options.rasa.version : undefined) ?? referenceRasa,
     unload: async (appId) => {

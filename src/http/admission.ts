@@ -1,6 +1,6 @@
 /** Who comes in: what a request shows of its sender, and what the policy says to it. The only place where a route's caller is judged. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { Access, Credentials, Principal, Right } from '../contracts.js';
+import type { Access, Credentials, Principal, RateLimits, Right } from '../contracts.js';
 import { HubError } from '../errors.js';
 import type { Route } from './route.js';
 
@@ -24,7 +24,7 @@ export interface Knock {
 export interface Admission {
   /**
    * Lets the caller in or throws: `unauthorized` without good credentials, `not_found` in the words for a thing that is not there, `forbidden`
-   * when the caller may see the thing but not do this to it.
+   * when the caller may see the thing but not do this to it, `rate_limited` for who asks too much.
    */
   admit(row: Pick<Route, 'access' | 'asks' | 'of'>, knock: Knock): Promise<Caller>;
 }
@@ -68,7 +68,12 @@ const wanted: Record<string, string> = {
 const anyKey =
   'Sign in, or send Authorization: Bearer TOKEN: an API key, or the admin token (ADMIN_TOKEN, or the file admin-token in DATA_DIR).';
 
-export function createAdmission(access: Access): Admission {
+export interface AdmissionOptions {
+  access: Access;
+  limits: Pick<RateLimits, 'caller'>;
+}
+
+export function createAdmission({ access, limits }: AdmissionOptions): Admission {
   return {
     async admit(row, knock) {
       const nobody: Caller = { principal: null, from: knock.from, may: () => false };
@@ -79,6 +84,7 @@ export function createAdmission(access: Access): Admission {
       if (shown.session !== undefined) checkCsrf(shown.session, knock);
       const appId = knock.params['appId'] ?? (row.of ? await row.of.bot(knock) : null);
       if (!access.may(principal, row.access, appId)) throw refusal(access, principal, { row, knock, appId });
+      await limits.caller(principal, appId);
       return { ...nobody, principal, may: (right, on = null) => access.may(principal, right, on) };
     },
   };

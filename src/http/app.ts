@@ -4,7 +4,7 @@ import Router, { type RouterContext } from '@koa/router';
 import Koa from 'koa';
 import getRawBody from 'raw-body';
 import type { z } from 'zod';
-import type { Access, AuditEntry } from '../contracts.js';
+import type { Access, AuditEntry, RateLimits } from '../contracts.js';
 import { type Fault, HubError, hubErrorOf } from '../errors.js';
 import type { Log } from '../log.js';
 import { type Admission, createAdmission, type Knock } from './admission.js';
@@ -18,6 +18,7 @@ export interface HttpOptions {
   /** Rows at the root: pages, health, channels. */
   root: Route[];
   access: Access;
+  limits: Pick<RateLimits, 'address' | 'caller'>;
   log: Log;
   /** How many proxies in front are believed about who called; none when absent. */
   trustProxy?: number;
@@ -194,17 +195,18 @@ function secure(ctx: Koa.Context): void {
 
 /** Builds the Koa application; the caller makes the server from `callback()`. */
 export function createHttpApp(options: HttpOptions): Koa {
-  const { log, onResponse } = options;
+  const { log, limits, onResponse } = options;
   const trusted = options.trustProxy ?? 0;
   const app = new Koa({ proxy: trusted > 0, maxIpsCount: trusted });
   const rows = [...options.api.map((row) => ({ ...row, path: `/api/v1${row.path}` })), ...options.root];
   const audited = createAudit({ rows, add: options.audit, log });
-  const tables = tablesOf(rows, { admission: createAdmission(options.access), audited });
+  const tables = tablesOf(rows, { admission: createAdmission(options), audited });
 
   app.use(async (ctx, next) => {
     const started = performance.now();
     secure(ctx);
     try {
+      await limits.address(ctx.ip);
       await next();
       if (ctx.status === 404 && !ctx.body)
         throw new HubError('not_found', `Nothing answers at ${ctx.path}. The routes are listed at /api/docs.`);
