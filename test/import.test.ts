@@ -58,7 +58,7 @@ describe('a Rasa project as an archive', function () {
     const archives = hostileArchives();
     for (const [name, archive, words] of archives) {
       it(`is refused: ${name}`, async () => {
-        await assert.rejects(readProject(archive, true), (error: HubError) => {
+        await assert.rejects(readProject(archive, { customCode: true, hosts: [] }), (error: HubError) => {
           assert.match(error.message, words);
           return error.code === 'invalid';
         });

@@ -232,18 +232,18 @@ describe("The options of a bot's author", () => {
         pipeline: [{ name: 'DIETClassifer' }, { name: 'own.Component' }, { name: 'CountVectorsFeaturizer' }],
         policies: [{ name: 'DIETClassifier' }],
       },
-      false,
+      { customCode: false, hosts: [] },
     );
     const places = faults.map(({ pointer }) => pointer);
     assert.deepEqual(places, ['/pipeline/0/name', '/pipeline/1/name', '/policies/0/name']);
     assert.match(faults[0]?.detail ?? '', /no DIETClassifer; like it there are: DIETClassifier/);
     assert.match(faults[1]?.detail ?? '', /CUSTOM_CODE=on/);
-    assert.deepEqual(optionFaults({ pipeline: [{ name: 'own.Component' }] }, true), []);
+    assert.deepEqual(optionFaults({ pipeline: [{ name: 'own.Component' }] }, { customCode: true, hosts: [] }), []);
     assert.match(
-      optionFaults({ pipeline: [{ name: 'DIETClassifier' }] }, true)[0]?.detail ?? '',
+      optionFaults({ pipeline: [{ name: 'DIETClassifier' }] }, { customCode: true, hosts: [] })[0]?.detail ?? '',
       /tokenizer before it/,
     );
-    assert.deepEqual(optionFaults(options, false), []);
+    assert.deepEqual(optionFaults(options, { customCode: false, hosts: [] }), []);
   });
 
   it('and its language decide how words are told apart, where that can be', () => {

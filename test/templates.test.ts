@@ -28,7 +28,7 @@ describe('The templates', () => {
       const project = projectOf(content, own);
       assert.deepEqual(project.notes, []);
       assert.deepEqual(
-        files.flatMap((file) => faultsIn(file, false).faults),
+        files.flatMap((file) => faultsIn(file, { customCode: false, hosts: [] }).faults),
         [],
       );
       const groups = ['greet', 'thanks', 'bye'].map(

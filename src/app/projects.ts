@@ -1,6 +1,7 @@
 /** Wires the import and export of Rasa projects. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Config } from '../config.js';
 import type { ProjectFile } from '../contracts.js';
 import { actionEndpointOf } from '../engines/rasa/action-endpoint.js';
 import { bringsActions } from '../engines/rasa/actions.js';
@@ -9,6 +10,7 @@ import { HubError } from '../errors.js';
 import type { Channels } from '../hub/channels.js';
 import type { File } from '../training/import/archive.js';
 import { createProjects, type Projects } from '../training/import/import.js';
+import type { Allowed } from '../training/import/reach.js';
 import { createProjectReader } from '../training/import/thread.js';
 import { wholeProjectOf } from '../training/languages.js';
 import { contentOf } from '../training/training.js';
@@ -23,7 +25,7 @@ export function openProjects(
 ): { projects: Projects; check: CheckFile } {
   const { store, options, templates, egress } = parts;
   const { customCode } = options.config;
-  const reader = createProjectReader(customCode);
+  const reader = createProjectReader(allowedIn(options.config));
   const endpointFault = (files: readonly ProjectFile[]): string | null => {
     const found = actionEndpointOf(files, egress);
     return found && 'fault' in found ? found.fault : null;
@@ -49,6 +51,9 @@ export function openProjects(
     },
   };
 }
+
+/** What this hub's operator has opened to projects. */
+export const allowedIn = ({ customCode, egressAllow: hosts }: Config): Allowed => ({ customCode, hosts });
 
 function runtimeForOf({ options, runtimeDir }: Parts): ReturnType<typeof createRuntimeFor> | null {
   const { config, rasa } = options;

@@ -53,7 +53,7 @@ import type { AccessParts } from './access.js';
 import { here, type Parts } from './parts.js';
 import { isLoopback } from './path.js';
 import { openChecks } from './training.js';
-import { openProjects } from './projects.js';
+import { allowedIn, openProjects } from './projects.js';
 import { openTemplates } from './templates.js';
 import { contentOfModel, diffOf } from './versions.js';
 import { welcome } from './bots.js';
@@ -114,7 +114,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     defaultEngine: operations.engine().engine,
     refusal: (url) => parts.egress.refusal(url),
     sealAuth: (appId, authorization) => made.seal.seal(authorization, remotePlace(appId)),
-    optionFaults: (chosen) => optionFaults(chosen, options.config.customCode),
+    optionFaults: (chosen) => optionFaults(chosen, allowedIn(options.config)),
     runtimes: Object.keys(options.config.rasaRuntimes),
     publicUrl,
     onCreated: (bot) => welcome(parts, { channels, engines }, bot),

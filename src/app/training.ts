@@ -18,6 +18,7 @@ import { createSelf, type Self } from '../training/self.js';
 import { createRasaTrainer } from '../training/train.js';
 import type { JobTokens } from '../training/tokens.js';
 import { codeRefusal, contentOf, createTraining } from '../training/training.js';
+import { allowedIn } from './projects.js';
 import { packageDir, type Parts, type RasaRuntime, type StandIns } from './parts.js';
 
 /** How long saving one file, or a whole project, waits for the validator. */
@@ -83,7 +84,7 @@ export async function openTraining(
           start: (child) => warm.start(child),
         })
       : null);
-  const reader = createProjectReader(config.customCode);
+  const reader = createProjectReader(allowedIn(config));
   const free = (): Promise<number> => freeDisk(config.dataDir);
   return {
     queue,

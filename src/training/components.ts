@@ -1,5 +1,8 @@
 /** The components and policies that a bot's own pipeline may name, and what is wrong with one that names others. Pure. */
 import type { BotOptions, Component } from '../contracts.js';
+import { patternsIn } from './import/expressions.js';
+import { patternFault } from './import/patterns.js';
+import { type Allowed, reachOf } from './import/reach.js';
 import { readYaml } from './yaml.js';
 
 const components = [
@@ -37,13 +40,14 @@ export interface OptionFault {
   detail: string;
 }
 
-/** `customCode`: may they name classes of their own? */
-export function optionFaults({ pipeline, policies: chosen }: BotOptions, customCode: boolean): OptionFault[] {
-  const known = { customCode };
+export function optionFaults({ pipeline, policies: chosen }: BotOptions, allowed: Allowed): OptionFault[] {
+  const known = { customCode: allowed.customCode };
   return [
     ...listFaults('/pipeline', pipeline, { ...known, names: components }),
     ...listFaults('/policies', chosen, { ...known, names: policies }),
     ...tokenizerFault(pipeline),
+    ...settingFaults('/pipeline', pipeline, allowed),
+    ...settingFaults('/policies', chosen, allowed),
   ];
 }
 
@@ -84,6 +88,16 @@ function listFaults(
     return [{ pointer: `${pointer}/${at}/name`, detail }];
   });
 }
+
+/** What the settings reach beside the project, and expressions that never end. */
+const settingFaults = (pointer: string, list: Component[] | undefined, allowed: Allowed): OptionFault[] =>
+  (list ?? []).flatMap((one, at) => [
+    ...reachOf(one, allowed).map(({ words }) => ({ pointer: `${pointer}/${at}`, detail: words })),
+    ...patternsIn({ pipeline: [one] }).flatMap(({ pattern }) => {
+      const detail = patternFault(pattern);
+      return detail === null ? [] : [{ pointer: `${pointer}/${at}`, detail }];
+    }),
+  ]);
 
 function nearest(name: string, names: readonly string[]): string {
   const stem = name.toLowerCase().slice(0, 4);

@@ -1,7 +1,10 @@
 /** What one file of a bot's project must be: a name that means one place, text, and for YAML something that Rasa can read. */
 import type { ProjectFile } from '../../contracts.js';
 import { HubError } from '../../errors.js';
-import { yamlFacts } from './yaml-check.js';
+import { lookupFile, patternsIn } from './expressions.js';
+import { patternFault } from './patterns.js';
+import { type Allowed, reachIn } from './reach.js';
+import { yamlFacts, type Finding } from './yaml-check.js';
 
 export const mostFiles = 2000;
 const kinds = /\.(ya?ml|json|md|txt|csv|py)$/;
@@ -42,25 +45,51 @@ export function textOf(bytes: Buffer): string | null {
   return content.includes('\0') || !Buffer.from(content).equals(bytes) ? null : content;
 }
 
-/** What is wrong with the text of a file, as far as that can be seen without Rasa, and what may be. `customCode`: may it name code of its own? */
-export function faultsIn(
-  { path, content }: ProjectFile,
-  customCode: boolean,
-): { faults: FileFault[]; notes: string[] } {
-  if (path !== requested && !ofRasa.test(path)) return { faults: [], notes: [] };
-  const facts = yamlFacts(content);
-  const foreign = customCode ? [] : facts.classes.filter(({ name }) => !knownModules.test(name));
-  const faults = [
-    ...facts.faults,
-    ...foreign.map(({ name, line }) => ({
-      line,
-      words: `${name} is a class of the project's own, which this hub does not load. Whoever runs the hub can allow it (CUSTOM_CODE=on)`,
-    })),
-  ];
+/** What is wrong with the text of a file, as far as that can be seen without Rasa, and what may be. */
+export function faultsIn({ path, content }: ProjectFile, allowed: Allowed): { faults: FileFault[]; notes: string[] } {
+  const yaml = path === requested || ofRasa.test(path);
+  const { faults, notes } = yaml ? ofYaml(content, allowed) : { faults: ofOthers(path, content), notes: [] };
   return {
     faults: faults.map(({ line, words }) => ({ path, line: line || null, words })),
-    notes: facts.notes.map(({ line, words }) => `${path} line ${line}: ${words}.`),
+    notes: notes.map(({ line, words }) => `${path} line ${line}: ${words}.`),
   };
+}
+
+function ofYaml(text: string, allowed: Allowed): { faults: Finding[]; notes: Finding[] } {
+  const { faults, notes, classes, content, lineOf } = yamlFacts(text);
+  const foreign = allowed.customCode ? [] : classes.filter(({ name }) => !knownModules.test(name));
+  const reach = reachIn(content, allowed).map(({ value, words }) => ({ line: lineOf(value), words }));
+  return {
+    faults: [
+      ...faults,
+      ...foreign.map(({ name, line }) => ({
+        line,
+        words: `${name} is a class of the project's own, which this hub does not load. Whoever runs the hub can allow it (CUSTOM_CODE=on)`,
+      })),
+      ...reach,
+      ...ofContent(content, lineOf),
+    ],
+    notes,
+  };
+}
+
+/** Rasa takes any file in data/ that is JSON for training data, whatever it is called. */
+function ofOthers(path: string, text: string): Finding[] {
+  if (!path.startsWith('data/') || !text.trimStart().startsWith('{')) return [];
+  try {
+    return ofContent(JSON.parse(text) as unknown, () => 0);
+  } catch {
+    return [{ line: 0, words: 'it looks like JSON and is none: mend it, or begin it otherwise' }];
+  }
+}
+
+function ofContent(content: unknown, lineOf: (text: string) => number): Finding[] {
+  const table = lookupFile(content);
+  const slow = patternsIn(content).flatMap(({ pattern, text }) => {
+    const words = patternFault(pattern);
+    return words === null ? [] : [{ line: lineOf(text), words }];
+  });
+  return [...(table === null ? [] : [{ line: 0, words: table }]), ...slow];
 }
 
 /** `data/nlu.yml line 3: why.` */

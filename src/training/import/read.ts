@@ -4,6 +4,7 @@ import { readYaml, yamlDocument } from '../yaml.js';
 import { type File, refusal, unpack } from './archive.js';
 import { codeRefusal, faultsIn, type FileFault, mostFiles, pathFault, refusalOf, textOf } from './file.js';
 import { isWanted, layoutOf } from './layout.js';
+import type { Allowed } from './reach.js';
 import { yamlFacts } from './yaml-check.js';
 
 /** What an archive brings; nothing of it is kept yet. */
@@ -23,11 +24,11 @@ export interface ProjectDraft {
 const counts = /^(?:config|domain|endpoints)\.yml$|^(?:data|domain|actions)\/|\.py$/;
 
 /** Rejects with `invalid`: for an archive that is not safe (archive.ts), and for a project that cannot be trained as it is, each fault with file and line. */
-export async function readProject(archive: Buffer, customCode: boolean): Promise<ProjectDraft> {
+export async function readProject(archive: Buffer, allowed: Allowed): Promise<ProjectDraft> {
   const { files, others } = await unpack(archive, isWanted);
   const layout = layoutOf(files, (file) => yamlFacts(textOf(file.bytes) ?? '').sections);
   if ('fault' in layout) throw refusal(null, layout.fault);
-  const reading = new Reading(customCode);
+  const reading = new Reading(allowed);
   for (const file of layout.files) reading.take(file);
   const left = others.length + files.length - layout.files.length;
   return reading.draft({ folder: layout.root.replace(/\/$/, '') || null, notes: layout.notes, left });
@@ -41,7 +42,7 @@ class Reading {
   private credentials: string | null = null;
   private left = 0;
 
-  constructor(private readonly customCode: boolean) {}
+  constructor(private readonly allowed: Allowed) {}
 
   take({ path, bytes }: File): void {
     const content = textOf(bytes);
@@ -50,7 +51,7 @@ class Reading {
     if (path === 'credentials.yml') this.credentials = content;
     else if (path === 'endpoints.yml') this.keep({ path, content: this.endpointsOf(content) });
     else if (!path.endsWith('.py')) this.keep({ path, content });
-    else if (this.customCode) this.keep({ path, content });
+    else if (this.allowed.customCode) this.keep({ path, content });
     else if (hasCode(content)) this.code.push(path);
     else this.left += 1;
   }
@@ -75,7 +76,7 @@ class Reading {
   }
 
   private keep(file: ProjectFile): void {
-    const { faults, notes } = faultsIn(file, this.customCode);
+    const { faults, notes } = faultsIn(file, this.allowed);
     this.faults.push(...faults);
     this.notes.push(...notes);
     if (/^data\/.*\.md$/.test(file.path) && /^##\s*(?:intent|synonym|regex|lookup|story)\b/im.test(file.content))

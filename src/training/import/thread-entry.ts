@@ -6,6 +6,6 @@ import { judgeFiles, type Question } from './thread.js';
 answerOnce((asked) => {
   const question = asked as Question;
   return 'files' in question
-    ? void judgeFiles(question.files, question.customCode)
-    : readProject(Buffer.from(question.archive), question.customCode);
+    ? void judgeFiles(question.files, question.allowed)
+    : readProject(Buffer.from(question.archive), question.allowed);
 });

@@ -6,10 +6,11 @@ import type { ProjectFile } from '../../contracts.js';
 import { HubError } from '../../errors.js';
 import { askThread, type ThreadLimits } from '../thread.js';
 import { faultsIn, pathFault, codeRefusal, refusalOf, textOf } from './file.js';
+import type { Allowed } from './reach.js';
 import type { ProjectDraft } from './read.js';
 
 /** What crosses to the thread. */
-export type Question = { customCode: boolean } & ({ archive: Uint8Array } | { files: readonly ProjectFile[] });
+export type Question = { allowed: Allowed } & ({ archive: Uint8Array } | { files: readonly ProjectFile[] });
 export interface ProjectReader {
   /** Rejects with `invalid`, as `readProject` does; also when reading takes too long. */
   read(archive: Buffer): Promise<ProjectDraft>;
@@ -21,26 +22,27 @@ export interface ProjectReader {
 
 const limitMs = 30_000;
 const tooLong = 'Reading this takes too long or too much memory: send a smaller project, in plainer files.';
-/** A text this short is read faster than a thread starts. */
+/** A text this short is read faster than a thread starts, unless there are expressions to be tried. */
 const shortText = 50_000;
+const expressions = /regex|pattern/i;
 
-/** `customCode`: may projects bring Python (CUSTOM_CODE)? */
-export function createProjectReader(customCode: boolean, { timeoutMs = limitMs } = {}): ProjectReader {
+export function createProjectReader(allowed: Allowed, { timeoutMs = limitMs } = {}): ProjectReader {
   const ask = (question: Question, more: Partial<ThreadLimits> = {}): Promise<unknown> =>
     askThread(new URL('./thread-entry.js', import.meta.url), question, { timeoutMs, tooLong, ...more });
   const judge = async (files: readonly ProjectFile[]): Promise<void> => {
     const length = files.reduce((sum, { content }) => sum + content.length, 0);
-    if (length > shortText) await ask({ customCode, files });
-    else judgeFiles(files, customCode);
+    const aside = length > shortText || files.some(({ content }) => expressions.test(content));
+    if (aside) await ask({ allowed, files });
+    else judgeFiles(files, allowed);
   };
   return {
     read: async (archive) => {
       // A copy: what crosses leaves this side.
       const bytes = Uint8Array.from(archive);
-      return (await ask({ customCode, archive: bytes }, { transfer: [bytes.buffer] })) as ProjectDraft;
+      return (await ask({ allowed, archive: bytes }, { transfer: [bytes.buffer] })) as ProjectDraft;
     },
     file: async (path, bytes) => {
-      const file = namedFile(path, bytes, customCode);
+      const file = namedFile(path, bytes, allowed.customCode);
       await judge([file]);
       return file;
     },
@@ -48,9 +50,9 @@ export function createProjectReader(customCode: boolean, { timeoutMs = limitMs }
   };
 }
 
-/** Throws `invalid` for files whose text Rasa cannot read, or that name code of their own where there is to be none. */
-export function judgeFiles(files: readonly ProjectFile[], customCode: boolean): void {
-  const faults = files.flatMap((file) => faultsIn(file, customCode).faults);
+/** Throws `invalid` for files whose text Rasa cannot read, or that name what is closed to them. */
+export function judgeFiles(files: readonly ProjectFile[], allowed: Allowed): void {
+  const faults = files.flatMap((file) => faultsIn(file, allowed).faults);
   if (faults.length > 0) throw refusalOf(faults);
 }
 

@@ -28,6 +28,10 @@ export interface YamlFacts {
   words: Record<string, string>;
   /** Dotted class names that Rasa would import, with their lines. */
   classes: { name: string; line: number }[];
+  /** All of it, as Rasa reads it; null when it cannot be read. */
+  content: unknown;
+  /** The first line that says this text and nothing else; 0: none. */
+  lineOf: (text: string) => number;
 }
 
 const deepest = 60;
@@ -38,6 +42,8 @@ const unreadable = (line: number, words: string): YamlFacts => ({
   sections: [],
   words: {},
   classes: [],
+  content: null,
+  lineOf: () => 0,
 });
 
 /** Never throws. */
@@ -51,12 +57,17 @@ export function yamlFacts(text: string): YamlFacts {
     return unreadable(error.linePos?.[0].line ?? 0, `${words}. Mend that line`);
   }
   const { contents } = document;
-  if (contents === null) return { faults: [], notes: [], sections: [], words: {}, classes: [] };
+  if (contents === null) return { ...unreadable(0, ''), faults: [] };
   if (!isMap(contents)) return unreadable(1, 'it needs sections such as "nlu:" at its left edge');
   const lineOf = (node: Node): number => (node.range ? lines.linePos(node.range[0]).line : 0);
   const danger = dangerIn(contents, lineOf);
   if (danger) return unreadable(danger.line, danger.words);
-  return { ...factsOf(contents, lineOf), classes: classesIn(document, lineOf) };
+  // References are few by now (see `dangerIn`), and what they stand for is shared, not copied.
+  const content: unknown = document.toJS({ maxAliasCount: -1 });
+  const said = linesOf(document, lineOf);
+  const lineSaying = (words: string): number => said.get(words) ?? 0;
+  const classes = [...namedClasses(content)].map((name) => ({ name, line: lineSaying(name) }));
+  return { ...factsOf(contents, lineOf), classes, content, lineOf: lineSaying };
 }
 
 /** Null when it is so deep that the parser ran out of stack. */
@@ -88,7 +99,7 @@ function dangerIn(root: Node, lineOf: Line): Finding | null {
 }
 
 function factsOf(root: Node, lineOf: Line): YamlFacts {
-  const facts: YamlFacts = { faults: [], notes: [], sections: [], words: {}, classes: [] };
+  const facts: YamlFacts = { ...unreadable(0, ''), faults: [] };
   if (!isMap(root)) return facts;
   for (const { key, value } of root.items) {
     if (!isScalar(key)) continue;
@@ -115,16 +126,14 @@ function judgeVersion(facts: YamlFacts, version: string, line: number): void {
     });
 }
 
-/** Classes that the text names, each at the first line that says its name; a reference counts as what it stands for. */
-function classesIn(document: Document, lineOf: Line): { name: string; line: number }[] {
-  // References are few by now (see `dangerIn`), and what they stand for is shared, not copied.
-  const names = namedClasses(document.toJS({ maxAliasCount: -1 }));
+/** Where each text stands first. */
+function linesOf(document: Document, lineOf: Line): Map<string, number> {
   const lines = new Map<string, number>();
   visit(document, {
     Scalar: (_, node) => {
       const text = String(node.value);
-      if (names.has(text) && !lines.has(text)) lines.set(text, lineOf(node));
+      if (!lines.has(text)) lines.set(text, lineOf(node));
     },
   });
-  return [...names].map((name) => ({ name, line: lines.get(name) ?? 0 }));
+  return lines;
 }
