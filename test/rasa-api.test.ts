@@ -250,8 +250,19 @@ describe('the Rasa API of a bot, as the hub passes it on', function () {
       (await ask('PUT', '/model', { body: JSON.stringify({ model_file: `models/${before}.tar.gz` }) })).status,
       204,
     );
+    type Entry = { action: string; status: number; by: { kind: string }; before: unknown; after: unknown };
+    const log = async (): Promise<Entry[]> => (await hub.api('GET', `/audit?appId=${appId}`)).body.items as Entry[];
+    const changed = { before: { activeModel: file.replace('.tar.gz', '') }, after: { activeModel: before } };
+    const back = (await log())[0]!;
+    assert.deepEqual([back.action, back.status, back.by.kind], ['PUT /bots/{appId}/model', 204, 'token']);
+    assert.deepEqual({ before: back.before, after: back.after }, changed);
+    assert.ok((await log()).some(({ action }) => action === 'POST /bots/{appId}/model/train'));
+    const entries = (await log()).length;
+    assert.equal((await ask('PUT', '/model', { body: '{}', key: 'nobody' })).status, 401);
+    assert.equal((await log()).length, entries, 'who is not let in writes nothing');
     const wrong = await ask('PUT', '/model', { body: '{"model_file": "/etc/passwd"}' });
     assert.deepEqual([wrong.status, wrong.json.message], [400, "Agent with name '/etc/passwd' could not be loaded."]);
+    assert.deepEqual([(await log())[0]?.status, (await log())[0]?.after], [400, null]);
     const server = await ask('PUT', '/model', { body: '{"model_server": {"url": "http://127.0.0.1/"}}' });
     assert.deepEqual([server.status, server.json.reason], [400, 'BadRequest']);
     await ask('POST', `/model/train?callback_url=${hookUrl}`, { body: 'pipeline: []\nstories: []' });

@@ -9,6 +9,7 @@ import { signInPage } from '../http/access/pages.js';
 import { providerRoutes } from '../http/access/provider.js';
 import { sessionRoutes } from '../http/access/sessions.js';
 import { userRoutes } from '../http/access/users.js';
+import { createNote } from '../http/audit.js';
 import { botPresenter, botRoutes, type BotRoutesOptions } from '../http/bots.js';
 import { channelRoutes } from '../http/channels.js';
 import { consoleRoutes } from '../http/console.js';
@@ -231,6 +232,7 @@ function rasaOf(parts: Parts, { engines, training, hub, noteParse, connections, 
     training,
     hub,
     noteParse: (facts) => noteParse('rasa', facts),
+    note: createNote({ add: (entry) => store.audit.add(entry), log }),
     access: accessParts.access,
     limits: accessParts.limits,
     rest: (appId) => connections.find({ appId, channel: 'rest' }),

@@ -4,14 +4,22 @@ import type { AuditEntry } from '../contracts.js';
 import type { Log } from '../log.js';
 import type { Asked, Reply, Route } from './route.js';
 
-export interface AuditOptions {
-  /** All rows, with their full paths. */
-  rows: Route[];
+export interface NoteOptions {
   add: (entry: AuditEntry) => Promise<void>;
   log: Pick<Log, 'error'>;
 }
+export interface AuditOptions extends NoteOptions {
+  /** All rows, with their full paths. */
+  rows: Route[];
+}
 type Facts = Omit<AuditEntry, 'id' | 'at' | 'from' | 'action' | 'target'>;
 type AnyAsked = Asked<unknown, unknown>;
+/** Writes an entry for a request to this route. Never rejects. */
+export type Note = (
+  route: Pick<Route, 'method' | 'path'>,
+  asked: Pick<AnyAsked, 'url' | 'caller'>,
+  facts: Facts,
+) => Promise<void>;
 /** Does what the row does, and notes it. */
 export type Audited = (row: Route, asked: AnyAsked, method: string) => Promise<Reply>;
 
@@ -63,12 +71,20 @@ function byOf({ caller: { principal } }: AnyAsked, reply?: Reply): AuditEntry['b
   return reply?.by ? { kind: 'user', ...reply.by } : { kind: 'nobody', id: 'nobody', name: 'nobody' };
 }
 
-export function createAudit({ rows, add, log }: AuditOptions): Audited {
-  const shows = new Map(rows.filter(({ method }) => method === 'GET').map((row) => [row.path, row]));
-  const note = async (row: Route, { url, caller }: AnyAsked, facts: Facts): Promise<void> => {
-    const what = { action: `${row.method} ${row.path}`, target: url.split('?')[0] ?? '', from: caller.from };
-    await add({ id: randomUUID(), at: new Date().toISOString(), ...what, ...facts });
+export const createNote =
+  ({ add, log }: NoteOptions): Note =>
+  async ({ method, path }, { url, caller }, facts) => {
+    const what = { action: `${method} ${path}`, target: url.split('?')[0] ?? '', from: caller.from };
+    const entry = { id: randomUUID(), at: new Date().toISOString(), ...what, ...facts };
+    // It is done, whether or not it could be written down; the log of the hub has the reason.
+    await add(entry).catch((error: unknown) =>
+      log.error({ err: error }, 'a change could not be noted in the audit log'),
+    );
   };
+
+export function createAudit({ rows, ...options }: AuditOptions): Audited {
+  const shows = new Map(rows.filter(({ method }) => method === 'GET').map((row) => [row.path, row]));
+  const note = createNote(options);
   return async (row, asked, method) => {
     const audited = row.audited ?? (row.access !== 'public' && row.asks === undefined && method !== 'GET');
     if (!audited) return row.handle(asked);
@@ -88,10 +104,7 @@ export function createAudit({ rows, add, log }: AuditOptions): Audited {
       facts = { ...facts, status: (error as { status?: number }).status ?? 500 };
       throw error;
     } finally {
-      // It is done, whether or not it could be written down; the log of the hub has the reason.
-      await note(row, asked, facts).catch((error: unknown) =>
-        log.error({ err: error }, 'a change could not be noted in the audit log'),
-      );
+      await note(row, asked, facts);
     }
   };
 }

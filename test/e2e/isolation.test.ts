@@ -197,7 +197,10 @@ describe('What one bot can do to the others', function () {
       JSON.stringify(got.ports),
     );
     assert.deepEqual(got.gates, [401, 401, 401]);
-    assert.deepEqual(got.fds.filter((fd) => /^socket:|\.db|sb-test/.test(fd)).length <= 3, true, got.fds.join(' '));
+    assert.deepEqual(
+      got.fds.filter((fd) => fd.startsWith('/') && fd !== '/dev/null'),
+      [],
+    );
   });
 
   it('is not to read what the hub knows: its environment has none of it', async () => {

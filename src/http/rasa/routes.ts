@@ -13,10 +13,11 @@ import { admit, type CallerOptions } from './caller.js';
 import { failureReply, notRasa, RasaErrorView } from './failure.js';
 import { load, modelAt, type ModelOptions, train } from './model.js';
 import { serveModel } from './model-server.js';
+import { noted, type NotedOptions } from './noted.js';
 import { conversationOf, queryOf, type RasaAsked, replyOf, requestFor } from './request.js';
 import { eventsIn, messagesIn, speak } from './speaking.js';
 
-export interface RasaRoutesOptions extends CallerOptions, ModelOptions, CallbackOptions {
+export interface RasaRoutesOptions extends CallerOptions, ModelOptions, CallbackOptions, Pick<NotedOptions, 'note'> {
   engines: Pick<Engines, 'use' | 'apart'>;
   hub: Pick<Hub, 'hold' | 'say'>;
   /** Called with every text that was only to be understood, for the request log. */
@@ -135,6 +136,8 @@ interface Row {
   summary: string;
   does: Does;
   access: Route['access'];
+  /** Whether the audit log has it: what changes the model, or what was said. */
+  changes?: boolean;
   answers?: Route['answers'];
 }
 const inConversation = '/conversations/{conversationId}';
@@ -164,6 +167,7 @@ const table: Row[] = [
       'Train a model from one YAML text; it is queued, kept among the models of the bot, and put into use by PUT /model.',
     does: trains,
     access: 'edit',
+    changes: true,
   },
   {
     method: 'POST',
@@ -192,8 +196,16 @@ const table: Row[] = [
     summary: 'Put one of the models of the bot into use.',
     does: loads,
     access: 'build',
+    changes: true,
   },
-  { method: 'DELETE', path: '/model', summary: 'Take the model out of use.', does: unloads, access: 'build' },
+  {
+    method: 'DELETE',
+    path: '/model',
+    summary: 'Take the model out of use.',
+    does: unloads,
+    access: 'build',
+    changes: true,
+  },
   { method: 'GET', path: `${inConversation}/tracker`, summary: 'A conversation.', does: passes('GET'), access: 'read' },
   {
     method: 'GET',
@@ -208,6 +220,7 @@ const table: Row[] = [
     summary: 'Append events.',
     does: speaks(eventsIn),
     access: 'converse',
+    changes: true,
   },
   {
     method: 'PUT',
@@ -215,6 +228,7 @@ const table: Row[] = [
     summary: 'Replace all events.',
     does: turns('PUT'),
     access: 'converse',
+    changes: true,
   },
   {
     method: 'POST',
@@ -246,13 +260,16 @@ const table: Row[] = [
   },
 ];
 
-async function answered(options: RasaRoutesOptions, { does, access }: Row, asked: RasaAsked): Promise<Reply> {
+async function answered(options: RasaRoutesOptions, row: Row, asked: RasaAsked): Promise<Reply> {
   const appId = param(asked, 'appId');
   try {
-    if (access !== 'public') await admit(options, { appId, right: access }, asked);
+    const by = row.access === 'public' ? null : await admit(options, { appId, right: row.access }, asked);
     const bot = await options.store.bots.get(appId);
     if (!bot) throw new HubError('not_found', `There is no bot ${appId}.`);
-    return await does(options, bot, asked);
+    const work = () => row.does(options, bot, asked);
+    if (!row.changes || by === null) return await work();
+    const change = { method: row.method, path: `/bots/{appId}${row.path}`, asked, bot, by };
+    return await noted(options, change, work);
   } catch (error) {
     options.log.debug({ err: error, appId }, 'a request of the Rasa API was refused');
     return failureReply(error, options.version);
