@@ -152,6 +152,23 @@ describe('Signing in, in a browser', function () {
       await page.getByText('The sign-in failed').waitFor();
     }));
 
+  it('by an OpenID provider takes no answer whose state is not the one it began with, whatever else fits', () =>
+    onPage(async (page) => {
+      let answer = '';
+      await page.route('**/sign-in/provider/callback*', async (route) => {
+        answer = route.request().url();
+        await route.fulfill({ status: 200, body: 'caught' });
+      });
+      await throughProvider(page, 'finn').catch(() => undefined);
+      await page.unroute('**/sign-in/provider/callback*');
+      const url = new URL(answer);
+      assert.ok((url.searchParams.get('code') ?? '') !== '', answer);
+      url.searchParams.set('state', 'x'.repeat(43));
+      await page.goto(url.href);
+      await page.getByText('The sign-in failed').waitFor();
+      assert.equal(await status(page, '/api/v1/session'), 401);
+    }));
+
   it('by an OpenID provider takes no code that another provider gave', async () => {
     const other = await openProvider(() => `${hub.url}/sign-in/provider/callback`);
     try {
