@@ -28,6 +28,8 @@ export interface Config {
   readonly rateLimitBot: number;
   /** Open connections from one address; 0: no limit. */
   readonly connectionsPerAddress: number;
+  /** Null: metrics are for this machine, and for who may see the hub. */
+  readonly metricsToken: string | null;
   /** May anybody make themselves an account? */
   readonly registration: boolean;
   readonly oidcIssuer: string | null;
@@ -272,6 +274,14 @@ const settings = {
     example: '1000',
     expected: 'a whole number from 0 to 1000000',
     read: number(0, 1_000_000),
+  },
+  metricsToken: {
+    name: 'METRICS_TOKEN',
+    doc: 'What a Prometheus elsewhere shows at /metrics (Authorization: Bearer TOKEN), at least 16 characters; empty: only this machine itself reads them, and whoever may see the hub.',
+    example: '',
+    expected: 'at least 16 characters without blanks',
+    secret: true,
+    read: (text) => (/^[\x21-\x7e]{16,}$/.test(text) ? text : undefined),
   },
   registration: {
     name: 'REGISTRATION',

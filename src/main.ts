@@ -70,7 +70,13 @@ function greet(app: App, logs: Logs): void {
 async function openLogs(config: Config): Promise<Logs> {
   const { openLog } = await import('./log.js');
   const logs = openLog({ level: config.logLevel, pretty: process.stdout.isTTY });
-  for (const secret of [config.adminToken, config.trainerToken, config.secretKey, config.oidcClientSecret])
+  for (const secret of [
+    config.adminToken,
+    config.trainerToken,
+    config.metricsToken,
+    config.secretKey,
+    config.oidcClientSecret,
+  ])
     if (secret) logs.hide(secret);
   for (const url of [config.redisUrl, config.databaseUrl, config.modelStorage]) {
     const password = /^[\w+]+:\/\/[^:/]*:(.+)@/.exec(url ?? '')?.[1];

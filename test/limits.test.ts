@@ -143,13 +143,18 @@ describe('The limits', () => {
   });
 
   describe('on connections', () => {
+    const lines: Socket[] = [];
+    let server: Server;
+    afterEach(() => {
+      lines.splice(0).forEach((socket) => void socket.destroy());
+      server.close();
+    });
     it('refuse one more than an address may hold, until another has gone', async () => {
-      const server = new Server((_, response) => void response.end());
+      server = new Server((_, response) => void response.end());
       let open = 0;
       guardServer(server, { full: () => open >= 2, enter: () => (open++, () => void open--) });
       await once(server.listen(0, '127.0.0.1'), 'listening');
       const { port } = server.address() as AddressInfo;
-      const lines: Socket[] = [];
       const line = async (): Promise<'in' | 'out'> => {
         const socket = connect(port, '127.0.0.1').on('error', () => undefined);
         lines.push(socket);
@@ -163,12 +168,10 @@ describe('The limits', () => {
       lines[0]?.destroy();
       while (open >= 2) await sleep(5);
       assert.equal(await line(), 'in');
-      lines.forEach((socket) => void socket.destroy());
-      server.close();
     });
 
     it('cut a body that comes too slowly, whatever becomes of its request, and not a large one that comes', async () => {
-      const server = createHttpServer();
+      server = createHttpServer();
       const bodies: number[] = [];
       server.on('request', (request, response) => {
         // A route that reads it, and one that answers without.
@@ -187,6 +190,7 @@ describe('The limits', () => {
       const { port } = server.address() as AddressInfo;
       const send = async (path: string, piece: Buffer, everyMs: number): Promise<string> => {
         const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+        lines.push(socket);
         socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n`);
         let heard = '';
         socket.on('data', (data: Buffer) => (heard += data.toString()));
@@ -204,7 +208,6 @@ describe('The limits', () => {
         ['HTTP/1.1 408 Request Timeout', 'HTTP/1.1 404 Not Found', 'HTTP/1.1 200 OK'],
       );
       assert.deepEqual(bodies, [60_000]);
-      server.close();
     });
   });
 });

@@ -23,6 +23,9 @@ const loopback = /^(?:127\.|::1$)/;
 /** Without its interface, and as IPv4 where it is that in IPv6's clothes. */
 const plain = (address: string): string => address.replace(/%.*$/, '').replace(/^::ffff:(?=[\d.]+$)/i, '');
 
+/** Is it an address that this machine has for itself alone? */
+export const isOwn = (address: string): boolean => loopback.test(plain(address));
+
 /** What an address is counted by: who has one IPv6 address has the 2^64 beside it too. */
 export function addressKey(address: string): string {
   const bare = plain(address);
@@ -60,7 +63,7 @@ export function createRateLimits(rates: Rates, log: Pick<Log, 'warn'>): RateLimi
     counter('bot', rates.perBot),
   ];
   return {
-    address: (from) => (loopback.test(plain(from)) ? Promise.resolve() : address(addressKey(from))),
+    address: (from) => (isOwn(from) ? Promise.resolve() : address(addressKey(from))),
     async caller({ kind, id }, appId) {
       if (kind === 'token' || kind === 'trainer') return;
       await caller(`${kind} ${id}`);
@@ -88,7 +91,7 @@ export interface Crowd {
 export function createCrowd(most: number): Crowd {
   const open = new Map<string, number>();
   const count = (key: string): number => open.get(key) ?? 0;
-  const counted = (address: string): boolean => most > 0 && !loopback.test(plain(address));
+  const counted = (address: string): boolean => most > 0 && !isOwn(address);
   return {
     full: (address) => counted(address) && count(addressKey(address)) >= most,
     enter(address) {

@@ -1,8 +1,11 @@
 /** Wires the routes to the parts that answer them. */
 import { join } from 'node:path';
 import type { Engines, Hub, Training, TrainingQueue } from '../contracts.js';
+import { isOwn } from '../access/limits.js';
+import { digestOf } from '../access/secret.js';
 import type { WarmRasa } from '../engines/rasa/warm.js';
 import { rightsOf } from '../access/policy.js';
+import { bearerIn, sessionIn } from '../http/admission.js';
 import { auditRoutes } from '../http/access/audit.js';
 import { keyRoutes } from '../http/access/keys.js';
 import { signInPage } from '../http/access/pages.js';
@@ -21,7 +24,7 @@ import { faqImportRoutes } from '../http/faq-import.js';
 import { faqRoutes } from '../http/faq.js';
 import { fileRoutes } from '../http/files.js';
 import { openApiOf } from '../http/openapi.js';
-import { healthRoutes, machineRoutes, type Place } from '../http/operations.js';
+import { healthRoutes, machineRoutes, type OperationsOptions, type Place } from '../http/operations.js';
 import { modelRoutes } from '../http/models.js';
 import { pageRoutes } from '../http/pages.js';
 import { processRoutes } from '../http/processes.js';
@@ -105,6 +108,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
         ? { engine: 'rasa' as const, reason: plainReason(parts.warm) }
         : { engine: 'lite' as const, reason: options.rasa.reason },
     metrics: () => metrics.text(),
+    mayMeasure: mayMeasureOf(parts, made),
   };
   const bots: BotRoutesOptions = {
     store,
@@ -201,6 +205,21 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
   ];
   const document = openApiOf([...api.map((row) => ({ ...row, path: `/api/v1${row.path}` })), ...root]);
   return { api, root };
+}
+
+/** Who reads the metrics: this machine, who shows their token, and who may see the hub. */
+function mayMeasureOf(
+  { options: { config } }: Parts,
+  { accessParts: { access } }: RouteParts,
+): OperationsOptions['mayMeasure'] {
+  const wanted = config.metricsToken === null ? null : digestOf(config.metricsToken);
+  return async ({ headers, caller }) => {
+    if (isOwn(caller.from)) return true;
+    const token = bearerIn(headers['authorization']);
+    if (token !== undefined && wanted !== null && digestOf(token) === wanted) return true;
+    const principal = await access.identify({ token, session: sessionIn(headers['cookie']) });
+    return principal !== null && access.may(principal, 'watch', null);
+  };
 }
 
 /** The way in by an OpenID provider; where none is set, nothing. */

@@ -4,7 +4,7 @@ import type { EngineName, PoolUsage, Store, TrainingQueue } from '../contracts.j
 import { HubError } from '../errors.js';
 import type { Machine } from '../machine.js';
 import { PoolView } from '../wire.js';
-import { type Route, route } from './route.js';
+import { type Asked, type Route, route } from './route.js';
 
 export interface OperationsOptions {
   store: Pick<Store, 'ping'>;
@@ -16,6 +16,8 @@ export interface OperationsOptions {
   /** Whether Rasa can be had here, and in words why not. */
   engine: () => { engine: EngineName; reason: string | null };
   metrics: () => Promise<{ type: string; text: string }>;
+  /** May this caller read them? */
+  mayMeasure: (knock: Pick<Asked<unknown, unknown>, 'headers' | 'caller'>) => Promise<boolean>;
 }
 
 /** `at`: hosts or a path, never a password; null: in the hub itself. */
@@ -78,10 +80,16 @@ export function healthRoutes(options: OperationsOptions): Route[] {
     route({
       method: 'GET',
       path: '/metrics',
-      summary: 'Counters and timings for Prometheus.',
+      summary:
+        'Counters and timings for Prometheus: for this machine, for METRICS_TOKEN as a bearer, and for whoever may see the hub.',
       access: 'public',
       answers: { 200: { description: 'Prometheus text.', type: 'text/plain' } },
-      handle: async () => {
+      handle: async (asked) => {
+        if (!(await options.mayMeasure(asked)))
+          throw new HubError(
+            'unauthorized',
+            'Send Authorization: Bearer TOKEN: METRICS_TOKEN of the hub, or an API key.',
+          );
         const { type, text } = await options.metrics();
         return { headers: { 'content-type': type }, text };
       },
