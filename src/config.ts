@@ -20,6 +20,7 @@ export interface Config {
   readonly publicUrl: string | null;
   readonly adminToken: string | null;
   readonly secretKey: string | null;
+  readonly secretKeyPrevious: string | null;
   /** Proxies in front of the hub, each of which adds the address that it was called from. */
   readonly trustProxy: number;
   /** Requests per second, on average over ten; 0: no limit. */
@@ -235,6 +236,14 @@ const settings = {
   secretKey: {
     name: 'SECRET_KEY',
     doc: "Encrypts the channels' secrets in the database, at least 16 characters; empty: one is made and kept in DATA_DIR/secret-key. Without it they are lost, so back it up.",
+    example: '',
+    expected: 'at least 16 characters without blanks',
+    secret: true,
+    read: (text) => (/^[\x21-\x7e]{16,}$/.test(text) ? text : undefined),
+  },
+  secretKeyPrevious: {
+    name: 'SECRET_KEY_PREVIOUS',
+    doc: 'For one start, to change SECRET_KEY: the former key (DATA_DIR/secret-key where it was made there). All secrets are put under the new one; cut short, the next start goes on with it.',
     example: '',
     expected: 'at least 16 characters without blanks',
     secret: true,

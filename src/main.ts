@@ -75,6 +75,7 @@ async function openLogs(config: Config): Promise<Logs> {
     config.trainerToken,
     config.metricsToken,
     config.secretKey,
+    config.secretKeyPrevious,
     config.oidcClientSecret,
   ])
     if (secret) logs.hide(secret);

@@ -40,33 +40,79 @@ export function createSeal(secretKey: string): Seal {
 export interface SealSource {
   /** SECRET_KEY, if it is set. */
   given: string | null;
+  /** SECRET_KEY_PREVIOUS, if it is set: what was sealed with it is still opened. */
+  previous: string | null;
   /** The key that this data folder keeps; null when there is none. */
   kept(): Promise<string | null>;
   /** Makes one and keeps it in the data folder. */
   make(): Promise<string>;
-  /** Where the fingerprint of the key in use stands. */
+  /** Where the fingerprint of the key in use stands, and that of the one that is to follow it. */
   settings: { get(name: string): Promise<string | null>; set(name: string, value: string): Promise<void> };
 }
 
+/** A change of keys that has begun. Whatever was sealed is to be renewed; once all of it is, the former key is needed no more. */
+export interface Rotation {
+  /** The same under the new key. */
+  renew(sealed: string, place: string): string;
+  /** All of it is renewed. */
+  finish(): Promise<void>;
+}
+export interface OpenedSeal {
+  seal: Seal;
+  /** Null: nothing is to be renewed. */
+  rotation: Rotation | null;
+}
+
 const fact = 'secret-key-fingerprint';
+/** Set while some texts may be under the key that follows; empty afterwards. */
+const nextFact = 'secret-key-next';
 
 /** The seal that belongs to a store. Rejects, with what to do, when the key is missing or is not the one that the store was used with. */
-export async function openSeal({ given, kept, make, settings }: SealSource): Promise<Seal> {
-  const known = await settings.get(fact);
+export async function openSeal({ given, previous, kept, make, settings }: SealSource): Promise<OpenedSeal> {
+  const [known, next] = [await settings.get(fact), (await settings.get(nextFact)) || null];
   const key = given ?? (await kept());
   if (key === null && known !== null) {
     throw new Error(
       "The key of the channels' secrets is missing: set SECRET_KEY to the one this store was used with, or put the file secret-key back into DATA_DIR.",
     );
   }
-  const seal = createSeal(key ?? (await make()));
-  if (known === null) await settings.set(fact, seal.fingerprint);
-  else if (known !== seal.fingerprint) {
+  const [own, former] = [createSeal(key ?? (await make())), previous === null ? null : createSeal(previous)];
+  const seal = former ? openingBoth(own, former) : own;
+  const whose = given === null ? 'The file secret-key in DATA_DIR' : 'SECRET_KEY';
+  if (next !== null && next !== own.fingerprint)
     throw new Error(
-      `${given === null ? 'The file secret-key in DATA_DIR' : 'SECRET_KEY'} is not the key this store was used with: its channels' secrets could not be read. Start with the former key.`,
+      `A change of the key was begun and has not ended, and ${whose} is not the new one: start with SECRET_KEY set to the new key and SECRET_KEY_PREVIOUS to the former.`,
     );
-  }
-  return seal;
+  if (known === null) await settings.set(fact, own.fingerprint);
+  if (known === null || known === own.fingerprint) return { seal, rotation: null };
+  if (former?.fingerprint !== known)
+    throw new Error(
+      `${whose} is not the key this store was used with: its channels' secrets could not be read. Start with the former key, or set SECRET_KEY_PREVIOUS to it to change to this one.`,
+    );
+  await settings.set(nextFact, own.fingerprint);
+  return {
+    seal,
+    rotation: {
+      renew: (sealed, place) => own.seal(seal.open(sealed, place), place),
+      async finish() {
+        await settings.set(fact, own.fingerprint);
+        await settings.set(nextFact, '');
+      },
+    },
+  };
+}
+
+function openingBoth(own: Seal, former: Seal): Seal {
+  return {
+    ...own,
+    open(sealed, place) {
+      try {
+        return own.open(sealed, place);
+      } catch {
+        return former.open(sealed, place);
+      }
+    },
+  };
 }
 
 /** A secret of this data folder under `name`, made on first use and readable by its owner alone. */

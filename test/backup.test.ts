@@ -57,13 +57,13 @@ describe('A backup', function () {
     return { store, shelf: await openModelShelf(join(dataDir, 'models')), dataDir };
   }
   /** The seal as the hub opens it without SECRET_KEY; `make` when it has no key yet. */
-  function sealOf({ store, dataDir }: Hub, make: () => Promise<string>): Promise<Seal> {
+  async function sealOf({ store, dataDir }: Hub, make: () => Promise<string>): Promise<Seal> {
     const kept = (): Promise<string | null> =>
       readFile(join(dataDir, 'secret-key'), 'utf8').then(
         (key) => key.trim(),
         () => null,
       );
-    return openSeal({ given: null, kept, make, settings: store.settings });
+    return (await openSeal({ given: null, previous: null, kept, make, settings: store.settings })).seal;
   }
   async function all<T>(list: (page: Page) => Promise<Listed<T>>): Promise<T[]> {
     const { items, next } = await list({ limit: 500 });

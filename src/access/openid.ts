@@ -195,13 +195,23 @@ class Provider implements OpenId {
 
   private async asked(digest: string, body: Json): Promise<Vouched | null> {
     const config = await this.configuration();
-    const tokens = JSON.parse(this.options.seal.open(String(body['provider']), place)) as Tokens;
+    const tokens = this.opened(body);
+    if (!tokens) return null;
     try {
       return await this.claims(config, tokens);
     } catch (error) {
       if (!refused(error)) throw error;
     }
     return this.renewed(config, digest, tokens);
+  }
+
+  /** Null for what was sealed with a key that has gone since: its session is over. */
+  private opened(body: Json): Tokens | null {
+    try {
+      return JSON.parse(this.options.seal.open(String(body['provider']), place)) as Tokens;
+    } catch {
+      return null;
+    }
   }
 
   private async claims(config: client.Configuration, { access, sub }: Tokens): Promise<Vouched> {

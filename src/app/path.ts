@@ -1,7 +1,5 @@
 /** Wires the message path: connectors, channels, outbox and hub. */
-import { existsSync } from 'node:fs';
 import type { IncomingMessage as Request } from 'node:http';
-import { join } from 'node:path';
 import { createConnectors } from '../../connectors/index.js';
 import { addressOf, createCrowd } from '../access/limits.js';
 import type {
@@ -23,7 +21,7 @@ import { createNews } from '../hub/news.js';
 import { createOutbox } from '../hub/outbox.js';
 import { createRequestLog } from '../hub/request-log.js';
 import type { Metrics } from '../metrics.js';
-import { keptSecret, openSeal, type Seal } from '../seal.js';
+import type { Seal } from '../seal.js';
 import type { Parts } from './parts.js';
 
 interface PathParts {
@@ -38,21 +36,6 @@ interface PathParts {
 
 /** Where anybody may say something, or whoever has the bot's key; all other channels are signed by their platforms. */
 const openChannels = ['web', 'rest'];
-
-/** The key of the channels' secrets: SECRET_KEY, or one that is made once and kept in the data folder. */
-export function openSealOf({ options: { config, logs }, store }: Parts): Promise<Seal> {
-  const hidden = (key: string): string => {
-    logs.hide(key);
-    return key;
-  };
-  return openSeal({
-    given: config.secretKey === null ? null : hidden(config.secretKey),
-    kept: async () =>
-      existsSync(join(config.dataDir, 'secret-key')) ? hidden(await keptSecret(config.dataDir, 'secret-key')) : null,
-    make: async () => hidden(await keptSecret(config.dataDir, 'secret-key')),
-    settings: store.settings,
-  });
-}
 
 export function openMessagePath(
   parts: Parts,

@@ -63,7 +63,8 @@ interface Opened {
 const checkLimitMs = 10_000;
 const unread = 'Its secrets cannot be read with the key of this hub: enter them again.';
 const healthy: ChannelHealth = { lastEventAt: null, lastErrorAt: null, lastError: null };
-const placeOf = (appId: string, channel: string): string => JSON.stringify([appId, channel]);
+/** Where the secrets of a channel belong, for the seal. */
+export const placeOf = (appId: string, channel: string): string => JSON.stringify([appId, channel]);
 
 class SetChannels implements Channels {
   private readonly byName;
