@@ -15,7 +15,7 @@ import { clean } from '../../connectors/message/markdown.js';
 import type { BotMessage, StoredMessage } from '../../src/contracts.js';
 import { hostileTexts } from '../support/hostile.js';
 import { eventually, newHub, type TestHub } from '../support/hub.js';
-import type { Delivery, FakePlatform, Part } from '../../src/lab/platforms/platform.js';
+import type { Act, Delivery, FakePlatform, Part } from '../../src/lab/platforms/platform.js';
 
 type Reply = Partial<BotMessage>;
 /** A bot that outlives the hub: it repeats what was said, unless `answer` says otherwise. */
@@ -84,7 +84,7 @@ export function connectorContract(platform: FakePlatform): void {
       return id;
     };
     const webhook = (id = appId): string => platform.address(hub.url, id);
-    const act = (text: string, chat = platform.chat(next), more: { group?: 'named' | 'unnamed' } = {}) => ({
+    const act = (text: string, chat = platform.chat(next), more: Pick<Act, 'group' | 'by'> = {}) => ({
       id: String(next++),
       chat,
       text,
@@ -339,6 +339,29 @@ export function connectorContract(platform: FakePlatform): void {
       await quiet();
       assert.deepEqual(bot.turns, ['what now']);
     });
+
+    itWith(
+      'groups',
+      'in a group with another bot falls silent: each hears the other, and takes no turn for it',
+      async () => {
+        const group = platform.group(next);
+        const other = await newBot();
+        await platform.say(webhook(), act('begin', group, { group: 'named' }));
+        for (let heard = 0; heard < 5; heard += 1) {
+          // Whatever either says is shown to the other, naming it.
+          const posts = await eventually(() => (platform.posts.length > heard ? platform.posts : null), 1).catch(
+            () => null,
+          );
+          const post = posts?.[heard];
+          if (!post) break;
+          for (const each of [webhook(other), webhook()])
+            await platform.say(each, act(post.text, group, { group: 'named', by: 'bot' }));
+        }
+        await quiet();
+        assert.deepEqual(bot.turns, ['begin']);
+        assert.equal(platform.posts.length, 1);
+      },
+    );
 
     itWith(
       'odd events',

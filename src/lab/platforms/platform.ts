@@ -20,6 +20,8 @@ export interface Act {
   text: string;
   /** In a group: does the text name the bot? Absent: a direct conversation. */
   group?: 'named' | 'unnamed';
+  /** Absent: a person. */
+  by?: 'bot';
 }
 /** A post as people see it. */
 export interface Post {

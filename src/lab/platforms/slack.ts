@@ -245,14 +245,14 @@ function signed(body: string, secret = signingSecret, at = String(Math.floor(Dat
 
 /** Slack escapes three characters in what people type. */
 const typed = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-function message({ id, chat, text, group }: Act): Json {
+function message({ id, chat, text, group, by }: Act): Json {
   const ts = `1700000000.${id.replace(/\D/g, '').padStart(6, '0')}`;
   const named = group === 'named' ? `<@${botUser}> ` : '';
   return {
     type: 'message',
     channel: chat,
     channel_type: group ? 'channel' : 'im',
-    user: 'U1',
+    ...(by === 'bot' ? { user: 'U9', bot_id: 'B2' } : { user: 'U1' }),
     text: named + typed(text),
     ts,
     event_ts: ts,

@@ -155,7 +155,7 @@ export class FakeTeams extends FakePlatform {
   }
 
   /** An activity as this platform sends it. */
-  activity({ id, chat, text, group }: Act): Json {
+  activity({ id, chat, text, group, by }: Act): Json {
     const name = '<at>Shop</at>';
     return {
       type: 'message',
@@ -163,7 +163,7 @@ export class FakeTeams extends FakePlatform {
       timestamp: new Date().toISOString(),
       serviceUrl: this.serviceUrl,
       channelId: 'msteams',
-      from: person,
+      from: by === 'bot' ? { id: '28:other', role: 'bot' } : person,
       recipient: bot,
       conversation: { id: chat, conversationType: group ? 'channel' : 'personal', tenantId: 't1' },
       textFormat: 'plain',

@@ -195,13 +195,13 @@ const no = (error_code: number, description: string): Reply => ({
 const numberOf = (id: string): number => Number(id.replace(/\D/g, ''));
 const person = { id: 42, is_bot: false, first_name: 'Ann', username: 'ann' };
 
-function message({ id, chat, text, group }: Act): Json {
+function message({ id, chat, text, group, by }: Act): Json {
   const name = group === 'named' ? `@${botName} ` : '';
   return {
     message_id: numberOf(id),
     date: 1,
     chat: { id: Number(chat), type: group ? 'supergroup' : 'private' },
-    from: person,
+    from: by === 'bot' ? { id: 77, is_bot: true, first_name: 'B' } : person,
     text: name + text,
     ...(name ? { entities: [{ type: 'mention', offset: 0, length: name.length - 1 }] } : {}),
   };
