@@ -119,7 +119,7 @@ export function openChecks(parts: Parts): RasaChecks {
   const common = { workDir: runtimeDir, customCode, start: (child: QuestionChild) => warm.start(child) };
   const evaluator = createEvaluator(common);
   const validator = createValidator({ ...common, templates });
-  const reader = createProjectReader(customCode);
+  const reader = createProjectReader(allowedIn(options.config));
   /** Why the operator would not have this looked at, though it was allowed when it was written: Rasa imports what a config and a domain name. */
   const refusal = async (content: TrainingContent): Promise<string | null> => {
     if (customCode) return null;

@@ -55,7 +55,7 @@ export function optionFaults({ pipeline, policies: chosen }: BotOptions, allowed
 export function configFaults(content: string): { line: number | null; message: string }[] {
   const lists = configLists(content);
   // Whether classes by their full names may be there is seen elsewhere, with what else may name one.
-  return optionFaults(lists, true).map(({ pointer, detail }) => {
+  return optionFaults(lists, { customCode: true, hosts: [] }).map(({ pointer, detail }) => {
     const [, list, at] = pointer.split('/');
     const name = lists[list as 'pipeline' | 'policies']?.[Number(at)]?.name ?? '';
     const line = content.split('\n').findIndex((text) => text.includes('name') && text.includes(name)) + 1;

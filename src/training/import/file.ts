@@ -75,7 +75,7 @@ function ofYaml(text: string, allowed: Allowed): { faults: Finding[]; notes: Fin
 
 /** Rasa takes any file in data/ that is JSON for training data, whatever it is called. */
 function ofOthers(path: string, text: string): Finding[] {
-  if (!path.startsWith('data/') || !text.trimStart().startsWith('{')) return [];
+  if (!/(?:^|\/)data\//.test(path) || !text.trimStart().startsWith('{')) return [];
   try {
     return ofContent(JSON.parse(text) as unknown, () => 0);
   } catch {
