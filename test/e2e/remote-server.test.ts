@@ -22,8 +22,10 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
+const stillSeconds = Number(process.env['SWITCHBOARD_STILL_SECONDS'] ?? 0);
+
 describe('the server of docs/remote-bots.md, as a bot', function () {
-  this.timeout(60_000);
+  this.timeout(60_000 + 3000 * stillSeconds);
   const platforms: FakePlatform[] = [
     new FakeWeb(),
     new FakeSlack(),
@@ -107,4 +109,37 @@ describe('the server of docs/remote-bots.md, as a bot', function () {
     await Promise.all(platforms.map((platform) => say(platform, 'hello again')));
     await eventually(() => platforms.every((platform) => shown(platform).at(-1) === 'Hello! What can I do?'));
   });
+
+  /** F3 at its full length; `SWITCHBOARD_STILL_SECONDS=60` asks for it. */
+  if (stillSeconds > 0)
+    it(`stands still for ${stillSeconds} s: everybody is told, the hub stays small, and all goes on afterwards`, async () => {
+      const users = Array.from({ length: 20 }, (_, at) => platforms[1]!.chat(100 + at));
+      const ask = (platform: FakePlatform, chat: string, text: string): Promise<number[]> =>
+        platform.say(platform.address(hub.url, appId), { id: `${(events += 1)}`, chat, text });
+      const slack = platforms[1]!;
+      const heard = (chat: string): string[] =>
+        slack.posts.filter((post) => post.chat === chat).map(({ text }) => text);
+      const rss = (): number => process.memoryUsage().rss / 2 ** 20;
+      const before = rss();
+      bot.kill('SIGSTOP');
+      try {
+        const until = performance.now() + stillSeconds * 1000;
+        await Promise.all(users.map((chat) => ask(slack, chat, 'still there?')));
+        await eventually(() => users.every((chat) => heard(chat).length > 0), 12);
+        while (performance.now() < until) {
+          await ask(slack, users[events % users.length]!, 'and now?');
+          await new Promise((resolve) => setTimeout(resolve, 500));
+        }
+      } finally {
+        bot.kill('SIGCONT');
+      }
+      const growth = Math.round(rss() - before);
+      await Promise.all(users.map((chat) => ask(slack, chat, 'hello again')));
+      await eventually(() => users.every((chat) => heard(chat).at(-1) === 'Hello! What can I do?'), 60);
+      const waited = users.map((chat) => heard(chat).filter((text) => /longer than usual/.test(text)).length);
+      console.log(`        the hub grew by ${growth} MB; apologies per user: ${waited.join(' ')}`);
+      // A turn is given up after half a minute; who then asks again waits anew.
+      assert.ok(waited.every((count) => count === 1 || count === 2));
+      assert.ok(growth <= 50, `grew by ${growth} MB`);
+    });
 });

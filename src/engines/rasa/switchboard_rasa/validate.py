@@ -18,9 +18,9 @@ def run(spec: Dict[str, Any]) -> int:
     os.environ["LOG_LEVEL"] = "ERROR"  # by which Rasa's progress bars are turned off
     logs.plain(logging.WARNING)
     own_code.admit(spec)
-    project = Path(spec["project"])
+    project, originals = Path(spec["project"]), spec.get("originals")
     try:
-        heard = alone(project, spec["alone"]) if spec.get("alone") else validate(project, Path(spec["originals"]))
+        heard = alone(project, spec["alone"]) if spec.get("alone") else validate(project, Path(originals) if originals else None)
     except Exception as error:
         return report.fail(words.tell(error))
     report.say(done={"valid": heard.valid, "findings": [finding._asdict() for finding in heard.findings()]})
