@@ -46,8 +46,8 @@ const lanes = 3;
 /** The end-to-end tests that take longest, in the order in which they begin: a long one at the end would run alone. */
 const longest = ['rasa-same', 'storage', 'faults', 'connectors', 'warm', 'trainer', 'rasa-diff'];
 
-/** All suites but the linter; what a suite prints is shown once it has ended. Answers their counts. */
-async function everything(env, signal) {
+/** All suites, beside the linter, which runs already; what a suite prints is shown once it has ended. Answers their counts. */
+async function everything(env, linted, signal) {
   const python = env.SWITCHBOARD_TEST_PYTHON;
   const typescript = (name, options) => [`mocha, ${name}`, (out) => mocha(root, { ...options, env, out })];
   const others = endToEnd(root).filter((name) => !longest.includes(name));
@@ -63,8 +63,9 @@ async function everything(env, signal) {
       counts.push(await printedAtTheEnd((out) => step(name, () => suite(out), still)));
     }
   };
-  await Promise.all(Array.from({ length: lanes }, lane));
-  return counts;
+  const afterLint = linted.then(lane);
+  await Promise.all([afterLint, ...Array.from({ length: lanes - 1 }, lane)]);
+  return [await linted, ...counts];
 }
 
 /** Prepares and runs what is asked for; answers the counts of each part. */
@@ -73,9 +74,9 @@ async function results(quick, args, signal) {
   const providing = () =>
     step('Providing Rasa, the MongoDB test server and Chromium', () => provide(quick, signal), still);
   if (!quick && args.length === 0) {
-    // Downloads and the linter do not stand in each other's way.
-    const [env, linted] = await Promise.all([providing(), step('lint', () => lint(root, 'inherit'), still)]);
-    return [linted, ...(await everything(env, signal))];
+    // The linter needs nothing that has to be provided, and is one of those that run side by side.
+    const linted = printedAtTheEnd((out) => step('lint', () => lint(root, out), still));
+    return everything(await providing(), linted, signal);
   }
   const env = await providing();
   const part = quick ? 'units' : 'all';
