@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { io, type Socket } from 'socket.io-client';
-import { newHub, type TestHub } from './support/hub.js';
+import { eventually, newHub, type TestHub } from './support/hub.js';
 import { next, outcome, say, session } from './support/clients.js';
 import { shopFaq } from './support/shop.js';
 
 const roles = ['admin', 'builder', 'editor', 'agent', 'viewer'];
-/** All streams of events that a route opens, with the right that it asks for and whether it belongs to a bot. */
+/** All streams of events that a route opens, and whether it belongs to a bot; the others are for each who has any role, of whom they tell what they may see. */
 const streams = [
   { path: (appId: string) => `/api/v1/bots/${appId}/logs?follow`, ofBot: true },
   { path: (appId: string, jobId: string) => (appId === '' ? '' : `/api/v1/jobs/${jobId}/events`), ofBot: true },
@@ -61,12 +61,34 @@ describe('Who may listen', () => {
           const headers: Record<string, string> = who.token === null ? {} : { authorization: `Bearer ${who.token}` };
           const response = await fetch(hub.url + path(appId, jobs[appId] ?? ''), { headers });
           await response.body?.cancel();
-          const may = who.hub || (ofBot && who.bot && appId === mine);
+          const may = who.hub || (who.bot && (!ofBot || appId === mine));
           const not = who.token === null ? 401 : ofBot ? 404 : 403;
           if (response.status !== (may ? 200 : not))
             faults.push(`${who.name} ${path(appId, '')} ${appId === mine ? 'own' : 'foreign'}: ${response.status}`);
         }
     assert.deepEqual(faults, []);
+  });
+
+  it('to what happens in bots that they may see, whichever they ask for', async () => {
+    const viewer = people.find(({ name, hub: all }) => name.startsWith('viewer') && !all)?.token ?? '';
+    const gone = new AbortController();
+    const url = `${hub.url}/api/v1/events?appId=${foreign},${mine}&conversations=${foreign}`;
+    const headers = { authorization: `Bearer ${viewer}` };
+    const response = await fetch(url, { headers, signal: gone.signal });
+    let heard = '';
+    const reading = (async () => {
+      for await (const piece of response.body as unknown as AsyncIterable<Uint8Array>)
+        heard += Buffer.from(piece).toString();
+    })().catch(() => undefined);
+    for (const appId of [foreign, mine]) {
+      await hub.api('POST', `/bots/${appId}/messages`, { sender: 's', message: 'opening hours' });
+      await hub.api('PUT', `/bots/${appId}/conversations/s/tags`, { tags: ['x'] });
+      await hub.api('POST', `/bots/${appId}/train?wait=true&force=true`);
+    }
+    await eventually(() => heard.includes(mine));
+    gone.abort();
+    await reading;
+    assert.ok(!heard.includes(foreign), heard);
   });
 
   it('to a chat: anybody, of each bot, by both ways; whoever it is sees their own conversation alone', async () => {
