@@ -116,7 +116,7 @@ class WebConnector implements Connector {
         () => next(),
         (error: unknown) => {
           // Of an upgrade this is no response; its line is cut.
-          if (!(response instanceof ServerResponse)) return next(hubErrorOf(error));
+          if (!(response instanceof ServerResponse)) return void next(hubErrorOf(error));
           const wait = String(hubErrorOf(error).options.afterSeconds ?? 1);
           response.writeHead(429, { 'retry-after': wait }).end();
         },

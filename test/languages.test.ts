@@ -72,6 +72,9 @@ describe('the languages of a bot', () => {
 
   it('name no class of their own either', () => {
     const evil = { path: 'languages/zh/config.yml', content: 'pipeline:\n- name: os.Evil\n' };
-    assert.throws(() => judgeFiles([evil], { customCode: false, hosts: [] }), /languages\/zh\/config\.yml line 2: os\.Evil is a class/);
+    assert.throws(
+      () => judgeFiles([evil], { customCode: false, hosts: [] }),
+      /languages\/zh\/config\.yml line 2: os\.Evil is a class/,
+    );
   });
 });

@@ -73,7 +73,9 @@ const [repeats, length] = [40, 1500];
 function* textsFor(source: string): Generator<string> {
   const bare = source.replace(/\\[dDwWsSbBAZk]|\{\d*,?\d*\}/g, ' ');
   const literals = [...new Set(bare.match(/[\p{L}\p{N}]+/gu) ?? [])].slice(0, 8);
-  const letters = [...new Set([...literals.join(''), ...(bare.match(/[^\p{L}\p{N}()[\]{}*+?|^$\\]/gu) ?? [])])];
+  const letters = [
+    ...new Set([...Array.from(literals.join('')), ...(bare.match(/[^\p{L}\p{N}()[\]{}*+?|^$\\]/gu) ?? [])]),
+  ];
   const singles = [...new Set([...classes, ...letters.slice(0, 12)])];
   const few = singles.slice(0, 8);
   const words = [...singles, ...literals, ...few.flatMap((one) => few.map((two) => one + two))];
