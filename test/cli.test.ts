@@ -84,6 +84,8 @@ describe('the command line', function () {
             await sleep(500);
             if (content.files.some(({ content: text }) => text.includes('BROKEN')))
               throw new TrainingFailure('rasa', 'Rasa did not like it.', 'line 3');
+            // So long that whoever follows the job sees the half of it, on a busy machine too.
+            await sleep(700);
             const archivePath = join(folder, `${Math.random()}.archive`);
             await writeFile(archivePath, archivePath);
             return { archivePath, seconds: 0 };
