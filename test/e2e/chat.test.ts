@@ -55,6 +55,15 @@ describe('the demo bot in a browser', function () {
       items: { replies: { metadata: { engine: string } }[] }[];
     };
     assert.ok(log.items.every(({ replies }) => replies.every(({ metadata }) => metadata.engine === 'rasa')));
+    // Like Rasa, its API decodes no id in a path.
+    const tracker = await fetch(`${hub.url}/bots/demo/conversations/${items[0].id}/tracker`, {
+      headers: { authorization: `Bearer ${hub.app.adminToken}` },
+    });
+    const { events } = (await tracker.json()) as { events: { event: string; metadata?: { locale?: string } }[] };
+    assert.equal(
+      events.findLast(({ event }) => event === 'user')?.metadata?.locale,
+      await page.evaluate('navigator.language'),
+    );
     assert.deepEqual(errors, []);
   });
 });

@@ -15,7 +15,7 @@ _LIGHT: Tuple[str, ...] = (
     "switchboard_rasa.serve", "switchboard_rasa.train", "switchboard_rasa.validate", "switchboard_rasa.actions",
     "switchboard_rasa.channel", "switchboard_rasa.components", "switchboard_rasa.endpoint", "switchboard_rasa.evaluate", "switchboard_rasa.fallback", "switchboard_rasa.findings", "switchboard_rasa.guard", "switchboard_rasa.importer", "switchboard_rasa.languages",
     "switchboard_rasa.places", "switchboard_rasa.progress", "switchboard_rasa.runner", "switchboard_rasa.speed", "switchboard_rasa.store", "switchboard_rasa.turn", "switchboard_rasa.words",
-    "setproctitle", "sanic.server", "aiohttp", "uvloop", "ruamel.yaml", "charset_normalizer", "yarl", "email.utils",
+    "setproctitle", "pykwalify.core", "sanic.server", "aiohttp", "uvloop", "ruamel.yaml", "charset_normalizer", "yarl", "email.utils",
 )
 _FULL: Tuple[str, ...] = (
     "tensorflow", "rasa.utils.tensorflow.models", "rasa.nlu.classifiers.diet_classifier", "rasa.nlu.selectors.response_selector",
