@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { faultsIn } from '../src/training/import/file.js';
+import { judgeFiles } from '../src/training/import/thread.js';
 import { patternFault } from '../src/training/import/patterns.js';
 import { newHub, type TestHub } from './support/hub.js';
 
@@ -39,6 +40,13 @@ describe('What a project may make Rasa do', () => {
       ['data/luis.yml', '{"luis_schema_version":"5.0","regex_entities":[{"name":"x","regexPattern":"(a+)+$"}]}'],
     ] as const)
       assert.match(faultOf(path, content) ?? '', slow, path);
+    const examples = {
+      path: 'data/nlu.yml',
+      content: regexes('(a+)+$', 'all + more').replace('regex: r', 'intent: r'),
+    };
+    const named = { path: 'config.yml', content: config('- name: KeywordIntentClassifier') };
+    assert.doesNotThrow(() => judgeFiles([examples], closed), 'they are words');
+    assert.throws(() => judgeFiles([examples, named], closed), slow);
     assert.equal(faultsIn({ path: 'data/nlu.yml', content: regexes('\\d+', '(a+)+$') }, closed).faults[0]?.line, 3);
     assert.equal(faultOf('data/nlu.yml', regexes('\\d+')), null);
     assert.match(faultOf('data/x.json', '{"rasa_nlu_data": NaN}') ?? '', /looks like JSON/);

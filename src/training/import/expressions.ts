@@ -4,18 +4,24 @@ const recordOf = (value: unknown): Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 
-/** Every expression that Rasa makes of this content, with the text that it stands in. */
-export function patternsIn(content: unknown): { pattern: string; text: string }[] {
+/** Rasa makes expressions of the examples of intents for this component: they stand in its expression as they are. */
+export const keywords = /\bKeywordIntentClassifier\b/;
+const repeats = /[*+}]/;
+
+/** Every expression that Rasa makes of this content, with the text that it stands in. `keyed`: is there a component that takes examples for expressions? */
+export function patternsIn(content: unknown, keyed = false): { pattern: string; text: string }[] {
   const sections = recordOf(content);
-  const found = [...ofExamples(listOf(sections['nlu'])), ...underKeys(sections['pipeline'], ['token_pattern'])];
+  const nlu = listOf(sections['nlu']);
+  const found = [...ofExamples(nlu, 'regex'), ...underKeys(sections['pipeline'], ['token_pattern'])];
+  if (keyed) found.push(...ofExamples(nlu, 'intent').filter(({ pattern }) => repeats.test(pattern)));
   // JSON of Rasa 1 and of other services, in files of whatever name.
   return [...found, ...underKeys(content, ['pattern', 'regexPattern'])];
 }
 
 /** `- regex: name` with one expression a line. */
-function ofExamples(items: unknown[]): { pattern: string; text: string }[] {
-  return items.map(recordOf).flatMap(({ regex, examples }) => {
-    if (regex === undefined || typeof examples !== 'string') return [];
+function ofExamples(items: unknown[], key: 'regex' | 'intent'): { pattern: string; text: string }[] {
+  return items.map(recordOf).flatMap(({ [key]: named, examples }) => {
+    if (named === undefined || typeof examples !== 'string') return [];
     const lines = examples.split('\n').map((line) => line.replace(/^\s*-?\s?/, '').trim());
     return lines.filter(Boolean).map((pattern) => ({ pattern, text: examples }));
   });

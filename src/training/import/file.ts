@@ -1,7 +1,7 @@
 /** What one file of a bot's project must be: a name that means one place, text, and for YAML something that Rasa can read. */
 import type { ProjectFile } from '../../contracts.js';
 import { HubError } from '../../errors.js';
-import { lookupFile, patternsIn } from './expressions.js';
+import { keywords, lookupFile, patternsIn } from './expressions.js';
 import { patternFault } from './patterns.js';
 import { type Allowed, reachIn } from './reach.js';
 import { yamlFacts, type Finding } from './yaml-check.js';
@@ -45,17 +45,21 @@ export function textOf(bytes: Buffer): string | null {
   return content.includes('\0') || !Buffer.from(content).equals(bytes) ? null : content;
 }
 
-/** What is wrong with the text of a file, as far as that can be seen without Rasa, and what may be. */
-export function faultsIn({ path, content }: ProjectFile, allowed: Allowed): { faults: FileFault[]; notes: string[] } {
+/** What is wrong with the text of a file, as far as that can be seen without Rasa, and what may be. `keyed`: see `patternsIn`. */
+export function faultsIn(
+  { path, content }: ProjectFile,
+  allowed: Allowed,
+  keyed = keywords.test(content),
+): { faults: FileFault[]; notes: string[] } {
   const yaml = path === requested || ofRasa.test(path);
-  const { faults, notes } = yaml ? ofYaml(content, allowed) : { faults: ofOthers(path, content), notes: [] };
+  const { faults, notes } = yaml ? ofYaml(content, allowed, keyed) : { faults: ofOthers(path, content), notes: [] };
   return {
     faults: faults.map(({ line, words }) => ({ path, line: line || null, words })),
     notes: notes.map(({ line, words }) => `${path} line ${line}: ${words}.`),
   };
 }
 
-function ofYaml(text: string, allowed: Allowed): { faults: Finding[]; notes: Finding[] } {
+function ofYaml(text: string, allowed: Allowed, keyed: boolean): { faults: Finding[]; notes: Finding[] } {
   const { faults, notes, classes, content, lineOf } = yamlFacts(text);
   const foreign = allowed.customCode ? [] : classes.filter(({ name }) => !knownModules.test(name));
   const reach = reachIn(content, allowed).map(({ value, words }) => ({ line: lineOf(value), words }));
@@ -67,7 +71,7 @@ function ofYaml(text: string, allowed: Allowed): { faults: Finding[]; notes: Fin
         words: `${name} is a class of the project's own, which this hub does not load. Whoever runs the hub can allow it (CUSTOM_CODE=on)`,
       })),
       ...reach,
-      ...ofContent(content, lineOf),
+      ...ofContent(content, lineOf, keyed),
     ],
     notes,
   };
@@ -83,9 +87,9 @@ function ofOthers(path: string, text: string): Finding[] {
   }
 }
 
-function ofContent(content: unknown, lineOf: (text: string) => number): Finding[] {
+function ofContent(content: unknown, lineOf: (text: string) => number, keyed = false): Finding[] {
   const table = lookupFile(content);
-  const slow = patternsIn(content).flatMap(({ pattern, text }) => {
+  const slow = patternsIn(content, keyed).flatMap(({ pattern, text }) => {
     const words = patternFault(pattern);
     return words === null ? [] : [{ line: lineOf(text), words }];
   });

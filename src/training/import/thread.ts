@@ -5,6 +5,7 @@
 import type { ProjectFile } from '../../contracts.js';
 import { HubError } from '../../errors.js';
 import { askThread, type ThreadLimits } from '../thread.js';
+import { keywords } from './expressions.js';
 import { faultsIn, pathFault, codeRefusal, refusalOf, textOf } from './file.js';
 import type { Allowed } from './reach.js';
 import type { ProjectDraft } from './read.js';
@@ -24,7 +25,7 @@ const limitMs = 30_000;
 const tooLong = 'Reading this takes too long or too much memory: send a smaller project, in plainer files.';
 /** A text this short is read faster than a thread starts, unless there are expressions to be tried. */
 const shortText = 50_000;
-const expressions = /regex|pattern/i;
+const expressions = /regex|pattern|keyword/i;
 
 export function createProjectReader(allowed: Allowed, { timeoutMs = limitMs } = {}): ProjectReader {
   const ask = (question: Question, more: Partial<ThreadLimits> = {}): Promise<unknown> =>
@@ -52,7 +53,8 @@ export function createProjectReader(allowed: Allowed, { timeoutMs = limitMs } = 
 
 /** Throws `invalid` for files whose text Rasa cannot read, or that name what is closed to them. */
 export function judgeFiles(files: readonly ProjectFile[], allowed: Allowed): void {
-  const faults = files.flatMap((file) => faultsIn(file, allowed).faults);
+  const keyed = files.some(({ content }) => keywords.test(content));
+  const faults = files.flatMap((file) => faultsIn(file, allowed, keyed).faults);
   if (faults.length > 0) throw refusalOf(faults);
 }
 
