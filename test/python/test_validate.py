@@ -167,4 +167,5 @@ def test_a_training_refuses_what_the_validator_calls_wrong(host: Host, tmp_path:
         told.append(json.loads(host.text_of(pid, "out").splitlines()[-1]))
     assert told[0]["error"]["code"] == "invalid_project"
     assert told[0]["error"]["message"].startswith("The project does not fit together: data/rules.yml line 10: The action 'action_none'")
-    assert told[1].get("error", {}).get("code") != "invalid_project"
+    assert told[1]["error"]["code"] == "unknown_action", "who asks for no check hears it from the training"
+    assert "goes on with 'action_none', which the domain has neither" in told[1]["error"]["message"]

@@ -80,6 +80,12 @@ def _rules(_: BaseException, detail: str) -> Tuple[str, str]:
     return "contradicting_rules", "Two rules or stories contradict each other, or a rule can't be carried out. The detail names them."
 
 
+def _action(_: BaseException, detail: str) -> Tuple[str, str]:
+    found = re.search(r"'([^']+)'", detail)
+    name = found.group(1) if found else "…"
+    return "unknown_action", f"A story or a rule goes on with '{name}', which the domain has neither as an action nor as a response. Add it, or mend its name."
+
+
 def _domain(_: BaseException, detail: str) -> Tuple[str, str]:
     return "bad_domain", f"The domain doesn't fit together: {_first_line(detail)}"
 
@@ -114,6 +120,7 @@ _KNOWN: Dict[str, Callable[[BaseException, str], Tuple[str, str]]] = {
     "YamlValidationException": _yaml_content,
     "YamlException": _yaml_content,
     "InvalidRule": _rules,
+    "ActionNotFoundException": _action,
     "InvalidDomain": _domain,
     "MissingDependencyException": _missing_package,
     "ModuleNotFoundError": _missing_package,
