@@ -93,7 +93,8 @@ async function wordsOf(response: Response): Promise<string> {
   if (code === 'wrong_password') return words.wrong;
   if (code === 'link_over') return words.over;
   if (code === 'user_exists') return words.taken;
-  if (code === 'throttled') return words.throttled(response.headers.get('retry-after') ?? '');
+  if (code === 'throttled' || code === 'rate_limited')
+    return words.throttled(response.headers.get('retry-after') ?? '');
   return detail;
 }
 
