@@ -42,7 +42,12 @@ export async function demoBot(parts: Parts, made: BotParts & { training: Trainin
   const bot = newBot(template, { appId, name: template.title.en, engine });
   if (!(await store.bots.get(appId))) await store.bots.create(bot, template.files);
   await welcome(parts, made, bot);
-  await made.training.request(appId, {});
-  await store.settings.set('demo', appId);
+  try {
+    await made.training.request(appId, {});
+    await store.settings.set('demo', appId);
+  } catch (error) {
+    // A hub whose queue is away starts all the same; the next start asks again.
+    parts.log.warn({ err: error, appId }, 'the demo bot cannot be trained now');
+  }
   return appId;
 }
