@@ -4,6 +4,7 @@ import { createCrowd } from './access/limits.js';
 import type { Config } from './config.js';
 import { createHttpApp } from './http/app.js';
 import { createHttpServer, guardServer } from './http/server.js';
+import { createAnalytics } from './hub/analytics/analytics.js';
 import { createRetention } from './hub/retention.js';
 import { createLifecycle, type Lifecycle } from './lifecycle.js';
 import { createMetrics } from './metrics.js';
@@ -11,6 +12,8 @@ import { keptSecret } from './seal.js';
 import { openJobTokens } from './training/tokens.js';
 import { type AppOptions, openFoundations } from './app/parts.js';
 import { openEngines } from './app/engines.js';
+import { openGateOf } from './app/gate.js';
+import { openMisses } from './app/misses.js';
 import { openTraining } from './app/training.js';
 import { openMessagePath } from './app/path.js';
 import { openSealOf } from './app/seal.js';
@@ -52,14 +55,16 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   const seal = await openSealOf(parts);
   const engines = await openEngines(parts, { metrics, seal });
   const tokens = await openJobTokens(store.settings);
-  const { queue, training } = await openTraining(parts, { engines, tokens });
+  const gateParts = openGateOf(parts, engines);
+  const { queue, training } = await openTraining(parts, { engines, tokens, gate: gateParts.forTraining });
+  const budget = gateParts.openBudget(training);
   const sessionKey = await keptSecret(config.dataDir, 'session-key');
   logs.hide(sessionKey);
   let url = '';
   const publicUrl = (): string => config.publicUrl ?? url;
   const accessParts = openAccess(parts, { adminToken, seal, publicUrl });
   const { access, limits } = accessParts;
-  const path = openMessagePath(parts, { engines, training, metrics, sessionKey, seal, access, limits });
+  const path = openMessagePath(parts, { engines, training, metrics, budget, sessionKey, seal, access, limits });
   const { hub, desk, news, outbox, noteParse, connections, connectors, channels } = path;
   queue.watch(({ job }) => metrics.job(job));
   metrics.watch({
@@ -70,6 +75,9 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
     trainers: () => queue.trainers(),
   });
 
+  const analytics = createAnalytics({ store, log: parts.log });
+  life.onStop('analytics', () => analytics.stop());
+  const misses = openMisses(parts, { hub, training });
   const server = createHttpServer();
   const routes = buildRoutes(parts, {
     engines,
@@ -79,6 +87,9 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
     hub,
     desk,
     news,
+    misses,
+    analytics,
+    gate: gateParts.gate,
     noteParse,
     connections,
     channels,
@@ -114,6 +125,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
     server.closeIdleConnections();
     return Promise.resolve();
   });
+  void analytics.catchUp();
   const retention = createRetention({ store, days: config.conversationDays, log: parts.log });
   life.onStop('retention', () => retention.stop());
   // Stopped first: what platforms still send is stored and acknowledged until the listener has closed.

@@ -182,6 +182,8 @@ export interface ModelFacts {
   label: string | null;
   /** The newest test of it, as POST evaluate answered. */
   scores: Json | null;
+  /** What the bot's gate said of it; absent: it was not asked. */
+  gate?: 'promoted' | 'held' | 'refused';
 }
 /** A model whose files are on this machine's disk. */
 export interface LoadableModel extends Model {
@@ -317,6 +319,12 @@ export type CareChange = Partial<Omit<Care, 'notes'>> & { note?: Care['notes'][n
 export interface LoggedConversation extends Conversation {
   care: Care;
 }
+/** A conversation as it was said. */
+export interface Transcript {
+  conversation: string;
+  channel: string;
+  messages: StoredMessage[];
+}
 /** Which conversations; all that is named must fit. The last three lines must fit one and the same message of it. */
 export interface LogFilter {
   channel?: string | undefined;
@@ -405,9 +413,13 @@ export interface Engine {
   /** Does it need a trained model before `launch`? */
   readonly needsModel: boolean;
   /** Called by the pool when a bot wakes. May take seconds. Resolves only when the bot answered a canary; a failed launch leaves nothing behind. */
-  launch(bot: Bot, model: LoadableModel | null): Promise<RunningEngine>;
+  launch(bot: Bot, model: LoadableModel | null, how?: LaunchOptions): Promise<RunningEngine>;
   /** Bytes of memory that it holds for all its bots together (a preloaded parent); absent: none. Never rejects. */
   memory?(): Promise<number>;
+}
+export interface LaunchOptions {
+  /** Nothing that it says or does counts: its conversations are kept in memory, and its own actions do nothing. */
+  rehearsal?: boolean;
 }
 /** One awake bot. */
 export interface RunningEngine {
@@ -471,7 +483,12 @@ export interface Engines {
   /** Wakes the bot if needed, however long that has to wait for memory, and lends the freest of its processes for `work`; none is stopped while lent. Rejects with `no_model`, `bot_quarantined` or `wake_failed`. */
   use<T>(appId: string, work: (running: RunningEngine) => Promise<T>): Promise<T>;
   /** Launches a process of its own for `work`, with the given model or the active one, and ends it afterwards: for what would keep the bot from answering. Rejects as `use` does, with `not_found` for a model that the bot has not. */
-  apart<T>(appId: string, modelId: string | null, work: (running: RunningEngine) => Promise<T>): Promise<T>;
+  apart<T>(
+    appId: string,
+    modelId: string | null,
+    work: (running: RunningEngine) => Promise<T>,
+    how?: LaunchOptions,
+  ): Promise<T>;
   /** Launches `model`, then switches to it and drains the old one. Rejects, changing nothing, when the new one does not come up. `live` runs at the switch. */
   swap(appId: string, model: Model, live: () => Promise<void>): Promise<void>;
   /** Puts the bot to sleep after its running turns; wakes it again on the next message. */
@@ -937,7 +954,11 @@ export interface Aftermath {
  */
 export interface LogStore {
   conversations(appId: string, filter: LogFilter, page: Page): Promise<Listed<LoggedConversation>>;
+  /** What was said in them, latest activity first: of each the newest messages from `from` (ISO) on, oldest first. For programs that read a bot's log. */
+  transcripts(appId: string, from: string | undefined, page: Page): Promise<Listed<Transcript>>;
   requests(filter: RequestFilter, page: Page): Promise<Listed<LoggedRequest>>;
+  /** Messages of all bots that were received at or after `from` and before `to` (ISO), in that order. For programs that read the whole log. */
+  everything(span: { from: string; to: string }, page: Page): Promise<Listed<StoredMessage>>;
 }
 /** What people do about conversations. It goes with the conversation. */
 export interface CareStore {

@@ -43,11 +43,9 @@ export const Pair = z
       .min(1, 'needs at least one question')
       .max(1000),
     A: Answer,
-    language: language
-      .optional()
-      .meta({
-        description: "what it is asked and answered in; absent: as it was, and of a new pair the bot's own language",
-      }),
+    language: language.optional().meta({
+      description: "what it is asked and answered in; absent: as it was, and of a new pair the bot's own language",
+    }),
   })
   .meta({ id: 'Pair', description: 'A topic: the ways people ask, and the answer, which comes back byte for byte.' });
 /** The FAQ payload, exactly `[{"Q":[{"q":"…"}],"A":"…"}]`. */
@@ -62,14 +60,27 @@ export const LintView = z.object({
   items: z.array(
     z
       .object({
-        kind: z.enum(['near_duplicate', 'single_question', 'empty_answer', 'no_question']),
+        kind: z.enum([
+          'near_duplicate',
+          'alike',
+          'single_question',
+          'empty_answer',
+          'no_question',
+          'other_language',
+          'broken_braces',
+          'broken_link',
+        ]),
         row: z.number(),
-        other: z.number().optional().meta({ description: 'the other row of a near duplicate' }),
+        other: z
+          .number()
+          .optional()
+          .meta({ description: 'the other row of a near duplicate, by letters or by meaning (alike)' }),
         detail: z.string(),
       })
       .meta({ id: 'LintFinding' }),
   ),
   next: z.null(),
+  whole: z.boolean().meta({ description: 'false: the vectors of some questions are still being made; ask again' }),
 });
 export const FindingView = z
   .object({
@@ -91,6 +102,13 @@ export const ProjectImportView = z
   .meta({ id: 'ProjectImport' });
 export type ProjectImportWire = z.infer<typeof ProjectImportView>;
 
+export const LintPairBody = z
+  .strictObject({
+    id: z.string().max(200).optional().meta({ description: 'the pair that is edited; absent: a new one' }),
+    Q: z.array(z.object({ q: typed(8000) })).max(1000),
+    A: z.unknown(),
+  })
+  .meta({ id: 'LintPair' });
 export const FaqImportView = z
   .object({
     pairs: z.number().meta({ description: 'how many topics came new' }),
@@ -330,6 +348,10 @@ export const ModelView = z
       .meta({ description: 'the version of Rasa that trained it, or the installation by name' }),
     label: z.string().nullable().meta({ description: 'what its author calls it; such a model is kept' }),
     scores: z.record(z.string(), z.unknown()).nullable().meta({ description: 'of its newest test by POST evaluate' }),
+    gate: z
+      .enum(['promoted', 'held', 'refused'])
+      .optional()
+      .meta({ description: "what the bot's gate said of it; absent: it was not asked" }),
   })
   .meta({ id: 'Model' });
 export const ModelChange = z.strictObject({ label: nonBlank(200).nullable() }).meta({ id: 'ModelChange' });
@@ -477,13 +499,9 @@ export const ConversationView = z
     firstAt: z.string(),
     lastAt: z.string(),
     care: CareView,
-    preview: z
-      .object({ text: z.string(), reply: z.string().nullable() })
-      .nullable()
-      .optional()
-      .meta({
-        description: 'the newest message and the last words of its answer, shortened; where ?preview=true asks for it',
-      }),
+    preview: z.object({ text: z.string(), reply: z.string().nullable() }).nullable().optional().meta({
+      description: 'the newest message and the last words of its answer, shortened; where ?preview=true asks for it',
+    }),
   })
   .meta({ id: 'Conversation' });
 export const WaitingView = ConversationView.extend({ appId: z.string() }).meta({ id: 'WaitingConversation' });
@@ -585,6 +603,221 @@ export const DeskBody = z
       .meta({ description: 'answers that colleagues have at hand' }),
   })
   .meta({ id: 'Desk' });
+
+export const MissesQuery = z.object({
+  from: when.optional().meta({ description: 'since when; a month ago when absent' }),
+});
+export const MissView = z
+  .object({
+    clusterId: z.string(),
+    question: z.string().meta({ description: 'the text that is most like the others' }),
+    people: z.number().meta({ description: 'conversations in which it was asked' }),
+    turns: z.number(),
+    reasons: z.record(z.string(), z.number()).meta({
+      description:
+        'how often the bot said it does not know (fallback), was little sure (unsure), got a thumb down (disliked), or was asked nearly the same right after (again)',
+    }),
+    texts: z.array(z.object({ text: z.string(), times: z.number() })),
+    conversations: z.array(z.string()),
+    firstAt: z.string(),
+    lastAt: z.string(),
+    nearest: z
+      .object({ pairId: z.string(), question: z.string(), similarity: z.number() })
+      .nullable()
+      .meta({ description: 'the question of the present FAQ that is most like it' }),
+  })
+  .meta({ id: 'Miss', description: 'Turns that asked the same in vain.' });
+export const MissReportView = z
+  .object({
+    clusterId: z.string(),
+    pairId: z.string(),
+    state: z.enum(['given', 'waiting', 'training', 'asking', 'done', 'failed', 'interrupted']),
+    jobId: z.string().nullable(),
+    at: z.string(),
+    turns: z.number().meta({ description: 'turns that were missed, and how they are answered when asked again' }),
+    answered: z.number().meta({ description: 'by the pair' }),
+    elsewhere: z.number().meta({ description: 'by another one' }),
+    unanswered: z.number(),
+    error: z.string().nullable(),
+  })
+  .meta({ id: 'MissReport', description: 'What became of an answer to misses.' });
+export const MissesView = z
+  .object({
+    items: z.array(MissView),
+    next: z.null(),
+    looked: z
+      .object({ from: z.string(), turns: z.number(), missed: z.number(), whole: z.boolean() })
+      .meta({ description: 'what was looked at; whole: all of it' }),
+    reports: z.array(MissReportView).meta({ description: 'what became of answers, newest first' }),
+  })
+  .meta({ id: 'Misses' });
+export const MissAnswerBody = z
+  .strictObject({
+    answer: Answer.optional().meta({ description: 'makes a new pair' }),
+    pairId: z.string().max(200).optional().meta({ description: 'adds the questions to this pair' }),
+    questions: z
+      .array(nonBlank(8000))
+      .min(1)
+      .max(100)
+      .optional()
+      .meta({ description: 'those of the pair; the most central texts of the cluster when absent' }),
+    train: z.boolean().default(true).meta({ description: 'train soon, together with other answers, and ask again' }),
+  })
+  .refine(({ answer, pairId }) => (answer === undefined) !== (pairId === undefined), {
+    path: ['answer'],
+    error: 'needs either an answer, for a new pair, or the pairId of a pair that answers it',
+  })
+  .meta({ id: 'MissAnswer' });
+
+const percent = z.number().min(0).max(100);
+export const GateBody = z
+  .strictObject({
+    closed: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'a new model rehearses before it goes live; false: it goes live as soon as it is trained' }),
+    conversations: z
+      .number()
+      .int()
+      .min(0)
+      .max(500)
+      .default(30)
+      .meta({ description: 'how many of the newest conversations are replayed' }),
+    maxChangedPercent: percent
+      .nullable()
+      .default(20)
+      .meta({ description: 'more changed answers hold the model for a person; null: however many' }),
+    minScore: chance
+      .nullable()
+      .default(null)
+      .meta({ description: 'a lower share of right answers to the questions of the tests refuses it; null: whatever' }),
+    rollBack: z
+      .strictObject({
+        errorPercent: percent,
+        turns: z.number().int().min(1).max(100_000).default(50),
+        minutes: z.number().min(1).max(10_080).default(60),
+      })
+      .nullable()
+      .default(null)
+      .meta({
+        description:
+          'goes back to the model before when, within so many minutes and after so many turns, more of them failed or were not understood',
+      }),
+  })
+  .meta({
+    id: 'Gate',
+    description: 'Tests that fail and a low score refuse a model, many changes hold it for a person.',
+  });
+export const TestsBody = z
+  .strictObject({
+    conversations: z
+      .array(
+        z.strictObject({
+          name: nonBlank(200),
+          steps: z
+            .array(
+              z
+                .strictObject({
+                  user: nonBlank(8000),
+                  payload: z.boolean().optional().meta({ description: 'the user presses a button with this payload' }),
+                  bot: z.array(typed(20_000)).max(50).optional().meta({ description: 'all that the bot is to say' }),
+                  intent: nonBlank(500)
+                    .optional()
+                    .meta({ description: 'what it is to understand: an intent, or a pairId' }),
+                })
+                .meta({ id: 'TestStep' }),
+            )
+            .min(1)
+            .max(100),
+        }),
+      )
+      .max(500)
+      .default([]),
+    questions: z
+      .array(z.strictObject({ text: nonBlank(8000), intent: nonBlank(500) }))
+      .max(5000)
+      .default([])
+      .meta({ description: 'questions that the bot is not taught, with the intent or the pairId that answers each' }),
+  })
+  .meta({ id: 'Tests' });
+export const TestFrom = z
+  .strictObject({ conversation: nonBlank(500), name: nonBlank(200).optional() })
+  .meta({ id: 'TestFrom' });
+const TestFailure = z
+  .object({ name: z.string(), step: z.number(), user: z.string(), expected: z.string(), got: z.string() })
+  .meta({ id: 'TestFailure' });
+const Score = z
+  .object({
+    asked: z.number(),
+    right: z.number(),
+    confusions: z.array(
+      z.object({ expected: z.string(), got: z.string(), times: z.number(), examples: z.array(z.string()) }),
+    ),
+  })
+  .nullable()
+  .meta({ id: 'Score', description: 'On the questions of the tests, with which topic was taken for which.' });
+export const TestRunView = z
+  .object({ modelId: z.string(), failed: z.array(TestFailure), score: Score })
+  .meta({ id: 'TestRun' });
+export const GateReportView = z
+  .object({
+    modelId: z.string(),
+    against: z.string().nullable().meta({ description: 'the model that it was compared with' }),
+    at: z.string(),
+    verdict: z.enum(['promoted', 'held', 'refused']),
+    reasons: z.array(z.string()),
+    tests: z.object({ total: z.number(), failed: z.array(TestFailure) }),
+    score: Score,
+    replay: z.object({
+      conversations: z.number(),
+      turns: z.number(),
+      changed: z.number(),
+      changes: z.array(
+        z.object({
+          conversation: z.string(),
+          number: z.number(),
+          text: z.string(),
+          from: z.string(),
+          to: z.string(),
+        }),
+      ),
+    }),
+    rolledBack: z.string().nullable().meta({ description: 'why the bot went back from it by itself' }),
+  })
+  .meta({ id: 'GateReport' });
+
+const day = z.iso.date({ error: 'a day such as 2026-01-31' });
+export const AnalyticsQuery = z.object({
+  from: day.optional().meta({ description: 'the first day (UTC); 29 days before "to" when absent' }),
+  to: day.optional().meta({ description: 'the last day (UTC); today when absent' }),
+  channel: z.string().max(50).optional(),
+  version: z.string().max(100).optional().meta({ description: 'a modelId' }),
+  format: z.enum(['json', 'csv']).optional(),
+});
+const figures = {
+  messages: z.number(),
+  answered: z.number(),
+  failed: z.number(),
+  fallback: z.number().meta({ description: 'answers that were none: the bot said that it does not know' }),
+  fallbackRate: z.number().nullable(),
+  handovers: z.number().meta({ description: 'the bot called for a person' }),
+  held: z.number().meta({ description: 'said while a colleague held the conversation' }),
+  ms: z
+    .object({ mean: z.number().nullable(), p50: z.number().nullable(), p95: z.number().nullable() })
+    .meta({ description: 'time to answer; within which half and 95 of 100 were answered, rounded up to steps' }),
+};
+export const AnalyticsView = z
+  .object({
+    from: z.string(),
+    to: z.string(),
+    upTo: z.string().meta({ description: 'until when the log has been counted; empty: not yet' }),
+    totals: z.object(figures),
+    days: z.array(z.object({ day: z.string(), people: z.number(), ...figures })),
+    channels: z.array(z.object({ channel: z.string(), ...figures })),
+    versions: z.array(z.object({ version: z.string(), ...figures })),
+    intents: z.array(z.object({ intent: z.string(), count: z.number() })),
+  })
+  .meta({ id: 'Analytics' });
 
 /** `cursor` is opaque: take it from `next`. */
 export const PageQuery = z.object({

@@ -112,6 +112,17 @@ edit PUT /api/v1/bots/{appId}/faq/pairs/{pairId}
 edit DELETE /api/v1/bots/{appId}/faq/pairs/{pairId}
 edit POST /api/v1/bots/{appId}/faq/import
 edit POST /api/v1/bots/{appId}/faq/lint
+edit POST /api/v1/bots/{appId}/faq/lint/pair
+read GET /api/v1/bots/{appId}/analytics
+read GET /api/v1/bots/{appId}/misses
+read GET /api/v1/bots/{appId}/tests
+edit PUT /api/v1/bots/{appId}/tests
+edit POST /api/v1/bots/{appId}/tests
+edit POST /api/v1/bots/{appId}/tests/run
+read GET /api/v1/bots/{appId}/gate
+edit PUT /api/v1/bots/{appId}/gate
+read GET /api/v1/bots/{appId}/models/{modelId}/gate
+edit POST /api/v1/bots/{appId}/misses/{clusterId}/answer
 read GET /api/v1/bots/{appId}/files
 read GET /api/v1/bots/{appId}/files/{path}
 build PUT /api/v1/bots/{appId}/files/{path}

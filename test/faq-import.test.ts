@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { createEditLint } from '../src/training/faq/edits.js';
 import { lintFaq } from '../src/training/faq/lint.js';
+import { createVectors } from '../src/training/vectors.js';
 import { zipOf } from './support/archives.js';
 import { newHub, type TestHub } from './support/hub.js';
 
@@ -246,6 +248,88 @@ describe('the FAQ linter', () => {
       );
   });
 
+  it('finds questions in another language, braces and links that break, and leaves good ones alone', () => {
+    const kinds = (questions: string[], answer: string, language = 'en') =>
+      lintFaq([{ questions: [...questions, 'When are you open?'], answer }], language).map(({ kind }) => kind);
+    const fine = ['Do you take Visa?', 'CAFÉ', 'IBAN 123', 'What is a Kindergarten?', 'x'];
+    assert.deepEqual(
+      kinds(fine, 'See [here](https://a.example/x?y={z}), mail [us](mailto:a@b.example).'.replace('{z}', 'z')),
+      [],
+    );
+    for (const foreign of [
+      'Wann haben Sie für mich offen?',
+      '营业时间是几点',
+      'Где мой заказ',
+      'où est la gare, je vous en prie',
+    ])
+      assert.deepEqual(kinds([foreign], 'x'), ['other_language'], foreign);
+    assert.deepEqual(
+      lintFaq([{ questions: ['营业时间', 'WiFi 密码', 'When are you open?'], answer: 'x' }], 'zh').length,
+      1,
+    );
+    assert.deepEqual(kinds(['Wie geht es?'], 'x', 'xx-unknown'), [], 'a language of which nobody knows');
+    for (const answer of ['Dear {name}', 'Dear {{ name }}, hi', 'a } b', 'function() {'])
+      assert.deepEqual(
+        kinds([], answer).filter((kind) => kind !== 'single_question'),
+        ['broken_braces'],
+        answer,
+      );
+    assert.deepEqual(kinds(fine, 'JSON: {"a": 1}'), []);
+    const broken = [
+      '[here](https://',
+      '[here](http:/x)',
+      '[a](shop.example)',
+      'see http//shop.example',
+      'see htp://a.example',
+      'https://nodot x',
+    ];
+    for (const answer of broken.slice(0, 5))
+      assert.deepEqual(
+        kinds([], answer).filter((kind) => kind !== 'single_question'),
+        ['broken_link'],
+        answer,
+      );
+  });
+
+  it('compares one edit with thousands of pairs by letters and meaning, and reads them once', async () => {
+    const many = Array.from({ length: 5000 }, (_, n) => ({
+      id: `p${n}`,
+      questions: [`question ${n} about thing ${n * 7}`, `thing ${n * 7} number ${n}`, `what of ${n}?`],
+      answer: `answer ${n}`,
+    }));
+    many[3] = { id: 'p3', questions: ['when do you open', 'opening hours', 'hours'], answer: '9 to 5' };
+    let reads = 0;
+    // Meaning as a test has it: one word decides.
+    const encode = (texts: string[]) =>
+      Promise.resolve({
+        encoder: 'x@1',
+        vectors: texts.map((text) =>
+          Float32Array.from({ length: 512 }, (_, at) => Math.sin(at * (/open/.test(text) ? 1 : 3 + text.length))),
+        ),
+      });
+    const vectors = createVectors({ encode });
+    const faq = { get: () => Promise.resolve({ version: (reads += 1) && 7, pairs: many }) };
+    const edits = createEditLint({ faq, vectors, wordsOf: String });
+    await vectors.of(many.flatMap(({ questions }) => questions));
+    const edit = (questions: string[], id?: string, answer = 'never') =>
+      edits.pair('a', { id, pair: { questions, answer }, language: 'en' }, 7);
+    const { findings, whole } = await edit(['is it open now', 'are you open']);
+    assert.ok(whole);
+    assert.deepEqual(
+      findings.map(({ kind, row, other }) => [kind, row, other]),
+      [['alike', 5001, 4]],
+    );
+    const spelled = await edit(['question 17 about thing 119?', 'b'], 'p9');
+    assert.deepEqual(spelled.findings.map(({ kind, row, other }) => [kind, row, other])[0], ['near_duplicate', 10, 18]);
+    assert.deepEqual((await edit(['is it open now', 'are you open'], 'p3')).findings, [], 'not with what it replaces');
+    assert.deepEqual(
+      (await edit(['is it open now', 'are you open'], undefined, '9 to 5')).findings,
+      [],
+      'nor with the same answer',
+    );
+    assert.equal(reads, 1);
+  });
+
   it('answers over the API for what is sent and for what is stored', async () => {
     const hub = await newHub();
     const { appId } = (await hub.api('POST', '/bots', { name: 'L' })).body as { appId: string };
@@ -257,6 +341,11 @@ describe('the FAQ linter', () => {
     );
     await hub.api('PUT', `/bots/${appId}/faq`, [{ Q: [{ q: 'open?' }], A: 'x' }]);
     assert.equal((await hub.api('POST', `/bots/${appId}/faq/lint`)).body.items.length, 1);
+    const pair = { Q: [{ q: 'Open?' }, { q: 'when' }], A: 'y {name}' };
+    const edited = await hub.api('POST', `/bots/${appId}/faq/lint/pair`, pair);
+    const kinds = (edited.body.items as { kind: string }[]).map(({ kind }) => kind);
+    assert.deepEqual([edited.status, kinds], [200, ['broken_braces', 'near_duplicate']]);
+    assert.equal((await hub.api('POST', `/bots/${appId}/faq/lint/pair`, { Q: 1 })).status, 422);
     await hub.stop();
   });
 

@@ -15,6 +15,7 @@ import { openStore } from '../stores/index.js';
 import { openShelf } from '../training/shelf.js';
 import { loadTemplates, type Template } from '../training/templates.js';
 import type { Trainer } from '../training/training.js';
+import { createVectors, type Vectors } from '../training/vectors.js';
 
 /** Where Rasa is, and which version where that is known, or in words why there is none. */
 export type RasaRuntime = { python: string; version?: string } | { reason: string };
@@ -56,6 +57,8 @@ export interface Parts {
   runtimeDir: string;
   /** Where Rasa processes come from; null on a machine without Rasa. */
   warm: WarmRasa | null;
+  /** What texts mean, by the encoder of this machine's Rasa. */
+  vectors: Vectors;
   egress: Egress;
 }
 
@@ -80,6 +83,7 @@ export async function openFoundations(options: AppOptions, life: Lifecycle): Pro
     templates: await loadTemplates(templatesDir),
     runtimeDir,
     warm,
+    vectors: createVectors({ encode: warm && ((texts) => warm.encode(texts)) }),
     egress: createEgress(config.egressAllow),
   };
 }

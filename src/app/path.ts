@@ -22,12 +22,14 @@ import { createOutbox } from '../hub/outbox.js';
 import { createRequestLog } from '../hub/request-log.js';
 import type { Metrics } from '../metrics.js';
 import type { Seal } from '../seal.js';
+import type { ErrorBudget } from '../training/gate/budget.js';
 import type { Parts } from './parts.js';
 
 interface PathParts {
   engines: Engines;
   training: Training;
   metrics: Metrics;
+  budget: ErrorBudget;
   sessionKey: string;
   seal: Seal;
   access: Access;
@@ -39,7 +41,7 @@ const openChannels = ['web', 'rest'];
 
 export function openMessagePath(
   parts: Parts,
-  { engines, training, metrics, sessionKey, seal, access, limits }: PathParts,
+  { engines, training, metrics, budget, sessionKey, seal, access, limits }: PathParts,
 ) {
   const { store, log, life, egress } = parts;
   const history = (appId: string, conversation: string): Promise<StoredMessage[]> =>
@@ -128,6 +130,7 @@ export function openMessagePath(
     },
     onSettled: (message) => {
       metrics.settled(message);
+      budget.turn(message);
       news.tell(message, 'said');
     },
     onErased: (at) => news.tell(at, 'gone'),

@@ -6,6 +6,7 @@ import { digestOf } from '../access/secret.js';
 import type { WarmRasa } from '../engines/rasa/warm.js';
 import { rightsOf } from '../access/policy.js';
 import { bearerIn, sessionIn } from '../http/admission.js';
+import { analyticsRoutes } from '../http/analytics.js';
 import { auditRoutes } from '../http/access/audit.js';
 import { keyRoutes } from '../http/access/keys.js';
 import { signInPage } from '../http/access/pages.js';
@@ -20,11 +21,13 @@ import { conversationRoutes } from '../http/conversations.js';
 import { deadLetterRoutes } from '../http/dead-letters.js';
 import { evaluateRoutes } from '../http/evaluate.js';
 import { eventRoutes } from '../http/events.js';
-import { faqImportRoutes } from '../http/faq-import.js';
+import { faqImportRoutes, wordsOf } from '../http/faq-import.js';
 import { faqRoutes } from '../http/faq.js';
 import { fileRoutes } from '../http/files.js';
+import { gateRoutes } from '../http/gate.js';
 import { openApiOf } from '../http/openapi.js';
 import { healthRoutes, machineRoutes, type OperationsOptions, type Place } from '../http/operations.js';
+import { missRoutes } from '../http/misses.js';
 import { modelRoutes } from '../http/models.js';
 import { pageRoutes } from '../http/pages.js';
 import { processRoutes } from '../http/processes.js';
@@ -38,15 +41,19 @@ import { templateRoutes } from '../http/templates.js';
 import { trainerRoutes } from '../http/trainers.js';
 import { trainingRoutes } from '../http/training.js';
 import { webhookRoutes } from '../http/webhooks.js';
+import type { Analytics } from '../hub/analytics/analytics.js';
 import type { Channels } from '../hub/channels.js';
 import type { Connections } from '../hub/connections.js';
 import type { HubDesk } from '../hub/desk.js';
 import type { News } from '../hub/news.js';
+import type { Gate } from '../training/gate/gate.js';
+import type { Misses } from '../training/misses/misses.js';
 import { freeDisk, readMachine } from '../machine.js';
 import type { Metrics } from '../metrics.js';
 import type { Seal } from '../seal.js';
 import { storePlaceOf } from '../stores/index.js';
 import { faqImport } from '../training/faq/import.js';
+import { createEditLint } from '../training/faq/edits.js';
 import { lintAside } from '../training/faq/lint-thread.js';
 import { tableOf } from '../training/faq/table.js';
 import { createFetchModel, type FetchModel } from '../training/initial.js';
@@ -81,6 +88,9 @@ interface RouteParts {
   hub: Hub;
   desk: HubDesk;
   news: News;
+  misses: Misses;
+  analytics: Analytics;
+  gate: Gate;
   noteParse: (channel: string, facts: { appId: string; ok: boolean; ms: number }) => void;
   connections: Connections;
   channels: Channels;
@@ -141,8 +151,11 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     ...processRoutes({ store, engines, present }),
     ...eventRoutes({ store, engines, queue, news, present }),
     ...templateRoutes({ store, templates, check }),
-    ...conversationRoutes({ store, hub, desk, tell: news.tell }),
+    ...conversationRoutes({ store, hub: erasing(made), desk, tell: news.tell }),
     ...retentionRoutes({ store }),
+    ...analyticsRoutes({ store, analytics: made.analytics }),
+    ...missRoutes({ store, misses: made.misses }),
+    ...gateRoutes({ store, gate: made.gate }),
     ...faqRoutes({ store }),
     ...faqImportRoutes({
       store,
@@ -151,6 +164,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
         return { ...faqImport(table.rows, present), read: table.read, notes: table.notes };
       },
       lint: lintAside,
+      edits: createEditLint({ faq: store.faq, vectors: parts.vectors, wordsOf }),
     }),
     ...fileRoutes({ store, check, findings }),
     ...evaluateRoutes({ store, rasa }),
@@ -219,6 +233,18 @@ function mayMeasureOf(
     if (token !== undefined && wanted !== null && digestOf(token) === wanted) return true;
     const principal = await access.identify({ token, session: sessionIn(headers['cookie']) });
     return principal !== null && access.may(principal, 'watch', null);
+  };
+}
+
+/** Who is erased is gone from what was found of the log, too. */
+function erasing({ hub, misses, gate }: RouteParts): Pick<Hub, 'erase'> {
+  return {
+    erase: async (at) => {
+      const done = await hub.erase(at);
+      misses.forget(at.appId);
+      await gate.forget(at.appId, at.conversation);
+      return done;
+    },
   };
 }
 

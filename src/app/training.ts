@@ -17,8 +17,8 @@ import { createPacker } from '../training/packer.js';
 import { createSelf, type Self } from '../training/self.js';
 import { createRasaTrainer } from '../training/train.js';
 import type { JobTokens } from '../training/tokens.js';
-import { codeRefusal, contentOf, createTraining } from '../training/training.js';
 import { allowedIn } from './projects.js';
+import { codeRefusal, contentOf, createTraining, type TrainingOptions } from '../training/training.js';
 import { packageDir, type Parts, type RasaRuntime, type StandIns } from './parts.js';
 
 /** How long saving one file, or a whole project, waits for the validator. */
@@ -65,7 +65,11 @@ async function openQueue(parts: Parts, tokens: JobTokens): Promise<TrainingQueue
 
 export async function openTraining(
   parts: Parts,
-  { engines, tokens }: { engines: Engines; tokens: JobTokens },
+  {
+    engines,
+    tokens,
+    gate,
+  }: { engines: Engines; tokens: JobTokens; gate: Pick<TrainingOptions, 'judgeModel' | 'onPromoted'> },
 ): Promise<{ queue: TrainingQueue; training: Training }> {
   const { options, store, shelf, life, log, templates, runtimeDir, warm } = parts;
   const { config, rasa } = options;
@@ -99,6 +103,7 @@ export async function openTraining(
       modelsKept: config.modelsKept,
       customCode: config.customCode,
       judge: (files) => reader.judge(files),
+      ...gate,
       rasaVersion: versionOf(rasa),
       log,
     }),

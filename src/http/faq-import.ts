@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import type { FaqPair, Store } from '../contracts.js';
 import { HubError } from '../errors.js';
-import { FaqImportView, LintBody, LintView, type PairWire } from '../wire.js';
+import { FaqImportView, LintBody, LintPairBody, LintView, type PairWire } from '../wire.js';
 import { botOf } from './bots.js';
-import { faqLimit, pairsOf } from './faq.js';
+import { faqLimit, ifVersion, pairsOf } from './faq.js';
 import { type Route, route } from './route.js';
 import { uploadOf, uploadTypes } from './upload.js';
 
@@ -21,7 +21,25 @@ export interface FaqImportRoutesOptions {
   /** Reads a table for a bot that has these pairs. Rejects with `invalid` for what is none. */
   readTable: (bytes: Buffer, present: readonly FaqPair[]) => Promise<Imported>;
   /** Answers what is wrong with these pairs; may take a while for thousands. */
-  lint: (pairs: { questions: string[]; answer: string }[]) => Promise<unknown[]>;
+  lint: (pairs: Words[], language: string) => Promise<Found[]>;
+  /** The same by what questions mean, and of one pair while it is edited. */
+  edits: {
+    alikes: (pairs: Words[]) => Promise<{ findings: Found[]; whole: boolean }>;
+    pair: (
+      appId: string,
+      edit: { id?: string | undefined; pair: Words; language: string },
+      version?: number,
+    ) => Promise<{ findings: Found[]; whole: boolean }>;
+  };
+}
+interface Words {
+  questions: string[];
+  answer: string;
+}
+interface Found {
+  kind: string;
+  row: number;
+  other?: number;
 }
 
 const tableLimit = 20_000_000;
@@ -48,14 +66,21 @@ function refusal(faults: Imported['faults']): HubError {
 }
 
 /** The answer of a pair as text, for the linter. */
-function wordsOf(answer: unknown): string {
+export function wordsOf(answer: unknown): string {
   if (typeof answer === 'string') return answer;
   if (Array.isArray(answer)) return answer.map(wordsOf).join('\n');
   const { text, image } = (answer ?? {}) as { text?: unknown; image?: unknown };
   return [text, image].filter((word) => typeof word === 'string').join('\n');
 }
 
-export function faqImportRoutes({ store, readTable, lint }: FaqImportRoutesOptions): Route[] {
+/** Both ways of looking, each two pairs told once. */
+function together(spelled: Found[], meant: Found[]): Found[] {
+  const keyOf = ({ row, other = 0 }: Found): string => [row, other].sort((a, b) => a - b).join(' ');
+  const told = new Set(spelled.filter(({ other }) => other !== undefined).map(keyOf));
+  return [...spelled, ...meant.filter((one) => !told.has(keyOf(one)))].sort((a, b) => a.row - b.row);
+}
+
+export function faqImportRoutes({ store, readTable, lint, edits }: FaqImportRoutesOptions): Route[] {
   return [
     route({
       method: 'POST',
@@ -100,18 +125,37 @@ export function faqImportRoutes({ store, readTable, lint }: FaqImportRoutesOptio
       method: 'POST',
       path: '/bots/{appId}/faq/lint',
       summary:
-        'Flaws of an FAQ, each with its row (the place of its pair): nearly the same question with different answers, topics with one question, empty answers. Without a body, of the stored one.',
+        'Flaws of an FAQ, each with its row (the place of its pair): nearly the same question with different answers, by letters and, once its vectors are made, by meaning (`whole`: they are all there); topics with one question, empty answers, questions in another language, braces and links that break. Without a body, of the stored one.',
       access: 'edit',
       audited: false,
       body: { schema: LintBody, limit: faqLimit, optional: true },
       answers: { 200: { description: 'The findings, by row; none: it is fine.', schema: LintView } },
       handle: async (asked) => {
-        const { appId } = await botOf(store, asked);
+        const { appId, language } = await botOf(store, asked);
         const body = asked.body as z.infer<typeof LintBody> | undefined;
         const given = body?.map(({ Q, A }) => ({ questions: Q.map(({ q }) => q), answer: wordsOf(A) }));
         const stored = async () =>
           (await store.faq.get(appId)).pairs.map(({ questions, answer }) => ({ questions, answer: wordsOf(answer) }));
-        return { body: { items: await lint(given ?? (await stored())), next: null } };
+        const pairs = given ?? (await stored());
+        const [spelled, meant] = [await lint(pairs, language), await edits.alikes(pairs)];
+        return { body: { items: together(spelled, meant.findings), next: null, whole: meant.whole } };
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/bots/{appId}/faq/lint/pair',
+      summary:
+        'Flaws of one pair as it would be beside the stored FAQ: for editors, while somebody types. If-Match with the ETag that the editor has spares reading the FAQ.',
+      access: 'edit',
+      audited: false,
+      body: { schema: LintPairBody },
+      answers: { 200: { description: 'The findings.', schema: LintView } },
+      handle: async (asked) => {
+        const { appId, language } = await botOf(store, asked);
+        const { id, Q, A } = asked.body;
+        const pair = { questions: Q.map(({ q }) => q), answer: wordsOf(A) };
+        const { findings, whole } = await edits.pair(appId, { id, pair, language }, ifVersion(asked));
+        return { body: { items: findings, next: null, whole } };
       },
     }),
   ];

@@ -38,7 +38,7 @@ export const wireOf = ({ questions, answer, language }: FaqPair): PairWire => ({
 const storedOf = (pair: FaqPair): unknown => ({ id: pair.id, ...wireOf(pair) });
 
 /** The version named by If-Match, if any; `*` and an absent header ask for none. */
-function ifVersion(asked: Asked<unknown, unknown>): number | undefined {
+export function ifVersion(asked: Asked<unknown, unknown>): number | undefined {
   const header = asked.headers['if-match'];
   if (header === undefined || header === '*') return undefined;
   const match = typeof header === 'string' ? /^(?:W\/)?"(\d+)"$/.exec(header.trim()) : null;
@@ -46,27 +46,34 @@ function ifVersion(asked: Asked<unknown, unknown>): number | undefined {
   return Number(match[1]);
 }
 
+/** Changes the FAQ as it is now; another writer in between makes it start over, so no change is lost. `wanted`: only if this is its version. Answers the new version. */
+export async function editFaq(
+  store: Pick<Store, 'faq'>,
+  { appId, wanted }: { appId: string; wanted?: number | undefined },
+  change: (faq: Faq) => FaqPair[],
+): Promise<number> {
+  for (let tries = 0; ; tries += 1) {
+    const faq = await store.faq.get(appId);
+    if (wanted !== undefined && wanted !== faq.version) {
+      throw new HubError(
+        'version_conflict',
+        `The FAQ is at version ${faq.version}. GET it again, merge, and send it with the new ETag.`,
+      );
+    }
+    try {
+      return await store.faq.put(appId, change(faq), faq.version);
+    } catch (error) {
+      const lost = error instanceof HubError && error.code === 'version_conflict';
+      if (!lost || wanted !== undefined || tries > 10) throw error;
+    }
+  }
+}
+
 export function faqRoutes({ store }: { store: Store }): Route[] {
-  /** Changes the FAQ as it is now; another writer in between makes it start over, so no change is lost. */
   const edit = async (asked: Asked<unknown, unknown>, change: (faq: Faq) => FaqPair[]): Promise<Reply> => {
     const { appId } = await botOf(store, asked);
-    const wanted = ifVersion(asked);
-    for (let tries = 0; ; tries += 1) {
-      const faq = await store.faq.get(appId);
-      if (wanted !== undefined && wanted !== faq.version) {
-        throw new HubError(
-          'version_conflict',
-          `The FAQ is at version ${faq.version}. GET it again, merge, and send it with the new ETag.`,
-        );
-      }
-      try {
-        const version = await store.faq.put(appId, change(faq), faq.version);
-        return { headers: { etag: etag(version) } };
-      } catch (error) {
-        const lost = error instanceof HubError && error.code === 'version_conflict';
-        if (!lost || wanted !== undefined || tries > 10) throw error;
-      }
-    }
+    const version = await editFaq(store, { appId, wanted: ifVersion(asked) }, change);
+    return { headers: { etag: etag(version) } };
   };
   const indexOf = (faq: Faq, id: string): number => {
     const at = faq.pairs.findIndex((pair) => pair.id === id);

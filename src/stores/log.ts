@@ -13,6 +13,8 @@ import type {
   LogStore,
   Page,
   RequestFilter,
+  StoredMessage,
+  Transcript,
 } from '../contracts.js';
 import { last, Pager } from './page.js';
 
@@ -25,6 +27,10 @@ export type Place = [at: string, seq: number];
 export interface LogSource {
   /** Conversations whose last message has a place below `below` and not below `floor`, latest activity first. */
   talks(of: { appId: string; below: number; floor: number; waiting: boolean }, fetch: number): Promise<TalkRow[]>;
+  /** The newest messages of a conversation from the time `from` on, newest first. */
+  said(of: { appId: string; conversation: string; from: string }, fetch: number): Promise<StoredMessage[]>;
+  /** Messages of all bots after a place and before the time `to`, oldest first. */
+  onward(after: Place, to: string, fetch: number): Promise<{ message: StoredMessage; place: Place }[]>;
   /** Does a message of the conversation fit? */
   matches(appId: string, conversation: string, filter: LogFilter): Promise<boolean>;
   /** Places of the first message from `from` on, and of the last one up to `to`; null when there is none. */
@@ -51,6 +57,8 @@ export function changedCare(care: Care, { note, ...change }: CareChange): Care {
 /** How long one search walks. With what it costs besides, a page comes within a tenth of a second. */
 const defaultPatienceMs = 25;
 const talksAtOnce = 50;
+/** Of a conversation that never ends, the newest messages stand for all. */
+const mostSaid = 200;
 const requestsAtOnce = 200;
 const nowhere = Number.MAX_SAFE_INTEGER;
 
@@ -65,6 +73,8 @@ export function createLog(source: LogSource, patienceMs = defaultPatienceMs): Lo
 
 class ScannedLog implements LogStore {
   private readonly talks = new Pager<TalkRow>('log', [nowhere], (row) => [row.lastSeq]);
+  private readonly said = new Pager<TalkRow>('transcripts', [nowhere], (row) => [row.lastSeq]);
+  private readonly all = new Pager<{ place: Place }>('everything', ['', -1], ({ place }) => place);
   private readonly lines = new Pager<Sighted>('requests', [...last, ...last], ({ both: { m, p } }) => [...m, ...p]);
 
   constructor(
@@ -83,12 +93,33 @@ class ScannedLog implements LogStore {
     return this.talks.part(found, end, ({ lastSeq: _, ...shown }) => shown);
   }
 
+  async transcripts(appId: string, from: string | undefined, page: Page): Promise<Listed<Transcript>> {
+    const { key } = this.said.where(page);
+    const { floor } = await this.span({ from });
+    const seen = this.talksBelow({ appId, below: Number(key[0]), floor, waiting: false });
+    const read = new Map<string, StoredMessage[]>();
+    const fits = async ({ id }: TalkRow): Promise<boolean> => {
+      const messages = await this.source.said({ appId, conversation: id, from: from ?? '' }, mostSaid);
+      return read.set(id, messages.reverse()).size > 0;
+    };
+    const { found, end } = await this.walk(seen, fits, page.limit);
+    return this.said.part(found, end, ({ id, channel }) => {
+      return { conversation: id, channel, messages: read.get(id) ?? [] };
+    });
+  }
+
   async requests(filter: RequestFilter, page: Page): Promise<Listed<LoggedRequest>> {
     const [mAt, mSeq, pAt, pSeq] = this.lines.where(page).key as [string, number, string, number];
     const from: Both = { m: bounded([mAt, mSeq], filter.to), p: bounded([pAt, pSeq], filter.to) };
     const seen = this.requestsBefore(from, filter.from ?? '');
     const { found, end } = await this.walk(seen, (row) => Promise.resolve(requestFits(row, filter)), page.limit);
     return this.lines.part(found, end, ({ seq: _seq, both: _both, ...shown }) => shown);
+  }
+
+  async everything(span: { from: string; to: string }, page: Page): Promise<Listed<StoredMessage>> {
+    const { key, fetch } = this.all.where(page, [span.from, -1]);
+    const rows = await this.source.onward(key as Place, span.to, fetch);
+    return this.all.page(page, rows, (row) => (row as (typeof rows)[number]).message);
   }
 
   /** The first rows that fit; `end`: the last one that was looked at, null when there are no more. */

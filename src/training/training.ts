@@ -50,6 +50,14 @@ export interface TrainingOptions {
   customCode: boolean;
   /** Rejects with `invalid` for texts that no training may begin from. */
   judge: (files: ProjectFile[]) => Promise<void>;
+  /** Judges models that were trained; null for one that may go live at once. Rejects when the model does not start. */
+  judgeModel?: (
+    model: Model,
+    against: string | null,
+    signal: AbortSignal,
+  ) => Promise<{ verdict: 'promoted' | 'held' | 'refused'; reasons: string[] } | null>;
+  /** Called when a model went live after it was judged. */
+  onPromoted?: (model: Model) => Promise<void>;
   /** Version of the default Rasa installation; null where nobody knows. */
   rasaVersion: string | null;
   log: Log;
@@ -137,6 +145,8 @@ class TrainingPath implements Training {
     const model = await this.options.store.models.get(appId, modelId);
     if (!model) throw new HubError('not_found', `The bot ${appId} has no model ${modelId}.`);
     await this.goLive(model);
+    // Whoever activates a model that the gate kept out lets it in.
+    if (model.about?.gate) await this.options.store.models.note(appId, modelId, { ...model.about, gate: 'promoted' });
     return model;
   }
 
@@ -162,7 +172,8 @@ class TrainingPath implements Training {
     const bot = await this.bot(appId);
     const models = await all((page) => this.options.store.models.list(appId, page));
     const place = models.findIndex(({ id }) => id === bot.activeModel);
-    const earlier = place < 0 ? undefined : models[place + 1];
+    const wasLive = ({ about }: Model): boolean => about?.gate === undefined || about.gate === 'promoted';
+    const earlier = place < 0 ? undefined : models.slice(place + 1).find(wasLive);
     if (!earlier) throw new HubError('no_model', 'There is no earlier model to go back to.');
     await this.goLive(earlier);
     return earlier;
@@ -206,7 +217,7 @@ class TrainingPath implements Training {
     return queue.deliver({ jobId, fence }, async (job, report, signal) => {
       const archive = await shelf.putFile(archivePath);
       signal.throwIfAborted();
-      return this.publish(job, { archive, seconds }, report);
+      return this.publish(job, { archive, seconds }, { report, signal });
     });
   }
 
@@ -262,14 +273,17 @@ class TrainingPath implements Training {
       'evaluating',
     ]);
     if (!claimed) throw new HubError('stale_result', 'The job has ended, or another trainer has it by now.');
-    return this.publish(job, { archive, seconds: made?.seconds ?? 0 }, report);
+    return this.publish(job, { archive, seconds: made?.seconds ?? 0 }, { report, signal });
   }
 
   /** Makes the archive the bot's model and puts it into use. */
-  private async publish(job: TrainingJob, made: Made, report: JobReport): Promise<{ modelId: string }> {
+  private async publish(
+    job: TrainingJob,
+    made: Made,
+    { report, signal }: { report: JobReport; signal: AbortSignal },
+  ): Promise<{ modelId: string }> {
     const { shelf, store } = this.options;
     const content = JSON.parse(await readFile(await shelf.fetch(job.content), 'utf8')) as TrainingContent;
-    if (!content.apart) report({ percent: 95, stage: 'starting the new model' });
     const model: Model = {
       ...modelOf(job, made),
       pipeline: content.bot.pipeline,
@@ -277,8 +291,9 @@ class TrainingPath implements Training {
     };
     await store.models.remove(model.appId, model.id);
     await store.models.add(model);
-    const use = content.apart ? Promise.resolve() : this.goLive(model);
+    const use = content.apart ? Promise.resolve() : this.letIn(model, { report, signal });
     await use.catch(async (error: unknown) => {
+      if (error instanceof TrainingFailure) throw error;
       await store.models.remove(model.appId, model.id);
       throw new TrainingFailure(
         'model_does_not_start',
@@ -290,6 +305,24 @@ class TrainingPath implements Training {
       this.options.log.warn({ err: error, appId: job.appId }, 'old models could not be deleted');
     });
     return { modelId: model.id };
+  }
+
+  /** Through the bot's gate into use. One that is held is kept for a person to activate; one that is refused is kept to be looked at. */
+  private async letIn(model: Model, { report, signal }: { report: JobReport; signal: AbortSignal }): Promise<void> {
+    const { judgeModel, onPromoted, store } = this.options;
+    report({ percent: 95, stage: 'starting the new model' });
+    const { activeModel } = await this.bot(model.appId);
+    const judged = (await judgeModel?.(model, activeModel, signal)) ?? null;
+    const reasons = judged?.reasons.join('; ') ?? '';
+    if (judged && model.about) await store.models.note(model.appId, model.id, { ...model.about, gate: judged.verdict });
+    if (judged?.verdict === 'refused')
+      throw new TrainingFailure(
+        'gate_refused',
+        `The new model was trained but not let in: ${reasons}. The old one keeps answering; GET the model's gate shows what is wrong.`,
+      );
+    if (judged?.verdict === 'held') return void report({ line: `The new model waits for a person: ${reasons}.` });
+    await this.goLive(model);
+    if (judged) await onPromoted?.(model);
   }
 
   /** Deletes the oldest models beyond those that are kept; files that a job or another model names stay. */

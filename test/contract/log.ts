@@ -143,6 +143,47 @@ export function logTests(store: () => Store, reopen: () => Promise<void>, setDay
     assert.deepEqual([await store().parses.expire(day(3)), await store().parses.expire(day(3))], [1, 0]);
     assert.equal((await listed({ channel: 'api' }, 9)).length, 2);
   });
+  it('reads out conversations, latest activity first, what was said in each oldest first', async () => {
+    for (const n of [1, 2, 3]) {
+      setDay(n);
+      await said('c1', { text: `${nasty} ${n}` }, { intent: 'i', turn: { actions: ['x'] } });
+      if (n === 2) await said('c2');
+    }
+    await store().conversations.receive(message('b', 'e', { conversation: 'other' }));
+    await reopen();
+    const read = async (from: string | undefined, limit = everything) =>
+      (await walk((page) => store().log.transcripts('a', from, page), limit)).map(({ conversation, messages }) => [
+        conversation,
+        messages.map(({ number }) => number),
+      ]);
+    const all = await read(undefined);
+    assert.deepEqual(
+      all.map(([conversation]) => conversation),
+      ['c1', 'c2'],
+    );
+    const numbers = (await store().conversations.messages('a', 'c1', { limit: 9 })).items.map(({ number }) => number);
+    assert.deepEqual(all[0]?.[1], numbers);
+    assert.deepEqual(await read(undefined, 1), all);
+    assert.deepEqual(await read(day(3)), [['c1', numbers.slice(2)]]);
+    assert.deepEqual(await read(day(4)), []);
+    const [first] = (await store().log.transcripts('a', day(1), { limit: 1 })).items;
+    assert.deepEqual(first?.messages, (await store().conversations.messages('a', 'c1', { limit: 9 })).items);
+  });
+  it('reads out all that was received in a span, of all bots, in that order', async () => {
+    for (const n of [1, 2, 3]) {
+      setDay(n);
+      await said('c1', { text: `${n}` });
+      await store().conversations.receive(message('b', `b${n}`, { conversation: 'other', text: `b ${n}` }));
+    }
+    await reopen();
+    const read = async (from: number, to: number, limit = everything) =>
+      (await walk((page) => store().log.everything({ from: day(from), to: day(to) }, page), limit)).map(
+        ({ text }) => text,
+      );
+    assert.deepEqual(await read(0, 9), ['1', 'b 1', '2', 'b 2', '3', 'b 3']);
+    assert.deepEqual(await read(2, 3, 1), ['2', 'b 2']);
+    assert.deepEqual(await read(4, 9), []);
+  });
   it('keeps documents of a bot whole, by name', async () => {
     assert.deepEqual([await store().documents.get('a', 'd'), await store().documents.list('a')], [null, []]);
     await store().documents.put('a', 'd', { old: true });

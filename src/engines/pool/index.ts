@@ -14,6 +14,7 @@ import type {
   Model,
   PoolUsage,
   RunningEngine,
+  LaunchOptions,
 } from '../../contracts.js';
 import { HubError, hubErrorOf } from '../../errors.js';
 import type { Log } from '../../log.js';
@@ -117,10 +118,17 @@ class Pool implements Engines {
     return answer;
   }
 
-  async apart<T>(appId: string, modelId: string | null, work: (running: RunningEngine) => Promise<T>): Promise<T> {
+  // As `Engines.apart` has it.
+  // eslint-disable-next-line max-params
+  async apart<T>(
+    appId: string,
+    modelId: string | null,
+    work: (running: RunningEngine) => Promise<T>,
+    how: LaunchOptions = {},
+  ): Promise<T> {
     if (this.processes.stopped) throw stoppingError();
     const bot = this.pooled(appId);
-    const instance = await this.launcher.launch(bot, { read: () => this.launcher.target(appId, modelId) });
+    const instance = await this.launcher.launch(bot, { read: () => this.launcher.target(appId, modelId), how });
     try {
       return await work(instance.running);
     } finally {

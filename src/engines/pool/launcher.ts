@@ -1,5 +1,5 @@
 /** Launches a bot's process when it is its turn and there is room for it. */
-import type { Bot, Engine, LoadableModel, Model } from '../../contracts.js';
+import type { Bot, Engine, LoadableModel, Model, LaunchOptions } from '../../contracts.js';
 import { HubError } from '../../errors.js';
 import type { Log } from '../../log.js';
 import type { PooledBot } from './bot.js';
@@ -30,6 +30,7 @@ export interface Launch {
   read: () => Promise<Target>;
   /** Bytes that will be free once the new one has taken over. */
   replaces?: number;
+  how?: LaunchOptions | undefined;
 }
 
 export class Launcher {
@@ -71,13 +72,13 @@ export class Launcher {
   }
 
   private async inTurn(pooled: PooledBot, launch: Launch, expected: () => number): Promise<Instance> {
-    const { read, replaces = 0 } = launch;
+    const { read, replaces = 0, how } = launch;
     const waits = (reason: string | null): void => void (pooled.waitsFor = reason);
     const done = await this.options.gate.admit({ need: () => Math.max(0, expected() - replaces), waits });
     const started = performance.now();
     const seconds = (): number => (performance.now() - started) / 1000;
     try {
-      const instance = await this.begin(pooled, { target: await read(), started, expected: expected() });
+      const instance = await this.begin(pooled, { target: await read(), how, started, expected: expected() });
       this.options.onWake({ appId: pooled.appId, ok: true, seconds: seconds() });
       return instance;
     } catch (error) {
@@ -94,14 +95,14 @@ export class Launcher {
 
   private async begin(
     pooled: PooledBot,
-    { target, started, expected }: { target: Target; started: number; expected: number },
+    { target, how, started, expected }: { target: Target; started: number; expected: number } & Pick<Launch, 'how'>,
   ): Promise<Instance> {
     const { budget, gate, watch, log } = this.options;
     const { bot, model } = target;
     const engine = this.options.engineFor(bot, model);
     if (!this.engines.has(engine)) await budget.measureEngines([engine]);
     this.engines.add(engine);
-    const running = await engine.launch(bot, model ? await this.options.load(model) : null);
+    const running = await engine.launch(bot, model ? await this.options.load(model) : null, how);
     const wakeMs = performance.now() - started;
     const instance = new Instance(bot.appId, running, wakeMs);
     await watch.begin(instance, expected);

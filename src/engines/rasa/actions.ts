@@ -43,6 +43,19 @@ export interface Actions {
 
 const graceMs = 2000;
 
+/** Actions that do nothing, for a bot that only rehearses: what they would book or send must not happen twice. Null where a model has none. */
+export function idleActions(model: LoadableModel): Actions | null {
+  if (model.pipeline !== 'project') return null;
+  const text = JSON.stringify({ events: [], responses: [] });
+  return {
+    spec: { through: 'hub' },
+    call: () => Promise.resolve({ status: 200, text }),
+    child: null,
+    ...journalOf(createLineRing()),
+    stop: () => Promise.resolve(),
+  };
+}
+
 /** Does the project bring actions in Python? */
 export const bringsActions = (files: readonly ProjectFile[]): boolean =>
   files.some(({ path }) => path === 'actions.py' || /^actions\/.+\.py$/.test(path));

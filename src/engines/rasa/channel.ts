@@ -14,6 +14,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Json, TrackerStore } from '../../contracts.js';
 import type { Log } from '../../log.js';
 import type { CallActions } from './action-endpoint.js';
+import { createTrackers } from './trackers.js';
 
 /** One bot's access to the channel; `close` takes it away. */
 export interface ChannelKey {
@@ -24,8 +25,8 @@ export interface ChannelKey {
 }
 export interface TrackerChannel {
   readonly socket: string;
-  /** A new secret for a child of this bot; `actions` calls its action server elsewhere. */
-  admit(appId: string, actions?: CallActions): ChannelKey;
+  /** A new secret for a child of this bot; `actions` calls its action server elsewhere. `rehearsal`: its trackers go nowhere. */
+  admit(appId: string, actions?: CallActions, rehearsal?: boolean): ChannelKey;
   close(): Promise<void>;
 }
 
@@ -43,6 +44,7 @@ interface Answer {
 interface Admitted {
   appId: string;
   actions: CallActions | undefined;
+  trackers: TrackerStore;
 }
 
 async function bytesOf(request: IncomingMessage): Promise<Buffer> {
@@ -107,7 +109,7 @@ export async function openTrackerChannel(options: {
   trackers: TrackerStore;
   log: Log;
 }): Promise<TrackerChannel> {
-  const { socket, trackers, log } = options;
+  const { socket, log } = options;
   // Keyed by hash, so that looking a secret up takes the same time however much of it is right.
   const keys = new Map<string, Admitted>();
   const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
@@ -116,7 +118,7 @@ export async function openTrackerChannel(options: {
       send(response, { status: 401 });
       return;
     }
-    const { appId, actions } = admitted;
+    const { appId, actions, trackers } = admitted;
     const acts = request.url === '/actions';
     (acts ? act(actions, request) : answer(trackers, appId, request)).then(
       (found) => send(response, found),
@@ -129,9 +131,10 @@ export async function openTrackerChannel(options: {
   await listen(server, socket);
   return {
     socket,
-    admit(appId, actions) {
+    admit(appId, actions, rehearsal = false) {
       const secret = randomBytes(24).toString('hex');
-      keys.set(digest(secret), { appId, actions });
+      const trackers = rehearsal ? createTrackers() : options.trackers;
+      keys.set(digest(secret), { appId, actions, trackers });
       return {
         secret,
         events: async (sender) => (await trackers.read(appId, sender, false))?.events ?? null,

@@ -9,7 +9,7 @@ import type { Child } from '../../child.js';
 import type { Bot, Engine, Exit, Json, LoadableModel } from '../../contracts.js';
 import { within } from '../../deadline.js';
 import { HubError } from '../../errors.js';
-import { type Actions, type ActionsOptions, openActions, writeModules } from './actions.js';
+import { type Actions, type ActionsOptions, idleActions, openActions, writeModules } from './actions.js';
 import { RasaBot } from './bot.js';
 import type { ChannelKey, TrackerChannel } from './channel.js';
 import { createParseCache, type ParseCache } from './parse-cache.js';
@@ -101,9 +101,9 @@ export function createRasaEngine(options: RasaOptions): Engine {
     name: 'rasa',
     needsModel: true,
     ...(options.memory ? { memory: options.memory } : {}),
-    async launch(bot, model) {
+    async launch(bot, model, { rehearsal = false } = {}) {
       if (!model?.archivePath) throw new HubError('no_model', 'Train the bot first: PUT its faq, then POST train.');
-      const place = await openPlace(options, start, { bot, model });
+      const place = await openPlace(options, start, { bot, model, rehearsal });
       const clear = (): Promise<void> => clearPlace(place);
       try {
         return await launchIn({ ...options, parses }, start, place);
@@ -118,15 +118,15 @@ export function createRasaEngine(options: RasaOptions): Engine {
 async function openPlace(
   options: RasaOptions,
   start: StartRasa,
-  { bot, model }: { bot: Bot; model: LoadableModel },
+  { bot, model, rehearsal }: { bot: Bot; model: LoadableModel; rehearsal: boolean },
 ): Promise<Place> {
   const { runtimeDir, channel, hide, launchTimeoutMs = defaultLaunchMs } = options;
-  const actions = options.actions
-    ? await openActions({ ...options.actions, runtimeDir, start, hide, timeoutMs: launchTimeoutMs }, bot, model)
-    : null;
+  const opened = async (place: ActionsOptions): Promise<Actions | null> =>
+    openActions({ ...place, runtimeDir, start, hide, timeoutMs: launchTimeoutMs }, bot, model);
+  const actions = rehearsal ? idleActions(model) : options.actions ? await opened(options.actions) : null;
   const id = randomBytes(4).toString('hex');
   const secret = randomBytes(24).toString('hex');
-  const key = channel.admit(bot.appId, actions?.call);
+  const key = channel.admit(bot.appId, actions?.call, rehearsal);
   hide(secret);
   hide(key.secret);
   const home = join(runtimeDir, id);

@@ -1,5 +1,5 @@
 /** What `stores/log.ts` reads of one database. */
-import type { LogFilter, LogStore } from '../../contracts.js';
+import type { LogFilter, LogStore, StoredMessage } from '../../contracts.js';
 import { careOf, createLog, type LogSource, type Place, type RequestRow, type TalkRow } from '../log.js';
 import { type CareDoc, type CareQuestions, cares } from './care.js';
 import { conversations, type TalkDoc, type TalkQuestions } from './conversations.js';
@@ -15,13 +15,13 @@ const mostWaiting = 100_000;
 class MongoLogSource implements LogSource {
   private readonly all: Table<TalkDoc, TalkQuestions>;
   private readonly care: Table<CareDoc, CareQuestions>;
-  private readonly said: Table<MessageDoc, MessageQuestions>;
+  private readonly messageTable: Table<MessageDoc, MessageQuestions>;
   private readonly parsed: Table<ParseDoc, ParseQuestions>;
 
   constructor(private readonly mongo: Mongo) {
     this.all = mongo.table(conversations);
     this.care = mongo.table(cares);
-    this.said = mongo.table(messages);
+    this.messageTable = mongo.table(messages);
     this.parsed = mongo.table(parses);
   }
 
@@ -39,13 +39,30 @@ class MongoLogSource implements LogSource {
     });
   }
 
+  said(of: Parameters<LogSource['said']>[0], fetch: number): Promise<StoredMessage[]> {
+    const { from, ...where } = of;
+    return this.mongo.run(async () =>
+      (await this.messageTable.find('newest', where, { limit: fetch }))
+        .filter(({ receivedAt }) => receivedAt >= from)
+        .map(messageOf),
+    );
+  }
+
+  onward(after: Place, to: string, fetch: number): ReturnType<LogSource['onward']> {
+    return this.mongo.run(async () =>
+      (await this.messageTable.find('byAge', {}, { after, limit: fetch }))
+        .filter(({ receivedAt }) => receivedAt < to)
+        .map((document) => ({ message: messageOf(document), place: [document.receivedAt, document._id] })),
+    );
+  }
+
   matches(appId: string, conversation: string, filter: LogFilter): Promise<boolean> {
     return this.mongo.run(async () => {
       const of = { appId, conversation };
       let after: [number] | undefined;
       let found: MessageDoc[];
       do {
-        found = await this.said.find('newest', of, { limit: atOnce, ...(after && { after }) });
+        found = await this.messageTable.find('newest', of, { limit: atOnce, ...(after && { after }) });
         if (found.some((message) => fits(message, filter))) return true;
         after = [found.at(-1)?.number ?? 0];
       } while (found.length === atOnce);
@@ -55,18 +72,18 @@ class MongoLogSource implements LogSource {
 
   firstFrom(from: string): Promise<number | null> {
     // A time compares below every place of that time.
-    return this.mongo.run(async () => (await this.said.first('byAge', {}, [from, -1]))?._id ?? null);
+    return this.mongo.run(async () => (await this.messageTable.first('byAge', {}, [from, -1]))?._id ?? null);
   }
 
   lastUpTo(to: string): Promise<number | null> {
     return this.mongo.run(
-      async () => (await this.said.first('newestOfAll', {}, [to, Number.MAX_SAFE_INTEGER]))?._id ?? null,
+      async () => (await this.messageTable.first('newestOfAll', {}, [to, Number.MAX_SAFE_INTEGER]))?._id ?? null,
     );
   }
 
   messages(before: Place, from: string, fetch: number): Promise<RequestRow[]> {
     return this.mongo.run(async () => {
-      const found = await this.said.find('newestOfAll', {}, { after: before, limit: fetch });
+      const found = await this.messageTable.find('newestOfAll', {}, { after: before, limit: fetch });
       return found
         .filter(({ receivedAt }) => receivedAt >= from)
         .map((document) => {

@@ -1,6 +1,7 @@
 /** What `stores/log.ts` reads of one SQLite file. */
-import type { LogFilter, LogStore, MessageState } from '../../contracts.js';
+import type { LogFilter, LogStore, MessageState, StoredMessage } from '../../contracts.js';
 import { careOf, createLog, type LogSource, type Place, type RequestRow, type TalkRow } from '../log.js';
+import { messageOf, type MessageRow } from './conversations.js';
 import type { Reader } from './database.js';
 
 interface TalkColumns extends Omit<TalkRow, 'care'> {
@@ -29,6 +30,10 @@ const matches = `
     AND (@intent IS NULL OR intent = @intent OR instr(intent, @intent || '/') = 1)
     AND (@min IS NULL OR confidence >= @min) AND (@max IS NULL OR confidence <= @max)
     AND (@text IS NULL OR text LIKE @text ESCAPE '!' OR replies LIKE @reply ESCAPE '!') LIMIT 1`;
+const said = `
+  SELECT * FROM messages WHERE app_id = @appId AND conversation = @conversation AND received_at >= @from ORDER BY number DESC LIMIT @fetch`;
+const onwardOf = `
+  SELECT * FROM messages WHERE (received_at, seq) > (@at, @seq) AND received_at < @to ORDER BY received_at, seq LIMIT @fetch`;
 const firstFrom = 'SELECT seq FROM messages WHERE received_at >= @from ORDER BY received_at, seq LIMIT 1';
 const lastUpTo = 'SELECT seq FROM messages WHERE received_at <= @to ORDER BY received_at DESC, seq DESC LIMIT 1';
 const messages = `
@@ -41,6 +46,8 @@ const parses = `
 class SqliteLogSource implements LogSource {
   private readonly each;
   private readonly queued;
+  private readonly newestOf;
+  private readonly onwards;
   private readonly fitting;
   private readonly first;
   private readonly newest;
@@ -50,6 +57,8 @@ class SqliteLogSource implements LogSource {
   constructor(private readonly reader: Reader) {
     this.each = reader.query<TalkColumns>(talks);
     this.queued = reader.query<TalkColumns>(waiting);
+    this.onwards = reader.query<MessageRow>(onwardOf);
+    this.newestOf = reader.query<MessageRow>(said);
     this.fitting = reader.query(matches);
     this.first = reader.query<{ seq: number }>(firstFrom);
     this.newest = reader.query<{ seq: number }>(lastUpTo);
@@ -62,6 +71,18 @@ class SqliteLogSource implements LogSource {
       (alone ? this.queued : this.each)
         .all({ ...of, fetch })
         .map(({ body, ...row }) => ({ ...row, care: careOf(body) })),
+    );
+  }
+
+  said(of: Parameters<LogSource['said']>[0], fetch: number): Promise<StoredMessage[]> {
+    return this.reader.read(() => this.newestOf.all({ ...of, fetch }).map(messageOf));
+  }
+
+  onward([at, seq]: Place, to: string, fetch: number): ReturnType<LogSource['onward']> {
+    return this.reader.read(() =>
+      this.onwards.all({ at, seq, to, fetch }).map((row) => {
+        return { message: messageOf(row), place: [row.received_at, row.seq] };
+      }),
     );
   }
 

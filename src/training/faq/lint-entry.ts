@@ -2,4 +2,7 @@
 import { answerOnce } from '../thread.js';
 import { lintFaq, type LintPair } from './lint.js';
 
-answerOnce((pairs) => lintFaq(pairs as LintPair[]));
+answerOnce((question) => {
+  const { pairs, language } = question as { pairs: LintPair[]; language: string | undefined };
+  return lintFaq(pairs, language);
+});

@@ -7,7 +7,7 @@ const fewPairs = 50;
 const limits = { timeoutMs: 30_000, tooLong: 'Looking at this FAQ takes too long: send a part of it at a time.' };
 
 /** As `lintFaq`. Rejects with `invalid` when it takes too long. */
-export async function lintAside(pairs: readonly LintPair[]): Promise<LintFinding[]> {
-  if (pairs.length <= fewPairs) return lintFaq(pairs);
-  return (await askThread(new URL('./lint-entry.js', import.meta.url), pairs, limits)) as LintFinding[];
+export async function lintAside(pairs: readonly LintPair[], language?: string): Promise<LintFinding[]> {
+  if (pairs.length <= fewPairs) return lintFaq(pairs, language);
+  return (await askThread(new URL('./lint-entry.js', import.meta.url), { pairs, language }, limits)) as LintFinding[];
 }

@@ -1,5 +1,6 @@
 /** What is wrong with an FAQ before it is trained, in milliseconds. Pure. */
 import { folded } from '../content.js';
+import { flawsOf } from './flaws.js';
 
 export interface LintPair {
   questions: string[];
@@ -7,39 +8,52 @@ export interface LintPair {
   answer: string;
 }
 export interface LintFinding {
-  kind: 'near_duplicate' | 'single_question' | 'empty_answer' | 'no_question';
+  kind:
+    | 'near_duplicate'
+    | 'alike'
+    | 'single_question'
+    | 'empty_answer'
+    | 'no_question'
+    | 'other_language'
+    | 'broken_braces'
+    | 'broken_link';
   /** Place of the pair in the list, from 1. */
   row: number;
-  /** Of a near duplicate: the other pair. */
+  /** Of a near duplicate, by letters or by meaning (`alike`): the other pair. */
   other?: number;
   detail: string;
 }
 
 /** How much of two questions must be the same letters in the same order, 0..1, for them to be asked alike. */
-const alike = 0.8;
+export const alike = 0.8;
 const mostFindings = 2000;
 
-export function lintFaq(pairs: readonly LintPair[]): LintFinding[] {
-  const single = pairs.flatMap(({ questions, answer }, at): LintFinding[] => {
-    const row = at + 1;
-    const asked = questions.filter((question) => question.trim() !== '');
-    return [
-      ...(asked.length === 0
-        ? [{ kind: 'no_question', row, detail: 'Nobody can ask this: write a question.' } as const]
-        : []),
-      ...(asked.length === 1
-        ? [
-            {
-              kind: 'single_question',
-              row,
-              detail: `Only one way to ask: ${quoted(asked[0])}. Two or three more make it surer.`,
-            } as const,
-          ]
-        : []),
-      ...(answer.trim() === '' ? [{ kind: 'empty_answer', row, detail: 'The answer is empty.' } as const] : []),
-    ];
-  });
-  return [...duplicatesIn(pairs), ...single].sort((a, b) => a.row - b.row).slice(0, mostFindings);
+/** `language`: of the bot; absent: whatever its questions are in. */
+export function lintFaq(pairs: readonly LintPair[], language?: string): LintFinding[] {
+  return [...duplicatesIn(pairs), ...pairs.flatMap((pair, at) => lintPair(pair, at + 1, language))]
+    .sort((a, b) => a.row - b.row)
+    .slice(0, mostFindings);
+}
+
+/** What is wrong with one pair by itself. */
+export function lintPair({ questions, answer }: LintPair, row: number, language?: string): LintFinding[] {
+  const asked = questions.filter((question) => question.trim() !== '');
+  return [
+    ...(asked.length === 0
+      ? [{ kind: 'no_question', row, detail: 'Nobody can ask this: write a question.' } as const]
+      : []),
+    ...(asked.length === 1
+      ? [
+          {
+            kind: 'single_question',
+            row,
+            detail: `Only one way to ask: ${quoted(asked[0])}. Two or three more make it surer.`,
+          } as const,
+        ]
+      : []),
+    ...(answer.trim() === '' ? [{ kind: 'empty_answer', row, detail: 'The answer is empty.' } as const] : []),
+    ...flawsOf({ questions: asked, answer }, row, language),
+  ];
 }
 
 interface Question {
@@ -113,7 +127,7 @@ function gramsOf(pairs: readonly LintPair[]): { questions: Question[]; pieceCoun
 }
 
 /** Pairs of characters for scripts that write words with one or two, threes for the others; the beginning counts as one. */
-function pieces(text: string): string[] {
+export function pieces(text: string): string[] {
   const characters = Array.from(`^${text}`);
   const length = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u.test(text) ? 2 : 3;
   if (characters.length <= length) return [characters.join('')];
