@@ -319,6 +319,18 @@ export type CareChange = Partial<Omit<Care, 'notes'>> & { note?: Care['notes'][n
 export interface LoggedConversation extends Conversation {
   care: Care;
 }
+/** What is counted of a message: all but what was said. */
+export type TurnRecord = Pick<
+  StoredMessage,
+  'id' | 'appId' | 'channel' | 'conversation' | 'state' | 'intent' | 'ms' | 'receivedAt'
+> & {
+  /** The model that answered; null where nobody knows. */
+  model: string | null;
+  /** Null: the bot itself answered; else who held the conversation, empty while nobody had come. */
+  agent: string | null;
+  /** The bot called for a person. */
+  calls: boolean;
+};
 /** A conversation as it was said. */
 export interface Transcript {
   conversation: string;
@@ -957,8 +969,8 @@ export interface LogStore {
   /** What was said in them, latest activity first: of each the newest messages from `from` (ISO) on, oldest first. For programs that read a bot's log. */
   transcripts(appId: string, from: string | undefined, page: Page): Promise<Listed<Transcript>>;
   requests(filter: RequestFilter, page: Page): Promise<Listed<LoggedRequest>>;
-  /** Messages of all bots that were received at or after `from` and before `to` (ISO), in that order. For programs that read the whole log. */
-  everything(span: { from: string; to: string }, page: Page): Promise<Listed<StoredMessage>>;
+  /** What is counted of messages of all bots that were received at or after `from` and before `to` (ISO), in that order. For programs that read the whole log. */
+  everything(span: { from: string; to: string }, page: Page): Promise<Listed<TurnRecord>>;
 }
 /** What people do about conversations. It goes with the conversation. */
 export interface CareStore {

@@ -144,7 +144,18 @@ describe('The figures of a bot', () => {
   it('hold however many intents there are, and none without answers', () => {
     const day = openDay();
     for (let n = 0; n < 500; n += 1)
-      count(day, { ...message('a', `${n}`), state: 'answered', intent: `i${n}`, ms: 60_000, replies: [] } as never);
+      count(day, {
+        ...{
+          id: `${n}`,
+          appId: 'a',
+          channel: 'web',
+          conversation: 'c',
+          state: 'answered',
+          intent: `i${n}`,
+          ms: 60_000,
+        },
+        ...{ receivedAt: '', model: null, agent: null, calls: false },
+      });
     const [cell] = [...day.cells.values()];
     assert.equal(Object.keys(cell!.intents).length, 201);
     assert.equal(cell!.intents['(others)'], 300);

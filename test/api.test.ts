@@ -113,6 +113,11 @@ describe('the admin API', () => {
         tags: { tags: [] },
         assignee: { assignee: null },
         notes: { text: 'x' },
+        pair: { Q: [], A: '' },
+        answer: { answer: 'x' },
+        gate: {},
+        'put tests': {},
+        'post tests': { conversation: 'c' },
         desk: {},
         retention: { days: null },
       };
@@ -120,7 +125,9 @@ describe('the admin API', () => {
       for (const [path, verbs] of Object.entries(document.paths)) {
         if (!path.startsWith('/api/v1/bots/{appId}')) continue;
         for (const verb of Object.keys(verbs)) {
-          const body = ['put', 'post', 'patch'].includes(verb) ? bodies[path.split('/').at(-1) ?? ''] : undefined;
+          const last = path.split('/').at(-1) ?? '';
+          const given = bodies[`${verb} ${last}`] ?? bodies[last];
+          const body = ['put', 'post', 'patch'].includes(verb) ? given : undefined;
           problem(
             await hub.api(verb.toUpperCase(), path.slice(7).replaceAll(/\{\w+\}/g, 'nobody'), body),
             404,

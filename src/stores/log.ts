@@ -15,6 +15,7 @@ import type {
   RequestFilter,
   StoredMessage,
   Transcript,
+  TurnRecord,
 } from '../contracts.js';
 import { last, Pager } from './page.js';
 
@@ -30,7 +31,7 @@ export interface LogSource {
   /** The newest messages of a conversation from the time `from` on, newest first. */
   said(of: { appId: string; conversation: string; from: string }, fetch: number): Promise<StoredMessage[]>;
   /** Messages of all bots after a place and before the time `to`, oldest first. */
-  onward(after: Place, to: string, fetch: number): Promise<{ message: StoredMessage; place: Place }[]>;
+  onward(after: Place, to: string, fetch: number): Promise<{ turn: TurnRecord; place: Place }[]>;
   /** Does a message of the conversation fit? */
   matches(appId: string, conversation: string, filter: LogFilter): Promise<boolean>;
   /** Places of the first message from `from` on, and of the last one up to `to`; null when there is none. */
@@ -116,10 +117,10 @@ class ScannedLog implements LogStore {
     return this.lines.part(found, end, ({ seq: _seq, both: _both, ...shown }) => shown);
   }
 
-  async everything(span: { from: string; to: string }, page: Page): Promise<Listed<StoredMessage>> {
+  async everything(span: { from: string; to: string }, page: Page): Promise<Listed<TurnRecord>> {
     const { key, fetch } = this.all.where(page, [span.from, -1]);
     const rows = await this.source.onward(key as Place, span.to, fetch);
-    return this.all.page(page, rows, (row) => (row as (typeof rows)[number]).message);
+    return this.all.page(page, rows, (row) => (row as (typeof rows)[number]).turn);
   }
 
   /** The first rows that fit; `end`: the last one that was looked at, null when there are no more. */

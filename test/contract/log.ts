@@ -175,13 +175,25 @@ export function logTests(store: () => Store, reopen: () => Promise<void>, setDay
       await said('c1', { text: `${n}` });
       await store().conversations.receive(message('b', `b${n}`, { conversation: 'other', text: `b ${n}` }));
     }
+    setDay(3);
+    await said('c1', { text: 'x' }, { turn: { model: 'm', agent: 'Ann', actions: ['action_handoff'] } });
+    const handed = [{ recipient_id: 'r', custom: { handoff: true } }];
+    await said('c1', { text: 'y' }, { replies: handed, intent: 'i', ms: 7 });
     await reopen();
+    const all = (await store().log.everything({ from: day(3), to: day(9) }, { limit: 9 })).items.slice(2);
+    assert.deepEqual(
+      all.map(({ model, agent, calls, intent, ms, state }) => [model, agent, calls, intent, ms, state]),
+      [
+        ['m', 'Ann', true, null, 5, 'answered'],
+        [null, null, true, 'i', 7, 'answered'],
+      ],
+    );
     const read = async (from: number, to: number, limit = everything) =>
       (await walk((page) => store().log.everything({ from: day(from), to: day(to) }, page), limit)).map(
-        ({ text }) => text,
+        ({ appId }) => appId,
       );
-    assert.deepEqual(await read(0, 9), ['1', 'b 1', '2', 'b 2', '3', 'b 3']);
-    assert.deepEqual(await read(2, 3, 1), ['2', 'b 2']);
+    assert.deepEqual(await read(0, 9), ['a', 'b', 'a', 'b', 'a', 'b', 'a', 'a']);
+    assert.deepEqual(await read(2, 3, 1), ['a', 'b']);
     assert.deepEqual(await read(4, 9), []);
   });
   it('keeps documents of a bot whole, by name', async () => {

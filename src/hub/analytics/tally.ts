@@ -1,6 +1,5 @@
 /** Counting turns: what a day was like at a bot, by channel and version. Pure. */
-import type { StoredMessage } from '../../contracts.js';
-import { asksForPerson } from '../facts.js';
+import type { TurnRecord } from '../../contracts.js';
 
 /** What is counted of the turns of one channel that one model answered. */
 export interface Cell {
@@ -47,9 +46,9 @@ const cellOf = (channel: string, version: string): Cell => ({
   intents: {},
 });
 
-export function count(day: OpenDay, message: StoredMessage): void {
-  const { channel, conversation, turn, state, intent, ms } = message;
-  const version = turn?.model ?? '';
+export function count(day: OpenDay, turn: TurnRecord): void {
+  const { channel, conversation, state, intent, ms, model, agent, calls } = turn;
+  const version = model ?? '';
   const people = day.people.get(channel) ?? new Set<string>();
   day.people.set(channel, people.add(conversation));
   const key = JSON.stringify([channel, version]);
@@ -57,12 +56,12 @@ export function count(day: OpenDay, message: StoredMessage): void {
   day.cells.set(key, cell);
   cell.messages += 1;
   if (state === 'failed') cell.failed += 1;
-  if (turn?.agent !== undefined) cell.held += 1;
+  if (agent !== null) cell.held += 1;
   else if (state === 'answered') countAnswer(cell, { intent, ms });
-  if (asksForPerson({ messages: message.replies, actions: turn?.actions ?? [], parse: null })) cell.handovers += 1;
+  if (calls) cell.handovers += 1;
 }
 
-function countAnswer(cell: Cell, { intent, ms }: Pick<StoredMessage, 'intent' | 'ms'>): void {
+function countAnswer(cell: Cell, { intent, ms }: Pick<TurnRecord, 'intent' | 'ms'>): void {
   cell.answered += 1;
   cell.ms += ms ?? 0;
   const place = limits.findIndex((limit) => (ms ?? 0) <= limit);

@@ -1,5 +1,5 @@
 /** What `stores/log.ts` reads of one database. */
-import type { LogFilter, LogStore, StoredMessage } from '../../contracts.js';
+import type { LogFilter, LogStore, StoredMessage, TurnRecord } from '../../contracts.js';
 import { careOf, createLog, type LogSource, type Place, type RequestRow, type TalkRow } from '../log.js';
 import { type CareDoc, type CareQuestions, cares } from './care.js';
 import { conversations, type TalkDoc, type TalkQuestions } from './conversations.js';
@@ -52,7 +52,7 @@ class MongoLogSource implements LogSource {
     return this.mongo.run(async () =>
       (await this.messageTable.find('byAge', {}, { after, limit: fetch }))
         .filter(({ receivedAt }) => receivedAt < to)
-        .map((document) => ({ message: messageOf(document), place: [document.receivedAt, document._id] })),
+        .map((document) => ({ turn: turnOf(document), place: [document.receivedAt, document._id] })),
     );
   }
 
@@ -127,6 +127,13 @@ function fits(document: MessageDoc, { intent, minConfidence, maxConfidence, text
       !holds(document.text) &&
       !messageOf(document).replies.some(({ text: said }) => said !== undefined && holds(said)));
   return !unfit;
+}
+
+function turnOf(document: MessageDoc): TurnRecord {
+  const { id, appId, channel, conversation, state, intent, ms, receivedAt, turn } = messageOf(document);
+  const calls = (document.turn ?? '').includes('"action_handoff"') || document.replies.includes('"handoff":true');
+  const { model = null, agent = null } = turn ?? {};
+  return { id, appId, channel, conversation, state, intent, ms, receivedAt, model, agent, calls };
 }
 
 /** The log of one database. */

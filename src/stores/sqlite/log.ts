@@ -1,11 +1,15 @@
 /** What `stores/log.ts` reads of one SQLite file. */
-import type { LogFilter, LogStore, MessageState, StoredMessage } from '../../contracts.js';
+import type { LogFilter, LogStore, MessageState, StoredMessage, TurnRecord } from '../../contracts.js';
 import { careOf, createLog, type LogSource, type Place, type RequestRow, type TalkRow } from '../log.js';
 import { messageOf, type MessageRow } from './conversations.js';
 import type { Reader } from './database.js';
 
 interface TalkColumns extends Omit<TalkRow, 'care'> {
   body: string | null;
+}
+interface TurnColumns extends Omit<TurnRecord, 'id' | 'calls'> {
+  seq: number;
+  calls: number;
 }
 interface RequestColumns {
   seq: number;
@@ -33,7 +37,9 @@ const matches = `
 const said = `
   SELECT * FROM messages WHERE app_id = @appId AND conversation = @conversation AND received_at >= @from ORDER BY number DESC LIMIT @fetch`;
 const onwardOf = `
-  SELECT * FROM messages WHERE (received_at, seq) > (@at, @seq) AND received_at < @to ORDER BY received_at, seq LIMIT @fetch`;
+  SELECT seq, app_id AS appId, channel, conversation, state, intent, ms, received_at AS receivedAt, turn ->> '$.model' AS model,
+    turn ->> '$.agent' AS agent, instr(coalesce(turn, ''), '"action_handoff"') > 0 OR instr(replies, '"handoff":true') > 0 AS calls
+  FROM messages WHERE (received_at, seq) > (@at, @seq) AND received_at < @to ORDER BY received_at, seq LIMIT @fetch`;
 const firstFrom = 'SELECT seq FROM messages WHERE received_at >= @from ORDER BY received_at, seq LIMIT 1';
 const lastUpTo = 'SELECT seq FROM messages WHERE received_at <= @to ORDER BY received_at DESC, seq DESC LIMIT 1';
 const messages = `
@@ -57,7 +63,7 @@ class SqliteLogSource implements LogSource {
   constructor(private readonly reader: Reader) {
     this.each = reader.query<TalkColumns>(talks);
     this.queued = reader.query<TalkColumns>(waiting);
-    this.onwards = reader.query<MessageRow>(onwardOf);
+    this.onwards = reader.query<TurnColumns>(onwardOf);
     this.newestOf = reader.query<MessageRow>(said);
     this.fitting = reader.query(matches);
     this.first = reader.query<{ seq: number }>(firstFrom);
@@ -80,8 +86,8 @@ class SqliteLogSource implements LogSource {
 
   onward([at, seq]: Place, to: string, fetch: number): ReturnType<LogSource['onward']> {
     return this.reader.read(() =>
-      this.onwards.all({ at, seq, to, fetch }).map((row) => {
-        return { message: messageOf(row), place: [row.received_at, row.seq] };
+      this.onwards.all({ at, seq, to, fetch }).map(({ seq: number, calls, ...turn }) => {
+        return { turn: { ...turn, id: String(number), calls: calls === 1 }, place: [turn.receivedAt, number] };
       }),
     );
   }
