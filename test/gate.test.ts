@@ -1,4 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type IncomingMessage, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openTrackerChannel } from '../src/engines/rasa/channel.js';
+import { idleActions } from '../src/engines/rasa/actions.js';
 import { createErrorBudget } from '../src/training/gate/budget.js';
 import { openGate, verdictOf } from '../src/training/gate/gate.js';
 import { changesOf, failuresOf, scoreOf } from '../src/training/gate/judging.js';
@@ -62,6 +69,54 @@ describe('A rehearsal', () => {
     assert.deepEqual(verdict({ minScore: 0.81 }), ['refused', 1]);
     assert.deepEqual(verdict({ maxChangedPercent: 0 }, { failed: [failure] }), ['refused', 2]);
     assert.deepEqual(verdict({ minScore: 0.9 }, { score: null, turns: 0, changed: 0 }), ['promoted', 0]);
+  });
+});
+
+describe('A bot that rehearses', () => {
+  it('writes no tracker of the store, and finds its own again', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sb-channel-'));
+    const socket = join(folder, 's');
+    const touched: string[] = [];
+    const trackers = new Proxy({}, { get: (_, name) => () => Promise.resolve(void touched.push(String(name))) });
+    const { log } = openLog({ level: 'silent', pretty: false, write: () => undefined });
+    const channel = await openTrackerChannel({ socket, trackers: trackers as never, log });
+    const key = channel.admit('a', undefined, true);
+    const call = async (method: string, path: string, body?: object): Promise<[number | undefined, string]> => {
+      const asked = request({ socketPath: socket, method, path, headers: { authorization: `Bearer ${key.secret}` } });
+      asked.end(body && JSON.stringify(body));
+      const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+      const pieces = (await answer.toArray()) as Buffer[];
+      return [answer.statusCode, Buffer.concat(pieces).toString()];
+    };
+    try {
+      assert.equal((await call('GET', '/trackers/x'))[0], 404);
+      assert.equal((await call('POST', '/trackers/x/events', { from: 0, events: [{ event: 'user' }] }))[0], 204);
+      assert.equal((await call('POST', '/trackers/x/events', { from: 0, events: [{ event: 'user' }] }))[0], 409);
+      assert.deepEqual(JSON.parse((await call('GET', '/trackers/x?all=1'))[1]), {
+        offset: 0,
+        events: [{ event: 'user' }],
+      });
+      assert.deepEqual(await key.events('x'), [{ event: 'user' }]);
+      assert.deepEqual(touched, []);
+      assert.deepEqual(
+        await channel
+          .admit('a')
+          .events('x')
+          .catch(() => 'asked the store'),
+        null,
+      );
+      assert.deepEqual(touched, ['read']);
+    } finally {
+      await channel.close();
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('runs no action of its own, whatever it asks for', async () => {
+    const idle = idleActions({ ...someModel({ pipeline: 'project' }), archivePath: null, contentPath: '' });
+    const answer = await idle?.call?.({ body: Buffer.from('{}'), contentEncoding: undefined });
+    assert.deepEqual(answer, { status: 200, text: '{"events":[],"responses":[]}' });
+    assert.equal(idleActions({ ...someModel({ pipeline: 'semantic' }), archivePath: null, contentPath: '' }), null);
   });
 });
 
