@@ -23,6 +23,7 @@ import type {
 } from '../src/wire';
 import { accessCalls } from './api-access';
 import { conversationCalls } from './api-conversations';
+import { projectCalls } from './api-project';
 import { askingOf, botPath, itemsOrNone, segment } from './asking';
 
 export { HubRefusal, HubUnreachable } from '../src/client';
@@ -87,6 +88,7 @@ export function apiOf(shown: Pick<ClientOptions, 'key' | 'csrfToken'> = {}) {
     client,
     ...accessCalls(asking),
     ...conversationCalls(asking),
+    ...projectCalls(asking),
     bots: (cursor: string | null) => json<Page<BotWire>>('GET', `/bots?limit=100${itemsOrNone(cursor)}`),
     bot: (appId: string) => client.bot(appId),
     createBot: (asked: NewBot) => client.createBot(asked),

@@ -16,6 +16,7 @@ const Training = lazy(() => import('./pages/training'));
 const Channels = lazy(() => import('./pages/channels'));
 const Process = lazy(() => import('./pages/process'));
 const Conversations = lazy(() => import('./pages/conversations'));
+const Project = lazy(() => import('./pages/project'));
 const Waiting = lazy(() => import('./pages/conversations/waiting'));
 const BotAccess = lazy(() => import('./pages/access/bot'));
 const Settings = lazy(() => import('./pages/settings'));
@@ -44,6 +45,7 @@ export function App() {
           <Route path="bots/:appId" element={<BotPage />}>
             <Route index element={<Questions />} />
             <Route path="conversations/:id?" element={<Conversations />} />
+            <Route path="project/*" element={<Project />} />
             <Route path="training" element={<Training />} />
             <Route path="channels" element={<Channels />} />
             <Route path="process" element={<Process />} />

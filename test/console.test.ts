@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { newHub, type TestHub } from './support/hub.js';
+import { eventually, newHub, type TestHub } from './support/hub.js';
 
 const words = (language: string): Record<string, string> =>
   JSON.parse(readFileSync(`console/locales/${language}.json`, 'utf8')) as Record<string, string>;
@@ -142,5 +142,43 @@ describe('GET /events', () => {
     await until(new RegExp(`event: bot\\ndata: [^\\n]*"appId":"${appId}"[^\\n]*"state":"awake"`));
     assert.doesNotMatch(text, new RegExp(`event: bot\\ndata: [^\\n]*"appId":"${other}"`));
     await reader.cancel();
+  });
+
+  it('tells whoever may read one bot of that bot alone, as long as they may', async () => {
+    const [own, other] = await Promise.all(
+      ['Own', 'Foreign'].map(async (name) => (await hub.api('POST', '/bots', { name })).body.appId as string),
+    );
+    const { id, key } = (await hub.api('POST', `/bots/${own}/api-keys`, { name: 'k', role: 'viewer' })).body as {
+      id: string;
+      key: string;
+    };
+    const headers = { authorization: `Bearer ${key}` };
+    const response = await fetch(`${hub.url}/api/v1/events?appId=${own},${other}&conversations=${other}`, { headers });
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    const reading = (async () => {
+      for (let read = await reader.read(); !read.done; read = await reader.read()) text += read.value;
+    })().catch(() => undefined);
+    const pair = [{ Q: [{ q: 'hello' }], A: 'hi' }];
+    for (const appId of [other, own]) {
+      await hub.api('POST', `/bots/${appId}/train?wait=true`, pair);
+      await hub.api('POST', `/bots/${appId}/messages`, { sender: 'anna', message: 'hello' });
+      await hub.api('POST', `/bots/${appId}/conversations/anna/takeover`);
+    }
+    const waiting = async (as: object): Promise<string[]> => {
+      const answer = await fetch(`${hub.url}/api/v1/waiting`, { headers: as as Record<string, string> });
+      return ((await answer.json()) as { items: { appId: string }[] }).items.map(({ appId }) => appId).sort();
+    };
+    assert.deepEqual(await waiting(headers), [own]);
+    assert.deepEqual(await waiting({ authorization: `Bearer ${hub.app.adminToken}` }), [own, other].sort());
+    await eventually(
+      () => /event: conversation\n/.test(text) && /event: job\n/.test(text) && /event: bot\n/.test(text),
+    );
+    assert.doesNotMatch(text, new RegExp(`"appId":"${other}"`));
+    assert.match(text, /"state":"held"/);
+    const session = (await (await fetch(`${hub.url}/api/v1/session`, { headers })).json()) as { rights: unknown };
+    assert.deepEqual(session.rights, { hub: ['member'], bots: { [own!]: ['member', 'read'] } });
+    await hub.api('DELETE', `/api-keys/${id}`);
+    await reading;
   });
 });

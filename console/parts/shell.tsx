@@ -101,6 +101,7 @@ function BotLinks({ appId }: { appId: string }) {
       </Text>
       <Go to={path} icon="questions" label={t('nav.questions')} exact />
       <Go to={`${path}/conversations`} icon="conversations" label={t('nav.conversations')} />
+      <Go to={`${path}/project`} icon="graph" label={t('nav.project')} />
       <Go to={`${path}/training`} icon="training" label={t('nav.training')} />
       <Go to={`${path}/channels`} icon="channels" label={t('nav.channels')} />
       <Go to={`${path}/process`} icon="process" label={t('nav.process')} />
