@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
+import { FakeSlack } from '../../src/lab/platforms/slack.js';
 import { openBrowser } from '../support/browser.js';
 import { type ConsoleOptions, openConsole, picture, violations } from '../support/console.js';
 import { eventually, newHub, realRasa, type TestHub } from '../support/hub.js';
@@ -346,6 +347,28 @@ describe('the console', function () {
     assert.deepEqual(errors, []);
   });
 
+  it('is there soon, with what it needs and no more', async () => {
+    // A browser that was never here.
+    const context = await browser.newContext();
+    cleanups.push(() => context.close());
+    await context.addInitScript(`sessionStorage.setItem('switchboard.token', ${JSON.stringify(hub.app.adminToken)})`);
+    const page = await context.newPage();
+    let bytes = 0;
+    const sizes: Promise<void>[] = [];
+    page.on('requestfinished', (request) => {
+      if (!/\/console\/assets\/.*\.js$/.test(request.url())) return;
+      sizes.push(request.sizes().then(({ responseBodySize }) => void (bytes += responseBodySize)));
+    });
+    await page.goto(`${hub.url}/console/`);
+    await page.getByRole('link', { name: 'Shop', exact: true }).waitFor();
+    const ms = await page.evaluate<number>('performance.now()');
+    await Promise.all(sizes);
+    console.log(
+      `      the list of bots is there after ${Math.round(ms)} ms, with ${Math.round(bytes / 1000)} kB of script`,
+    );
+    assert.ok(bytes > 100_000 && bytes <= 300_000, `${bytes} bytes`);
+  });
+
   it('shows another page when one cannot be drawn, and starts again', async () => {
     const { page } = await open('/');
     await page.route('**/api/v1/bots?*', (route) =>
@@ -423,15 +446,18 @@ describe('the console with Rasa', function () {
   this.timeout(180_000);
   let hub: TestHub;
   let browser: Browser;
+  const slack = new FakeSlack();
   before(async () => {
-    [hub, browser] = await Promise.all([newHub({ rasa: realRasa() }), openBrowser()]);
+    const env = { EGRESS_ALLOW: '127.0.0.1', PUBLIC_URL: 'https://hub.example' };
+    [hub, browser] = await Promise.all([newHub({ rasa: realRasa(), env }), openBrowser(), slack.open()]);
   });
   after(async () => {
     await browser.close();
     await hub.stop();
+    await slack.close();
   });
 
-  it('makes a bot whose first answer is Rasa’s', async () => {
+  it('makes a bot whose first answer is Rasa’s, connects Slack, and a colleague takes a conversation over and gives it back', async () => {
     const { page, errors, close } = await openConsole(browser, hub, { path: '/new' });
     await page.getByLabel('Name').fill('Cinema');
     await page
@@ -448,6 +474,72 @@ describe('the console with Rasa', function () {
     console.log(`      ${(await understood.innerText()).replaceAll('\n', ' | ')}`);
     assert.match(await understood.innerText(), /Intent: /);
     await picture(page, 'try');
+
+    await page.getByRole('link', { name: 'Channels' }).click();
+    await page.getByRole('button', { name: /^Slack/ }).click();
+    const { botToken, signingSecret, apiUrl } = slack.settings() as Record<string, string>;
+    await page.getByLabel('Bot User OAuth Token').fill(botToken ?? '');
+    await page.getByLabel('Signing Secret').fill(signingSecret ?? '');
+    await page.getByRole('button', { name: 'Further settings' }).first().click();
+    await page.getByLabel('Address of Slack').fill(apiUrl ?? '');
+    await page.getByRole('button', { name: 'Save' }).first().click();
+    await page.getByText('Slack is saved').waitFor();
+    await page.getByRole('button', { name: 'Check' }).first().click();
+    await page.getByText('It works', { exact: true }).waitFor();
+
+    await page.getByRole('link', { name: 'Conversations' }).click();
+    const list = page.getByRole('list', { name: 'Conversations' });
+    const appId = /bots\/([^/]+)/.exec(page.url())?.[1] ?? '';
+    let events = 0;
+    const say = async (text: string): Promise<void> => {
+      const act = { id: String((events += 1)), chat: slack.chat(1), text };
+      assert.equal((await slack.say(`${hub.url}/webhooks/slack/${appId}`, act)).at(-1), 200);
+    };
+    const posted = (text: string): Promise<unknown> =>
+      eventually(() => slack.posts.some((post) => post.text.includes(text)), 30);
+    await say('where can I leave my car');
+    await list.getByText('where can I leave my car').waitFor();
+    await posted('Behind the house.');
+    await list.getByText('where can I leave my car').click();
+    const transcript = page.getByRole('log', { name: 'What was said' });
+    await transcript.getByText('Behind the house.').waitFor();
+    await page.getByRole('button', { name: 'Take over' }).click();
+    await page.getByLabel('Answer the person').fill('This is Ann: gate B.');
+    await page.keyboard.press('Enter');
+    await posted('This is Ann: gate B.');
+    await say('what do tickets cost');
+    await transcript.getByText('to admin').waitFor();
+    const before = slack.posts.length;
+    await page.getByRole('button', { name: 'Give back to the bot' }).click();
+    await page.getByText('the bot answers').first().waitFor();
+    assert.equal(slack.posts.length, before, 'the bot was silent');
+    await say('and what do the tickets cost');
+    await posted('Ten euros.');
+    await transcript.getByText('Ten euros.').waitFor();
+    await picture(page, 'conversations');
+    assert.deepEqual(errors, []);
+    await close();
+  });
+
+  it('marks what Rasa’s validator finds at its line', async () => {
+    const id = (await hub.api('POST', '/bots', { name: 'Travel', template: 'story' })).body.appId as string;
+    const rules =
+      'version: "3.1"\nrules:\n  - rule: lost\n    steps:\n      - intent: nowhere_defined\n      - action: utter_greet\n';
+    await fetch(`${hub.url}/api/v1/bots/${id}/files/data/lost.yml`, {
+      method: 'PUT',
+      body: rules,
+      headers: { authorization: `Bearer ${hub.app.adminToken}`, 'content-type': 'text/plain' },
+    });
+    const { page, errors, close } = await openConsole(browser, hub, { path: `/bots/${id}/project/data/lost.yml` });
+    await page.getByRole('textbox', { name: 'data/lost.yml' }).waitFor();
+    await page.getByRole('button', { name: 'Check the project' }).click();
+    const findings = page.getByRole('list', { name: 'What was found' });
+    await findings
+      .getByText(/nowhere_defined/)
+      .first()
+      .waitFor({ timeout: 60_000 });
+    await page.locator('.cm-lint-marker').first().waitFor();
+    await picture(page, 'findings');
     assert.deepEqual(errors, []);
     await close();
   });
