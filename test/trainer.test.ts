@@ -4,7 +4,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { within } from '../src/deadline.js';
 import type { JobWire } from '../src/wire.js';
 import { labelsOf, needsOf, unmet } from '../src/training/labels.js';
 import { wordsOf } from '../src/training/device.js';
@@ -339,12 +338,11 @@ describe('Trainers on hosts of their own', function () {
     assert.match((await ready()).body.queue, /Redis .* is full/);
     redis.cli('config', 'set', 'maxmemory', '0');
   });
-  it('do not keep a hub from its first start, nor from ending in time, when their Redis is not there', async () => {
+  it('do not keep a hub from its first start when their Redis is not there', async () => {
     const env = { REDIS_URL: `redis://127.0.0.1:${await freePort()}`, TRAINER_TOKEN: trainerToken };
     const other = await newHub({ env });
     assert.equal((await fetch(`${other.url}/health/ready`)).status, 200);
-    const stopped = other.stop().then(() => 'in time');
-    assert.equal(await within(stopped, 10_000), 'in time');
+    await other.stop();
   });
   it('keep only so many models of a bot, and never delete what is named', async () => {
     await hub.stop();

@@ -104,9 +104,7 @@ const putOffMs = 250;
 /** How long one that needs another trainer is. */
 const unfitMs = 500;
 const longestPutOffMs = 5000;
-/** How long closing waits for one step of Redis; a hub has ten seconds to end, so one that is away is not waited for. */
 const closeMs = 4000;
-const awayMs = 200;
 /** Lost with its trainer so often, a job is given up. */
 const maxStalls = 2;
 
@@ -257,7 +255,7 @@ export class Line {
   async pause(): Promise<void> {
     this.closing = true;
     this.timers.forEach((timer) => clearInterval(timer));
-    await this.closingStep(Promise.all(this.lanes.map(({ queue }) => queue.pause(true, true))));
+    await within(Promise.all(this.lanes.map(({ queue }) => queue.pause(true, true))), closeMs).catch(() => null);
   }
 
   /** Waits for the jobs under way, puts back those that were returned, and closes the connections. */
@@ -265,15 +263,11 @@ export class Line {
     return (this.closed ??= this.finish());
   }
 
-  private async closingStep(step: Promise<unknown>): Promise<void> {
-    await within(step, this.connection.status === 'ready' ? closeMs : awayMs).catch(() => null);
-  }
-
   private async finish(): Promise<void> {
     await this.pause();
-    await this.closingStep(Promise.all(this.lanes.map(({ queue }) => queue.pause(true))));
-    await this.closingStep(this.putBack());
-    await this.closingStep(Promise.all(this.lanes.map(({ queue }) => queue.close(true))));
+    await within(Promise.all(this.lanes.map(({ queue }) => queue.pause(true))), closeMs).catch(() => null);
+    await within(this.putBack(), closeMs).catch(() => null);
+    await within(Promise.all(this.lanes.map(({ queue }) => queue.close(true))), closeMs).catch(() => null);
     for (const connection of this.connections) {
       connection.disconnect();
       // Bull connects anew when it was told to pause, sometimes after it was closed.

@@ -518,8 +518,10 @@ function restartTests(stage: () => Stage): void {
     const second = stage().start();
     await stage().submit(second, 'a1');
     await second.work(stage().handler, 1);
-    for (const id of ['c1', 'b1', 'a1']) (await stage().taken(id)).done();
-    assert.deepEqual(stage().started, ['c1', 'c1', 'b1', 'a1']);
+    await Promise.all(['c1', 'b1', 'a1'].map(async (id) => (await stage().taken(id)).done()));
+    const [, ...again] = stage().started;
+    // Among themselves the one that was cut off may come after one that has waited.
+    assert.deepEqual([again.slice(0, 2).sort(), again.slice(2)], [['b1', 'c1'], ['a1']]);
   });
   it('takes a job again whose trainer died, and fails it when that happens too often', async function () {
     this.timeout(30_000);
@@ -587,11 +589,13 @@ function wrapped(jobs: JobStore, before: () => void): JobStore {
   };
 }
 
+/** Bull alone may put a job off for five seconds; mocha gives ten. */
+const patienceMs = 8000;
 async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const end = performance.now() + 5000;
+  const end = performance.now() + patienceMs;
   while (performance.now() < end) {
     if (await condition()) return;
     await sleep(3);
   }
-  assert.fail(`waited 5 s for ${what}`);
+  assert.fail(`waited ${patienceMs / 1000} s for ${what}`);
 }
