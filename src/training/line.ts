@@ -368,7 +368,7 @@ export class Line {
     }
   }
 
-  /** Jobs that were given back go to the head of their line. */
+  /** Jobs that were given back go among the first of their line, behind those of the same priority that wait there. */
   private async putBack(): Promise<void> {
     for (const { label, queue } of this.lanes) {
       // Bull takes the next job with the end of the last, and drops it when it is told to pause just then.
