@@ -96,12 +96,12 @@ describe('A bot that rehearses', () => {
         offset: 0,
         events: [{ event: 'user' }],
       });
-      assert.deepEqual(await key.events('x'), [{ event: 'user' }]);
+      assert.deepEqual(await key.tracker('x'), { offset: 0, events: [{ event: 'user' }] });
       assert.deepEqual(touched, []);
       assert.deepEqual(
         await channel
           .admit('a')
-          .events('x')
+          .tracker('x')
           .catch(() => 'asked the store'),
         null,
       );

@@ -8,6 +8,9 @@ export interface Waits {
 }
 
 const clock = (): number => performance.now();
+/** A text that nobody has asked before: what either side keeps of earlier texts must not count. */
+const anew = (texts: readonly string[], at: number): string =>
+  `${texts[at % texts.length] ?? ''} ${Math.round(clock() * 1000)}`;
 
 function waitsOf(times: number[]): Waits {
   return { p50: median(times), max: Math.max(...times) };
@@ -20,7 +23,7 @@ export async function burst(ask: Ask, texts: readonly string[], count: number): 
     Array.from({ length: count }, async (_, at) => {
       await new Promise((resolve) => setTimeout(resolve, began + (at * 1000) / count - clock()));
       const asked = clock();
-      await ask(`burst-${count}-${at}-${began}`, texts[at % texts.length] ?? '');
+      await ask(`burst-${count}-${at}-${began}`, anew(texts, at));
       return clock() - asked;
     }),
   );
@@ -38,7 +41,7 @@ export async function load(
   let replies = 0;
   const worker = async (name: number): Promise<void> => {
     for (let turn = 0; clock() < until; turn += 1) {
-      await ask(`load-${began}-${name}-${Math.floor(turn / 5)}`, texts[(name * 7 + turn) % texts.length] ?? '');
+      await ask(`load-${began}-${name}-${Math.floor(turn / 5)}`, anew(texts, name * 7 + turn));
       replies += 1;
     }
   };

@@ -164,3 +164,40 @@ def test_a_turn_tells_its_actions_and_the_slots_it_changed() -> None:
     now = [UserUttered("to Berlin"), SlotSet("city", "B"), SlotSet("city", "Berlin"), ActionExecuted("form"), BotUttered("ok"), ActionExecuted("utter_ok"), ActionExecuted("action_listen")]
     tracker = DialogueStateTracker.from_events("u", before + now)
     assert _happened(tracker) == {"actions": ["form", "utter_ok"], "slots": {"city": "Berlin"}}
+
+
+def test_a_conversation_that_comes_with_the_turn_is_not_asked_for(child: Child, shared_hub: FakeHub) -> None:
+    def reads() -> int:
+        return sum(1 for method, path in shared_hub.calls if method == "GET" and "brought" in path)
+
+    assert child.say("hi", "brought", tracker=None)[0] == 200
+    events = shared_hub.conversations["brought"]
+    assert child.say("delivery time", "brought", tracker={"offset": 0, "events": list(events)})[0] == 200
+    assert reads() == 0
+    assert [event["text"] for event in shared_hub.conversations["brought"] if event["event"] == "user"] == ["hi", "delivery time"]
+    # What has moved on meanwhile is not overwritten.
+    status, answer = child.say("hi", "brought", tracker=None)
+    assert status == 500 and answer["error"]["code"] == "store_conflict"
+    assert child.say("opening hours", "brought")[0] == 200 and reads() == 1
+
+
+def test_a_conversation_that_came_with_a_turn_is_forgotten_with_it() -> None:
+    import asyncio
+
+    from switchboard_rasa import store
+
+    async def later(told: list, gate: asyncio.Event) -> None:
+        await gate.wait()
+        told.append(store._brought.get())
+
+    async def turn() -> list:
+        told: list = []
+        gate = asyncio.Event()
+        with store.brought("u", {"tracker": {"offset": 0, "events": []}}):
+            outliving = asyncio.create_task(later(told, gate))
+            await asyncio.sleep(0)
+        gate.set()
+        await outliving
+        return told
+
+    assert asyncio.new_event_loop().run_until_complete(turn()) == [{}]

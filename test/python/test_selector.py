@@ -161,3 +161,20 @@ def test_shapes_are_those_of_rasa() -> None:
     }
     assert chosen["faq"]["ranking"] == [{"confidence": pytest.approx(0.6), "intent_response_key": "faq/b"}]
     assert answers.fallback(0.4) == {"name": "nlu_fallback", "confidence": 0.4}
+
+
+def test_the_vector_of_a_text_that_comes_again_is_the_same_and_few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    from switchboard_rasa import encoder as module
+
+    shared = encoder()
+    monkeypatch.setattr(module, "KEPT", 2)
+    monkeypatch.setattr(shared, "_kept", type(shared._kept)())
+    asked: list = []
+    vectors = shared._vectors
+    monkeypatch.setattr(shared, "_vectors", lambda texts: asked.append(texts) or vectors(texts))
+    first = shared.encode(["opening hours"]).copy()
+    assert (shared.encode(["opening hours"]) == first).all() and asked == [["opening hours"]]
+    for text in ("one", "opening hours", "two"):
+        shared.encode([text])
+    assert list(shared._kept) == ["opening hours", "two"]
+    assert shared.encode(["one", "two"]).shape == (2, 512) and asked[-1] == ["one", "two"]

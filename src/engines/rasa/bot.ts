@@ -59,6 +59,7 @@ export class RasaBot implements RunningEngine {
   async reply(turn: Turn): Promise<TurnResult> {
     const body = {
       sender: turn.sender,
+      tracker: await this.conversation(turn.sender),
       message: turn.text,
       literal: !turn.payload,
       input_channel: turn.channel,
@@ -72,8 +73,15 @@ export class RasaBot implements RunningEngine {
     throw new HubError('turn_failed', `Rasa failed on this message: ${error}`);
   }
 
-  tracker(sender: string): Promise<Json[] | null> {
-    return this.parts.key.events(sender);
+  /** What the process would ask for as its first thing, sent along instead. */
+  private conversation(sender: string): ReturnType<ChannelKey['tracker']> {
+    return this.parts.key.tracker(sender).catch((cause: unknown) => {
+      throw new HubError('turn_failed', "The bot's conversation could not be read.", { cause });
+    });
+  }
+
+  async tracker(sender: string): Promise<Json[] | null> {
+    return (await this.parts.key.tracker(sender))?.events ?? null;
   }
 
   parse(text: string, language?: string): Promise<Parse> {

@@ -19,8 +19,8 @@ import { createTrackers } from './trackers.js';
 /** One bot's access to the channel; `close` takes it away. */
 export interface ChannelKey {
   secret: string;
-  /** The conversation's events since its last session start, as the child stored them; null when there are none. */
-  events(sender: string): Promise<Json[] | null>;
+  /** The conversation since its last session start, as the child stored it, and how many events are older; null when there are none. */
+  tracker(sender: string): ReturnType<TrackerStore['read']>;
   close(): void;
 }
 export interface TrackerChannel {
@@ -137,7 +137,7 @@ export async function openTrackerChannel(options: {
       keys.set(digest(secret), { appId, actions, trackers });
       return {
         secret,
-        events: async (sender) => (await trackers.read(appId, sender, false))?.events ?? null,
+        tracker: (sender) => trackers.read(appId, sender, false),
         close: () => void keys.delete(digest(secret)),
       };
     },

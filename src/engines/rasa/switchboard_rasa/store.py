@@ -1,8 +1,10 @@
 """The tracker store of a child: conversations live in the hub, reached over its Unix socket. Nothing is kept here."""
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import json
-from typing import Any, Dict, Iterable, List, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Optional
 from urllib.parse import quote
 
 import aiohttp
@@ -14,6 +16,20 @@ from rasa.shared.core.trackers import DialogueStateTracker
 
 _OFFSET = "_switchboard_offset"
 _STORED = "_switchboard_stored"
+_brought: contextvars.ContextVar[Optional[Dict[str, Any]]] = contextvars.ContextVar("switchboard_brought", default=None)
+
+
+@contextlib.contextmanager
+def brought(sender_id: str, body: Dict[str, Any]) -> Iterator[None]:
+    """While it lasts, and until it is saved, the conversation is what `body["tracker"]` says, null for a new one: the hub sends it along
+    with the turn, which spares a call. Without that key it is asked for as ever."""
+    known = {sender_id: body["tracker"]} if "tracker" in body else {}
+    token = _brought.set(known)
+    try:
+        yield
+    finally:
+        known.clear()  # a task that outlives the turn, a reminder for instance, has this very object in its context
+        _brought.reset(token)
 
 
 class StoreError(Exception):
@@ -35,6 +51,9 @@ class HubTrackerStore(TrackerStore):
 
     async def retrieve(self, sender_id: str) -> Optional[DialogueStateTracker]:
         """The conversation since its last session start, or None when the hub knows none. Raises StoreError."""
+        known = _brought.get()
+        if known and sender_id in known:
+            return self._made(sender_id, known[sender_id])
         return await self._retrieve(sender_id, "")
 
     async def retrieve_full_tracker(self, conversation_id: str) -> Optional[DialogueStateTracker]:
@@ -46,6 +65,7 @@ class HubTrackerStore(TrackerStore):
 
         Raises StoreError, with code store_conflict when the conversation has moved on meanwhile.
         """
+        (_brought.get() or {}).pop(tracker.sender_id, None)
         events = list(tracker.events)
         path = f"/trackers/{_quoted(tracker.sender_id)}"
         stored: Optional[int] = getattr(tracker, _STORED, None)
@@ -76,7 +96,9 @@ class HubTrackerStore(TrackerStore):
             await self._session.close()
 
     async def _retrieve(self, sender_id: str, query: str) -> Optional[DialogueStateTracker]:
-        found = await self._call("GET", f"/trackers/{_quoted(sender_id)}{query}")
+        return self._made(sender_id, await self._call("GET", f"/trackers/{_quoted(sender_id)}{query}"))
+
+    def _made(self, sender_id: str, found: Optional[Dict[str, Any]]) -> Optional[DialogueStateTracker]:
         if found is None:
             return None
         events = [Event.from_parameters(event) for event in found["events"]]
@@ -123,7 +145,7 @@ class HubTrackerStore(TrackerStore):
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
             connector = aiohttp.UnixConnector(path=self._socket, limit=32, keepalive_timeout=60)
-            # Two calls a turn: what a browser would add to them, cookies and kinds of compression, is left out.
+            # A call a turn: what a browser would add to them, cookies and kinds of compression, is left out.
             self._session = aiohttp.ClientSession(
                 connector=connector, timeout=aiohttp.ClientTimeout(total=20), cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
