@@ -27,6 +27,8 @@ export function rasaEnvironment({ env, packageDir, home, threads = 1 }: Environm
     TF_NUM_INTRAOP_THREADS: count,
     TF_NUM_INTEROP_THREADS: count,
     TF_CPP_MIN_LOG_LEVEL: '3',
+    // With oneDNN TensorFlow has an allocator that takes memory by the doubling and gives none back: a third of a bot's.
+    TF_ENABLE_ONEDNN_OPTS: '0',
     RASA_TELEMETRY_ENABLED: 'false',
     SQLALCHEMY_SILENCE_UBER_WARNING: '1',
     NO_COLOR: '1',

@@ -6,6 +6,7 @@ read; messages are answered eagerly; and the prediction graph is traced later, b
 """
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import shutil
@@ -61,6 +62,13 @@ def save_without_optimizer() -> None:
 
     save.switchboard_light = True  # type: ignore[attr-defined]
     RasaModel.save = save
+
+
+def give_back() -> None:
+    """Returns to the system what loading used and freed: a quarter of a bot's memory, which the allocator would keep for later."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
 
 
 def trace_later(seconds: float) -> None:
@@ -152,6 +160,7 @@ def _trace_all(seconds: float) -> None:
         except Exception:
             # It goes on answering eagerly, which is slower and right.
             logger.warning("a prediction graph could not be traced", exc_info=True)
+    give_back()
 
 
 def _trace(model: Any, example: Any) -> None:

@@ -92,7 +92,7 @@ def serve(spec: Dict[str, Any], agent: Any, report: Report, languages: Languages
     @app.listener("after_server_start")
     async def tell(*_: Any) -> None:
         report.say(ready=True)
-        _trace_later(spec.get("traceAfter"))
+        _settle(spec.get("traceAfter"))
 
     @app.listener("after_server_stop")
     async def leave(*_: Any) -> None:
@@ -117,10 +117,13 @@ def _listener(path: str) -> socket.socket:
     return listener
 
 
-def _trace_later(seconds: Optional[float]) -> None:
-    """Has the models' prediction graphs traced in the background after so long; None: never, they stay eager."""
+def _settle(seconds: Optional[float]) -> None:
+    """Ends loading: memory goes back, and after so long the models' prediction graphs are traced in the background; None: never, they stay eager."""
     light_load = sys.modules.get("switchboard_rasa.light_load")
-    if seconds is not None and light_load is not None:
+    if light_load is None:
+        return
+    light_load.give_back()
+    if seconds is not None:
         light_load.trace_later(float(seconds))
 
 
