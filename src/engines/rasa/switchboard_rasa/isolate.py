@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-_PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _FILES = 4096
 _FILE_BYTES = 4 * 1024**3
@@ -24,7 +24,7 @@ def isolate(parent_pid: int, title: str) -> None:
     """
     close_inherited()
     if sys.platform.startswith("linux"):
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent_pid:
         raise Orphaned(f"parent {parent_pid} is gone")
     set_title(title)

@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Optional
 
 from rasa.engine.graph import GraphSchema
 from rasa.engine.training import graph_trainer
 from rasa.engine.training.hooks import LoggingHook
 
-_HEAVY = ("DIETClassifier", "ResponseSelector", "TEDPolicy", "UnexpecTEDIntentPolicy")
+HEAVY = ("TEDPolicy", "DIETClassifier", "UnexpecTEDIntentPolicy", "ResponseSelector")
+"""Components that train a network, the longest first."""
 _EPOCH_WEIGHT = 60.0
 _SEMANTIC_WEIGHT = 15.0
 Report = Callable[[int, str], None]
@@ -22,29 +23,41 @@ class Progress:
         self._first = first
         self._last = first
         self._weights: Dict[str, float] = {}
-        self._done = 0.0
+        self._shares: Dict[str, float] = {}
         self._node = ""
         self._stage = "reading"
+        self._forward: Optional[Callable[..., None]] = None
 
     def plan(self, schema: GraphSchema) -> None:
         """Takes the graph that is about to run."""
         self._weights = {name: _weight(node.uses.__name__, node.fn) for name, node in schema.nodes.items()}
 
+    def forward(self, send: Callable[..., None]) -> None:
+        """From now on what happens in this process is sent as arguments of `hear`: a training's other process has it too."""
+        self._forward = send
+
     def enter(self, node: str, stage: str) -> None:
         """A node begins."""
-        self._node, self._stage = node, stage
-        self.inside(0.0)
+        self._node = node
+        self.hear(node, stage, 0.0)
 
     def leave(self, node: str) -> None:
         """A node is done."""
-        self._done += self._weights.get(node, 0.0)
-        self._node = ""
-        self.inside(0.0)
+        self.hear(node, None, 1.0)
 
     def inside(self, share: float) -> None:
-        """The running node is done to this share."""
+        """The node that was entered last is done to this share, less than all of it."""
+        self.hear(self._node, None, min(0.999, share))
+
+    def hear(self, node: str, stage: Optional[str], share: float) -> None:
+        """A node is done to this share, 1 when it has ended; `stage` when it begins. Several may be under way."""
+        if self._forward is not None:
+            self._forward(node, stage, share)
+            return
+        self._stage = stage or self._stage
+        self._shares[node] = share
         total = sum(self._weights.values()) or 1.0
-        here = self._done + min(1.0, share) * self._weights.get(self._node, 0.0)
+        here = sum(done * self._weights.get(name, 0.0) for name, done in self._shares.items())
         percent = self._first + int((98 - self._first) * min(1.0, here / total))
         if percent > self._last:
             self._last = percent
@@ -103,7 +116,7 @@ def _watch_epochs(progress: Progress) -> None:
 def _weight(component: str, function: str) -> float:
     if function != "train":
         return 1.0
-    if component in _HEAVY:
+    if component in HEAVY:
         return _EPOCH_WEIGHT
     return _SEMANTIC_WEIGHT if component == "SemanticSelector" else 2.0
 

@@ -21,19 +21,25 @@ class PlainGraphRunner(DaskGraphRunner):
     def run(self, inputs: Optional[Dict[str, Any]] = None, targets: Optional[List[str]] = None) -> Dict[str, Any]:
         """The outputs of `targets`, by name. Raises what nodes raise, GraphRunError for a RuntimeError or a clash of names."""
         wanted = targets if targets else self._graph_schema.target_names
-        done: Dict[str, Any] = {}
-        if inputs:
-            # Rasa's own check for inputs that are named like nodes, on a graph of its shape.
-            self._add_inputs_to_graph(inputs, dict.fromkeys(self._graph_schema.nodes))
-            done = {name: (name, value) for name, value in inputs.items()}
+        done = self._given(inputs)
+        for name in self._plan(wanted):
+            if name not in done:
+                done[name] = self._output(name, done)
+        return dict(done[name] for name in wanted)
+
+    def _given(self, inputs: Optional[Dict[str, Any]]) -> Dict[str, Any]:
+        if not inputs:
+            return {}
+        # Rasa's own check for inputs that are named like nodes, on a graph of its shape.
+        self._add_inputs_to_graph(inputs, dict.fromkeys(self._graph_schema.nodes))
+        return {name: (name, value) for name, value in inputs.items()}
+
+    def _output(self, name: str, done: Dict[str, Any]) -> Any:
+        needs = self._graph_schema.nodes[name].needs.values()
         try:
-            for name in self._plan(wanted):
-                if name not in done:
-                    needs = self._graph_schema.nodes[name].needs.values()
-                    done[name] = self._instantiated_nodes[name](*[done.get(need, need) for need in needs])
+            return self._instantiated_nodes[name](*[done.get(need, need) for need in needs])
         except RuntimeError as error:
             raise GraphRunError("Error running runner.") from error
-        return dict(done[name] for name in wanted)
 
     def _plan(self, targets: List[str]) -> List[str]:
         key = tuple(targets)

@@ -81,7 +81,12 @@ def train(spec: Dict[str, Any], light: bool, report: Any) -> str:
     if spec.get("check"):
         _refuse(validate.faults(project))
     report(10, "reading")
-    watch(Progress(report), light)
+    progress = Progress(report)
+    watch(progress, light)
+    if not light:
+        from switchboard_rasa import side_by_side
+
+        side_by_side.install(progress)
     result = rasa_train(
         domain=str(project / "domain.yml") if (project / "domain.yml").exists() else str(project / "domain"),
         config=str(project / "config.yml"), training_files=[str(project / "data")], output=spec["out"], fixed_model_name="model",
