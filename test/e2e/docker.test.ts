@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,7 +62,7 @@ class Cluster {
     const service = this.service(name);
     const image = await this.builder.container(await this.builder.build(service.build!.target), name);
     const env = { ...this.environment(service), HOST: '127.0.0.1', PORT: String(this.ports.hub) };
-    const child = start(image, env);
+    const child = start({ ...image, cmd: service.command ?? image.cmd }, env);
     this.watch(name, child);
     return { image, env, child };
   }
@@ -135,18 +135,30 @@ describe('The Dockerfile and the compose file', function () {
     const published = Object.values(cluster.compose.services).flatMap(({ ports = [] }) => ports);
     assert.deepEqual(published, ['127.0.0.1:5005:5005']);
   });
-  it('build a hub and a trainer that are not root and cannot write their own program', async () => {
-    const [hub, trainer] = [await builder.build('hub'), await builder.build('trainer')];
+  it('build images that are not root and cannot write their own program', async () => {
+    const targets = ['standalone', 'hub', 'node', 'trainer', 'trainer-gpu'];
+    const images: Image[] = [];
+    for (const target of targets) images.push(await builder.build(target));
+    const [standalone, hub, , , gpu] = images as [Image, Image, Image, Image, Image];
     assert.deepEqual([...new Set(builder.replaced)].sort(), [
+      'apt-get update && apt-get install -y --no-install-recommends python3 python3-pip && rm -rf /var/lib/apt/lists/*',
       'npm ci --include=dev',
       'npm ci --omit=dev',
       'npm run build',
       'pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock',
     ]);
-    for (const { user } of [hub, trainer]) assert.match(user, /^[1-9]\d*:[1-9]\d*$/);
+    const roles = images.map(({ cmd }) => cmd.at(-1));
+    assert.deepEqual(roles, ['start', 'hub', 'node', 'trainer', 'trainer']);
+    for (const { user } of images) assert.match(user, /^[1-9]\d*:[1-9]\d*$/);
+    for (const image of images.filter((each) => each !== hub))
+      assert.ok(existsSync(pathIn(image, image.env['RASA_PYTHON']!)), image.env['RASA_PYTHON']);
+    assert.equal(gpu.env['RASA_PYTHON'], '/usr/bin/python3');
+    assert.equal(hub.env['RASA_PYTHON'], 'none');
     if (process.getuid?.() !== 0) return;
-    assert.equal(statSync(pathIn(hub, '/app/dist/src/main.js')).uid, 0);
-    assert.equal(statSync(pathIn(hub, '/data')).uid, 10001);
+    for (const image of [standalone, hub]) {
+      assert.equal(statSync(pathIn(image, '/app/dist/src/main.js')).uid, 0);
+      assert.equal(statSync(pathIn(image, '/data')).uid, 10001);
+    }
   });
   it('run: the hub is well, its trainer trains the demo bot, which answers, and both end in order', async () => {
     await cluster.open();

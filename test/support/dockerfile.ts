@@ -138,17 +138,21 @@ export class Builder {
     return image;
   }
 
-  /** The base images have Node, or Python with pip. */
+  /** The base images have Node, or Python with pip, or neither. */
   private async base(name: string, from: string): Promise<Image> {
     const root = join(this.folder, name);
     const bin = join(root, 'usr', 'local', 'bin');
     await mkdir(bin, { recursive: true });
     await this.own(root);
-    if (from.startsWith('python:')) {
-      await writeFile(join(bin, 'python3'), `#!/bin/sh\nexec ${this.options.python} "$@"\n`, { mode: 0o755 });
-    } else await linked(process.execPath, join(bin, 'node'));
+    if (from.startsWith('python:')) await this.python(bin);
+    else if (from.startsWith('node:')) await linked(process.execPath, join(bin, 'node'));
     const { user } = this.options;
     return { root, mounts: {}, workdir: '/', env: {}, user, cmd: [], healthcheck: [], volumes: [] };
+  }
+
+  private async python(folder: string): Promise<void> {
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'python3'), `#!/bin/sh\nexec ${this.options.python} "$@"\n`, { mode: 0o755 });
   }
 
   private async step(image: Image, { word, rest }: Step): Promise<void> {
@@ -194,7 +198,7 @@ export class Builder {
 
   private async run(image: Image, command: string): Promise<void> {
     const cwd = join(image.root, image.workdir);
-    const instead = await this.instead(cwd, command);
+    const instead = await this.instead(image, command);
     if (instead !== command) this.replaced.push(command);
     if (instead === null) return;
     // Who is not root can give what he makes to nobody but himself.
@@ -205,8 +209,13 @@ export class Builder {
   }
 
   /** What is run for a command: itself, or what is left of it once downloads and the compiler's work are in place. */
-  private async instead(cwd: string, command: string): Promise<string | null> {
+  private async instead({ root, workdir }: Image, command: string): Promise<string | null> {
     const { context } = this.options;
+    const cwd = join(root, workdir);
+    if (/^apt-get update && apt-get install .* python3 /.test(command)) {
+      await this.python(join(root, 'usr', 'bin'));
+      return null;
+    }
     if (/^npm ci --(omit|include)=dev$/.test(command)) {
       await readFile(join(cwd, 'package-lock.json'));
       await execute('cp', ['-al', join(context, 'node_modules'), join(cwd, 'node_modules')]);
