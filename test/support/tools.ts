@@ -1,4 +1,4 @@
-/** Servers that stand in for cloud storage in tests, each installed once into the per-user cache by its own package manager. */
+/** Programs that tests need beside the hub's own, each installed once into the per-user cache by its own package manager. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
@@ -28,6 +28,38 @@ async function installPython(folder: string, requirement: string, { env, python 
   await execute(join(folder, 'bin', 'pip'), ['install', '-q', requirement], { env, timeout: longMs });
 }
 
+/** A Go program, compiled here. Rejects in words where there is no Go. */
+async function installGo(folder: string, module: string, { env }: ToolsOptions): Promise<void> {
+  const own = { ...env, GOBIN: folder, GOFLAGS: '-buildvcs=false' };
+  await execute('go', ['install', module], { env: own, timeout: longMs, maxBuffer: 2 ** 26 }).catch(
+    (error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      throw new Error(`The tests of the Helm chart need Go 1.24 or newer to build ${module}.`, { cause: error });
+    },
+  );
+}
+
+/**
+ * Kubernetes' own JSON schemas as a package brings them, strict: what a kind does not have is wrong. They name each other by the address of an
+ * API server; as files they do it by their names.
+ */
+const unpackSchemas = `
+import glob, json, os, shutil, sys, zipfile
+folder, version = sys.argv[1:]
+wheel, = glob.glob(os.path.join(folder, '*.whl'))
+with zipfile.ZipFile(wheel) as archive:
+    for name in archive.namelist():
+        if f'/v{version}-local-strict/' in name and name.endswith('.json'):
+            schema = json.loads(archive.read(name))
+            schema.pop('$id', None)
+            with open(os.path.join(folder, os.path.basename(name)), 'w') as out:
+                out.write(json.dumps(schema).replace('"/api/_definitions.json#', '"_definitions.json#'))
+os.remove(wheel)
+shutil.rmtree(os.path.join(folder, 'venv'))
+`;
+/** The version of Kubernetes that the chart's output is checked against. */
+export const kubernetesVersion = '1.34.0';
+
 const tools = {
   azurite: {
     name: 'azurite-3.35.0',
@@ -47,6 +79,40 @@ const tools = {
     name: 'gcp-storage-emulator-2026.7.19',
     program: 'bin/gcp-storage-emulator',
     install: (folder, options) => installPython(folder, 'gcp-storage-emulator==2026.7.19', options),
+  },
+  helm: {
+    name: 'helm-3.19.5',
+    program: 'helm',
+    install: (folder, options) => installGo(folder, 'helm.sh/helm/v3/cmd/helm@v3.19.5', options),
+  },
+  kubeconform: {
+    name: 'kubeconform-0.7.0',
+    program: 'kubeconform',
+    install: (folder, options) => installGo(folder, 'github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0', options),
+  },
+  /** `program`: the folder of the schemas. */
+  schemas: {
+    name: `kubernetes-schemas-${kubernetesVersion}`,
+    program: '',
+    async install(folder, { env, python }) {
+      await execute(python, ['-m', 'venv', join(folder, 'venv')], { env, timeout: longMs });
+      const words = ['download', '-q', '--no-deps', '-d', folder, 'kubernetes-validate==1.37.0'];
+      await execute(join(folder, 'venv', 'bin', 'pip'), words, { env, timeout: longMs });
+      await execute(python, ['-c', unpackSchemas, folder, kubernetesVersion], { env, timeout: longMs });
+    },
+  },
+  /** The types of the custom resources that the chart can make; `program`: where they are imported from. */
+  customKinds: {
+    name: 'kubernetes-models-6.0.0',
+    program: 'node_modules',
+    async install(folder, { env }) {
+      await writeFile(join(folder, 'package.json'), '{"private":true}');
+      const packages = ['@kubernetes-models/keda@2.0.0', '@kubernetes-models/prometheus-operator@6.0.0'];
+      // Only its types are read, so the Node that its code asks for does not matter.
+      const flags = ['--no-audit', '--no-fund', '--ignore-scripts', '--engine-strict=false', '--save-exact'];
+      const words = ['install', ...flags, ...packages];
+      await execute('npm', words, { cwd: folder, env, timeout: longMs });
+    },
   },
 } satisfies Record<string, Tool>;
 
