@@ -1,7 +1,5 @@
 /** The composition root: builds every part from the config, in order, and is the only place where folders meet. */
-import type { Server } from 'node:http';
 import { createCrowd } from './access/limits.js';
-import type { Config } from './config.js';
 import { createHttpApp } from './http/app.js';
 import { createHttpServer, guardServer } from './http/server.js';
 import { createAnalytics } from './hub/analytics/analytics.js';
@@ -13,7 +11,9 @@ import { openJobTokens } from './training/tokens.js';
 import { type AppOptions, openFoundations } from './app/parts.js';
 import { openEngines } from './app/engines.js';
 import { openGateOf } from './app/gate.js';
+import { listen } from './app/listen.js';
 import { openMisses } from './app/misses.js';
+import { openMovedHub } from './app/moved.js';
 import { openTraining } from './app/training.js';
 import { openMessagePath } from './app/path.js';
 import { openSealOf } from './app/seal.js';
@@ -30,6 +30,8 @@ export interface App {
   /** Where the first admin makes their account, once; null when there is somebody already. */
   readonly firstUrl: string | null;
   readonly adminToken: string;
+  /** The address of the hub that has taken over from this one, which does nothing but say so; null for a hub in use. */
+  readonly movedTo: string | null;
   stop(): Promise<boolean>;
 }
 
@@ -47,7 +49,8 @@ export async function openApp(options: AppOptions): Promise<App> {
 async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   const { config, logs } = options;
   const parts = await openFoundations(options, life);
-  const { store } = parts;
+  const { store, movedTo } = parts;
+  if (movedTo !== null) return openMovedHub(parts, movedTo);
   const adminToken = config.adminToken ?? (await keptSecret(config.dataDir, 'admin-token'));
   logs.hide(adminToken);
 
@@ -136,26 +139,9 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   return {
     url,
     adminToken,
+    movedTo: null,
     chatUrl: demo ? `${publicUrl()}/bots/${demo}/chat` : null,
     firstUrl: first === null ? null : `${publicUrl()}${first}`,
     stop: () => life.stop(),
   };
-}
-
-function listen(server: Server, { host, port }: Config): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const taken = error.code === 'EADDRINUSE';
-      reject(
-        taken
-          ? new Error(`PORT=${port} is in use. Stop the other program, or start with another: PORT=5006 npm start`)
-          : error,
-      );
-    });
-    server.listen(port, host, () => {
-      const address = server.address();
-      const actual = typeof address === 'object' && address ? address.port : port;
-      resolve(`http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${actual}`);
-    });
-  });
 }

@@ -21,6 +21,8 @@ export interface Config {
   readonly adminToken: string | null;
   readonly secretKey: string | null;
   readonly secretKeyPrevious: string | null;
+  /** Null: backups are not sealed. */
+  readonly backupPassphrase: string | null;
   /** Proxies in front of the hub, each of which adds the address that it was called from. */
   readonly trustProxy: number;
   /** Requests per second, on average over ten; 0: no limit. */
@@ -248,6 +250,14 @@ const settings = {
     expected: 'at least 16 characters without blanks',
     secret: true,
     read: (text) => (/^[\x21-\x7e]{16,}$/.test(text) ? text : undefined),
+  },
+  backupPassphrase: {
+    name: 'BACKUP_PASSPHRASE',
+    doc: 'Seals the file that `switchboard backup` writes, and opens it for `switchboard restore`, at least 12 characters; empty: the file holds secrets that everybody who has it can read.',
+    example: '',
+    expected: 'at least 12 characters',
+    secret: true,
+    read: (text) => (text.length >= 12 ? text : undefined),
   },
   trustProxy: {
     name: 'TRUST_PROXY',

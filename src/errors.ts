@@ -48,6 +48,8 @@ const table = {
   conversation_held: { status: 409, title: 'Somebody else holds that conversation', retry: false },
   not_held: { status: 409, title: 'Nobody holds that conversation', retry: false },
   unreachable: { status: 409, title: 'Nothing can be sent to that person', retry: false },
+  moved: { status: 421, title: 'This hub has moved', retry: false },
+  moved_unreachable: { status: 503, title: 'The hub that took over does not answer', retry: true },
   stopping: { status: 503, title: 'The hub is shutting down', retry: true },
   store_unavailable: { status: 503, title: 'The store cannot be written', retry: true },
   queue_unavailable: { status: 503, title: 'The training queue cannot be used', retry: true },

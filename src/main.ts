@@ -11,6 +11,7 @@ import type { BackupParts } from './backup/lines.js';
 import { addCommands } from './cli/index.js';
 import { exitCodes } from './cli/output.js';
 import { type Config, ConfigError, configOf, exampleEnv } from './config.js';
+import type { Store } from './contracts.js';
 import type { RasaRuntime as ProvisionedRasa } from './engines/rasa/provision.js';
 import type { Logs } from './log.js';
 
@@ -58,7 +59,8 @@ async function findRasa(
 }
 
 function greet(app: App, logs: Logs): void {
-  const { url, chatUrl, firstUrl } = app;
+  const { url, chatUrl, firstUrl, movedTo } = app;
+  if (movedTo !== null) return void logs.log.info({ url, hub: movedTo }, 'listening, deactivated');
   logs.log.info(
     { url, console: `${url}/console/`, ...(chatUrl ? { chat: chatUrl } : {}), docs: `${url}/api/docs` },
     'listening',
@@ -76,6 +78,7 @@ async function openLogs(config: Config): Promise<Logs> {
     config.metricsToken,
     config.secretKey,
     config.secretKeyPrevious,
+    config.backupPassphrase,
     config.oidcClientSecret,
   ])
     if (secret) logs.hide(secret);
@@ -168,19 +171,24 @@ function onSignals(starting: AbortController, running: Running, { log }: Logs): 
   return end;
 }
 
-/** Runs `work` on the store and the shelf that the settings name; no hub may use them meanwhile. */
-async function withParts<T>(work: (parts: BackupParts) => Promise<T>): Promise<T> {
-  const { databaseUrl, dataDir, modelStorage } = readConfig();
-  const [{ openStore }, { openShelf }] = await Promise.all([
-    import('./stores/index.js'),
-    import('./training/shelf.js'),
-  ]);
-  const store = await openStore(databaseUrl);
+/** Runs `work` on the store that the settings name; no hub may use it meanwhile. */
+async function withStore<T>(work: (store: Store, config: Config) => Promise<T>): Promise<T> {
+  const config = readConfig();
+  const { openStore } = await import('./stores/index.js');
+  const store = await openStore(config.databaseUrl);
   try {
-    return await work({ store, shelf: await openShelf(modelStorage, join(dataDir, 'models')), dataDir });
+    return await work(store, config);
   } finally {
     await store.close();
   }
+}
+
+/** Runs `work` on the store and the shelf that the settings name; no hub may use them meanwhile. */
+async function withParts<T>(work: (parts: BackupParts) => Promise<T>): Promise<T> {
+  return withStore(async (store, { dataDir, modelStorage, backupPassphrase: passphrase }) => {
+    const { openShelf } = await import('./training/shelf.js');
+    return work({ store, shelf: await openShelf(modelStorage, join(dataDir, 'models')), dataDir, passphrase });
+  });
 }
 
 const program = new Command('switchboard').description('A hub that puts many Rasa bots behind every chat channel.');
@@ -210,8 +218,12 @@ program
   .description('write the whole hub (store, model files, secrets) to a new file; stop the hub first')
   .action(async (file: string) => {
     const { backUp } = await import('./backup/write.js');
+    const { backupPassphrase } = readConfig();
     const { bots, messages, files, missing } = await withParts((parts) => backUp(parts, file));
-    say(`${file}: ${bots} bots, ${messages} messages, ${files} model files. It holds secrets: keep it safe.`);
+    const care = backupPassphrase
+      ? 'It is sealed: keep the passphrase apart from it.'
+      : 'It holds secrets: keep it safe, or set BACKUP_PASSPHRASE to have it sealed.';
+    say(`${file}: ${bots} bots, ${messages} messages, ${files} model files. ${care}`);
     if (missing.length > 0) say(`${missing.length} model files were gone and are not in it; train those bots again.`);
   });
 program
@@ -222,6 +234,25 @@ program
     const { restore } = await import('./backup/restore.js');
     const { bots, messages, files } = await withParts((parts) => restore(parts, file));
     say(`Restored ${bots} bots, ${messages} messages, ${files} model files. The admin token is that of the backup.`);
+  });
+program
+  .command('deactivate')
+  .argument('<url>', 'address of the hub that takes over')
+  .description(
+    'after a backup: this hub refuses from its next start on, says where the other is, and hands on what platforms send',
+  )
+  .action(async (url: string) => {
+    const { deactivate } = await import('./backup/moved.js');
+    const hub = await withStore((store, { publicUrl }) => deactivate(store, url, publicUrl));
+    say(`Deactivated in favour of ${hub}. Start it again, so that it says so; switchboard activate takes it back.`);
+  });
+program
+  .command('activate')
+  .description('take a deactivation back; only while the hub that took over does not run')
+  .action(async () => {
+    const { activate } = await import('./backup/moved.js');
+    const hub = await withStore(activate);
+    say(hub === null ? 'This hub is in use; nothing was changed.' : `Active again; ${hub} must not run any more.`);
   });
 program
   .command('lab')

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { refuseHalfRestored } from '../backup/lines.js';
+import { movedTo } from '../backup/moved.js';
 import type { Config } from '../config.js';
 import type { Connector, Engine, ModelShelf, Store } from '../contracts.js';
 import { createEgress, type Egress } from '../egress.js';
@@ -53,6 +54,8 @@ export interface Parts {
   life: Lifecycle;
   store: Store;
   shelf: ModelShelf;
+  /** The address of the hub that has taken over from this one; null for a hub in use. */
+  movedTo: string | null;
   templates: Template[];
   runtimeDir: string;
   /** Where Rasa processes come from; null on a machine without Rasa. */
@@ -72,7 +75,8 @@ export async function openFoundations(options: AppOptions, life: Lifecycle): Pro
   const shelf = await openShelf(config.modelStorage, join(config.dataDir, 'models'));
   const runtimeDir = await openScratch(tmpdir());
   life.onStop('runtime folder', () => rm(runtimeDir, { recursive: true, force: true }));
-  const warm = openWarm(options, runtimeDir);
+  const moved = await movedTo(opened);
+  const warm = moved === null ? openWarm(options, runtimeDir) : null;
   life.onStop('Rasa parents', async () => warm?.stop());
   return {
     options,
@@ -80,6 +84,7 @@ export async function openFoundations(options: AppOptions, life: Lifecycle): Pro
     life,
     store,
     shelf,
+    movedTo: moved,
     templates: await loadTemplates(templatesDir),
     runtimeDir,
     warm,

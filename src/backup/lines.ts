@@ -1,5 +1,5 @@
-/** The file of a backup: gzip over one JSON value a line, the same for every kind of store. */
-import { createReadStream } from 'node:fs';
+/** The file of a backup: gzip over one JSON value a line, the same for every kind of store; under a passphrase where one is given. */
+import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type {
   ApiKey,
@@ -19,11 +19,14 @@ import type {
   User,
 } from '../contracts.js';
 import { HubError } from '../errors.js';
+import { opened, SealedBackup } from './sealed.js';
 
 export interface BackupParts {
   store: Store;
   shelf: ModelShelf;
   dataDir: string;
+  /** Seals the file, and opens it; null or absent: it is not sealed. */
+  passphrase?: string | null;
 }
 /** How much was written or put back, and the digests of model files that are gone. */
 export interface BackupSummary {
@@ -73,12 +76,12 @@ export async function refuseHalfRestored(store: Pick<Store, 'settings'>): Promis
   );
 }
 
-/** Reads the file to its end. Rejects in words for one that is no backup, a newer one, or a part of one. */
-export async function verify(path: string): Promise<void> {
+/** Reads the file to its end. Rejects in words for one that is no backup, a newer one, a part of one, or one that the passphrase does not open. */
+export async function verify(path: string, passphrase: string | null = null): Promise<void> {
   let lines = 0;
   let whole = false;
   try {
-    for await (const line of linesOf(path)) {
+    for await (const line of linesOf(path, passphrase)) {
       if (lines === 0 && (line.kind !== 'switchboard' || line.version > format)) break;
       whole = line.kind === 'end' && line.lines === lines;
       lines += 1;
@@ -86,14 +89,15 @@ export async function verify(path: string): Promise<void> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT')
       throw new Error(`There is no file ${path}.`, { cause: error });
+    if (error instanceof SealedBackup) throw error;
     whole = false;
   }
   if (!whole) throw new Error(`${path} is no whole backup of this release or an older one; nothing was restored.`);
 }
 
-/** The lines of a file, one by one. Rejects as reading, inflating and JSON do. */
-export async function* linesOf(path: string): AsyncGenerator<Line> {
-  const inflated = createReadStream(path)
+/** The lines of a file, one by one. Rejects as reading, opening, inflating and JSON do. */
+export async function* linesOf(path: string, passphrase: string | null = null): AsyncGenerator<Line> {
+  const inflated = Readable.from(opened(path, passphrase), { objectMode: false })
     .on('error', (error) => inflated.destroy(error))
     .pipe(createGunzip());
   let parts: Buffer[] = [];

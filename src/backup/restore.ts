@@ -14,13 +14,13 @@ const batchSize = 100;
  * one that was cut off is begun anew by calling this again. Rejects with an Error in words when the store is not empty.
  */
 export async function restore(parts: BackupParts, path: string): Promise<BackupSummary> {
-  await verify(path);
+  await verify(path, parts.passphrase);
   await empty(parts.store);
   const summary: BackupSummary = { bots: 0, messages: 0, files: 0, missing: [] };
   await parts.store.settings.set(marker, unfinished);
   const scratch = await mkdtemp(join(tmpdir(), 'switchboard-restore-'));
   try {
-    for await (const batch of batches(linesOf(path))) {
+    for await (const batch of batches(linesOf(path, parts.passphrase))) {
       await Promise.all(batch.map((line) => putBack(parts, line, { scratch, summary })));
     }
   } finally {

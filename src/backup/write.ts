@@ -8,6 +8,8 @@ import { createGzip } from 'node:zlib';
 import type { Care, Listed, ModelShelf, Page, Store } from '../contracts.js';
 import { HubError } from '../errors.js';
 import { type BackupParts, type BackupSummary, format, type Line, marker, refuseHalfRestored } from './lines.js';
+import { movedSetting } from './moved.js';
+import { sealing } from './sealed.js';
 
 const secrets = ['admin-token', 'session-key', 'secret-key'];
 const pageSize = 200;
@@ -28,7 +30,9 @@ export async function backUp(parts: BackupParts, path: string): Promise<BackupSu
   const growing = `${path}.partial`;
   try {
     const out = createWriteStream(growing, { mode: 0o600 });
-    await pipeline(Readable.from(texts(parts, summary)), createGzip(), out);
+    const plain = Readable.from(texts(parts, summary));
+    if (parts.passphrase) await pipeline(plain, createGzip(), sealing(parts.passphrase), out);
+    else await pipeline(plain, createGzip(), out);
     await rename(growing, path);
     return summary;
   } catch (error) {
@@ -55,7 +59,7 @@ async function* everything(parts: BackupParts, summary: BackupSummary): AsyncGen
     if (value !== null) yield { kind: 'secret', name, value };
   }
   for (const setting of await store.settings.list()) {
-    if (setting.name !== marker) yield { kind: 'setting', ...setting };
+    if (setting.name !== marker && setting.name !== movedSetting) yield { kind: 'setting', ...setting };
   }
   for (const template of await store.templates.list()) yield { kind: 'template', template };
   for await (const user of all((page) => store.users.list(page))) yield { kind: 'user', user };

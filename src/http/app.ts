@@ -31,7 +31,8 @@ export interface HttpOptions {
 const defaultLimit = 1_000_000;
 const hungUp = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'];
 
-function problem(error: HubError): Reply {
+/** An error as a response. */
+export function problem(error: HubError): Reply {
   const { code, status, title, message: detail } = error;
   const errors = error.options.errors ? { errors: error.options.errors } : {};
   const wait = error.retry && status !== 500 ? { 'retry-after': String(error.options.afterSeconds ?? 1) } : {};

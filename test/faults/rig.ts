@@ -83,6 +83,12 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+/** kill -9, and waits until it has gone. */
+async function ended(hub: ChildProcess): Promise<void> {
+  const gone = once(hub, 'exit');
+  if (hub.kill('SIGKILL')) await gone;
+}
+
 export class Rig {
   readonly platforms = {} as Record<PlatformName, FakePlatform>;
   readonly bot = new JournalBot();
@@ -96,6 +102,8 @@ export class Rig {
   readonly mongo = new MongoServer();
   hub: ChildProcess | null = null;
   private spec!: HubSpec;
+  /** Hubs that were started beside the one under test. */
+  private readonly others: ChildProcess[] = [];
   private botUrl = '';
 
   constructor(
@@ -151,6 +159,7 @@ export class Rig {
 
   async close(): Promise<void> {
     await this.kill();
+    for (const other of this.others.splice(0)) await ended(other);
     await Promise.all(platformNames.map((name) => this.platforms[name].close()));
     this.bot.close();
     await this.mongo.dispose();
@@ -167,13 +176,25 @@ export class Rig {
   /** Starts the hub on its port and data; answers the milliseconds until it listened. */
   async start(): Promise<number> {
     const started = performance.now();
-    const args = [entry, JSON.stringify(this.spec)];
+    this.hub = await this.spawned(this.spec);
+    return performance.now() - started;
+  }
+
+  /** Starts another hub like it on data of its own, to be ended by `close`; answers its address. */
+  async beside(dataDir: string): Promise<string> {
+    const spec = { ...this.spec, dataDir, port: await freePort() };
+    this.others.push(await this.spawned(spec));
+    return `http://127.0.0.1:${spec.port}`;
+  }
+
+  /** Rejects when it does not come to listen. */
+  private async spawned(spec: HubSpec): Promise<ChildProcess> {
+    const args = [entry, JSON.stringify(spec)];
     const shell = this.settings.shell;
     const command = shell ? 'bash' : process.execPath;
     const hub = spawn(command, shell ? ['-c', `${shell}; exec "$0" "$@"`, process.execPath, ...args] : args, {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
-    this.hub = hub;
     hub.stderr?.on('data', (chunk: Buffer) => appendFileSync(this.log, chunk));
     const lines = createInterface({ input: hub.stdout! });
     const outcome = await Promise.race([
@@ -181,7 +202,7 @@ export class Rig {
       once(hub, 'exit').then(([code]) => `exit ${String(code)}`),
     ]);
     if (outcome !== 'listening') throw new Error(`The hub did not start: ${outcome}. Its log: ${this.log}`);
-    return performance.now() - started;
+    return hub;
   }
 
   /** kill -9, and waits until it has gone. */
@@ -191,9 +212,7 @@ export class Rig {
     if (!hub || hub.exitCode !== null || hub.signalCode !== null) return;
     this.note(`kill -9 ${hub.pid}`);
     this.kills.push(performance.now());
-    const gone = once(hub, 'exit');
-    hub.kill('SIGKILL');
-    await gone;
+    await ended(hub);
   }
 
   /** SIGTERM; answers its exit code and how long it took. */
