@@ -43,3 +43,51 @@ describe('the docs', () => {
     }
   });
 });
+
+describe('the plan for 10,000 bots', () => {
+  const plan = readFileSync('docs/operations.md', 'utf8');
+  const [assumed = '', needed = ''] = plan.slice(plan.indexOf('### On paper')).split('| what | arithmetic');
+  const given = (name: string): number => {
+    const [, value = ''] = new RegExp(`^\\| ${name} \\|.*\\| ([\\d.,]+)[^|]*\\|$`, 'm').exec(assumed) ?? [];
+    return Number(value.replaceAll(',', ''));
+  };
+  const row = (name: string): { formula: string; says: number } => {
+    const [, formula = '', says = ''] =
+      new RegExp(`^\\| ${name} \\| (.*) \\| ([\\d.,]+)[^|]*\\|$`, 'm').exec(needed) ?? [];
+    return { formula, says: Number(says.replaceAll(',', '')) };
+  };
+  /** The value of the first bracket of a formula: sums, products and quotients. */
+  const bracket = (formula: string, names: Record<string, number> = {}): number => {
+    const [, inner = ''] = /\(([^()]*)\)/.exec(formula) ?? [];
+    const value = (factor: string): number => names[factor] ?? Number(factor.replaceAll(',', ''));
+    const sum = inner
+      .split(' + ')
+      .map((term) => term.split(' ÷ ').map((part) => part.split(' × ').reduce((all, one) => all * value(one), 1)))
+      .reduce((all, [first = NaN, ...rest]) => all + rest.reduce((left, by) => left / by, first), 0);
+    assert.ok(Number.isFinite(sum) && sum > 0, formula);
+    return sum;
+  };
+
+  it('adds up', () => {
+    const [m, bots, awake, wakes] = [given('m'), given('B'), given('A'), given('w')];
+    const busy = given('u') / 100;
+    const about = (name: string, value: number): void => {
+      const { says } = row(name);
+      assert.ok(Math.abs(says - value) <= Math.max(0.05, value * 0.005), `${name}: ${says} and not ${value}`);
+    };
+    const replies = (m * bracket(row('processor of nodes, replies').formula, { l: given('l') })) / 1000;
+    about('processor of nodes, replies', replies);
+    const waking = ((bots * wakes) / 3600) * bracket(row('processor of nodes, wakes').formula);
+    about('processor of nodes, wakes', waking);
+    const nodes = Math.ceil((replies + waking) / busy / 8) + 1;
+    about('nodes of 8 cores', nodes);
+    const memory = (awake * bracket(row('memory of nodes').formula)) / 1000 / 0.8 / nodes;
+    assert.ok(memory + 0.2 < row('memory of nodes').says);
+    const hub = busy / bracket(row('one hub of 2 cores').formula);
+    about('one hub of 2 cores', hub);
+    about('hubs', Math.ceil(m / hub) + 1);
+    about('writes to MongoDB', m * given('W'));
+    about('trainers', Math.ceil((bots * given('t') * bracket(row('trainers').formula)) / 28_800 / 0.65));
+    about('kept a day', (m * 0.2 * 86_400 * given('k')) / 1e6);
+  });
+});
