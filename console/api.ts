@@ -24,6 +24,7 @@ import type {
 import { accessCalls } from './api-access';
 import { conversationCalls } from './api-conversations';
 import { projectCalls } from './api-project';
+import { qualityCalls } from './api-quality';
 import { askingOf, botPath, itemsOrNone, segment } from './asking';
 
 export { HubRefusal, HubUnreachable } from '../src/client';
@@ -89,6 +90,7 @@ export function apiOf(shown: Pick<ClientOptions, 'key' | 'csrfToken'> = {}) {
     ...accessCalls(asking),
     ...conversationCalls(asking),
     ...projectCalls(asking),
+    ...qualityCalls(asking),
     bots: (cursor: string | null) => json<Page<BotWire>>('GET', `/bots?limit=100${itemsOrNone(cursor)}`),
     bot: (appId: string) => client.bot(appId),
     createBot: (asked: NewBot) => client.createBot(asked),

@@ -16,6 +16,9 @@ const Training = lazy(() => import('./pages/training'));
 const Channels = lazy(() => import('./pages/channels'));
 const Process = lazy(() => import('./pages/process'));
 const Conversations = lazy(() => import('./pages/conversations'));
+const Misses = lazy(() => import('./pages/misses'));
+const Tests = lazy(() => import('./pages/tests'));
+const Analytics = lazy(() => import('./pages/analytics'));
 const Project = lazy(() => import('./pages/project'));
 const Waiting = lazy(() => import('./pages/conversations/waiting'));
 const BotAccess = lazy(() => import('./pages/access/bot'));
@@ -45,6 +48,9 @@ export function App() {
           <Route path="bots/:appId" element={<BotPage />}>
             <Route index element={<Questions />} />
             <Route path="conversations/:id?" element={<Conversations />} />
+            <Route path="misses" element={<Misses />} />
+            <Route path="tests/:part?" element={<Tests />} />
+            <Route path="analytics" element={<Analytics />} />
             <Route path="project/*" element={<Project />} />
             <Route path="training" element={<Training />} />
             <Route path="channels" element={<Channels />} />

@@ -37,9 +37,15 @@ export function useLive(api: Api, { appIds, current, talks }: Watched): void {
       (all) => all && { ...all, pages: all.pages.map((page) => ({ ...page, items: page.items.map(changed) })) },
     );
   };
-  const end = async ({ appId, state, error }: JobWire): Promise<void> => {
-    const name = known(appId)?.name ?? (await api.bot(appId).catch(() => ({ name: appId }))).name;
-    if (state === 'done') tell('good', t('notice.trained', { name }));
+  const end = async ({ appId, state, error, modelId }: JobWire): Promise<void> => {
+    const bot = await api.bot(appId).catch(() => null);
+    const name = bot?.name ?? appId;
+    // A version may wait for a person.
+    if (state === 'done')
+      tell(
+        'good',
+        t(bot && modelId !== null && bot.activeModel !== modelId ? 'notice.held' : 'notice.trained', { name }),
+      );
     if (state === 'failed') tell('bad', t('notice.failed', { name }), error?.message ?? '');
   };
   /** Trainings whose end was told: two streams overlap when one follows the other. */
@@ -66,7 +72,7 @@ export function useLive(api: Api, { appIds, current, talks }: Watched): void {
     );
     if (!isOver(job) || told.current.has(job.jobId)) return;
     told.current.add(job.jobId);
-    for (const key of ['bot', 'models', 'jobs', 'topics'])
+    for (const key of ['bot', 'models', 'jobs', 'topics', 'misses'])
       void queries.invalidateQueries({ queryKey: [key, job.appId] });
     void end(job);
   };

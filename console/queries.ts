@@ -1,5 +1,6 @@
 /** What the pages ask the hub, each under one key. */
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useMemo } from 'react';
 
 import { useApi } from './session';
 
@@ -35,4 +36,14 @@ export function useWaiting() {
 export function useTemplates() {
   const api = useApi();
   return useQuery({ queryKey: ['templates'], queryFn: () => api.templates(), staleTime: 60_000 });
+}
+/** The pairs for who only reads them; the page that edits them asks anew. */
+export function useFaq(appId: string) {
+  const api = useApi();
+  return useQuery({ queryKey: ['topics', appId], queryFn: () => api.faq(appId), staleTime: 30_000 });
+}
+/** Topics by the name that the model has for them; people know them by their first question. */
+export function useTopics(appId: string): ReadonlyMap<string, string> {
+  const { data } = useFaq(appId);
+  return useMemo(() => new Map(data?.pairs.map(({ id, Q }) => [`faq/${id}`, Q[0]?.q ?? id])), [data]);
 }

@@ -280,6 +280,22 @@ describe('The gate of a bot', () => {
     assert.equal((await models()).find(({ active }) => active)?.modelId, before?.modelId);
   });
 
+  it('takes a no to a model that is held, with who said it, and no other', async () => {
+    await hub.api('PUT', `${path}/gate`, { closed: true, maxChangedPercent: 0 });
+    const before = (await models()).find(({ active }) => active);
+    assert.equal((await train(faq('never', 'Maybe', 'Shells'))).state, 'done');
+    const [held] = await models();
+    assert.ok(held?.gate === 'held');
+    const refuse = (id: string) => hub.api('POST', `${path}/models/${id}/refuse`);
+    const no = await refuse(held.modelId);
+    assert.deepEqual([no.status, no.body.gate, no.body.active], [200, 'refused', false]);
+    const { body } = await hub.api('GET', `${path}/models/${held.modelId}/gate`);
+    assert.deepEqual([body.verdict, body.reasons.at(-1)], ['refused', 'admin refused it']);
+    for (const id of [held.modelId, before?.modelId ?? '']) assert.equal((await refuse(id)).status, 422);
+    assert.equal((await refuse('none')).status, 404);
+    assert.equal((await models()).find(({ active }) => active)?.modelId, before?.modelId);
+  });
+
   it('forgets who is erased', async () => {
     const [newest] = await models();
     const report = async () =>

@@ -50,8 +50,10 @@ export function BotPage() {
   const { appId = '' } = useParams();
   const { data: bot, error, refetch } = useBot(appId);
   const may = useMay();
-  // Beside conversations there is no room for one more.
-  const reading = useMatch('/bots/:appId/conversations/*') !== null;
+  // Beside conversations there is no room for one more, nor beside figures.
+  const talks = useMatch('/bots/:appId/conversations/*') !== null;
+  const figures = useMatch('/bots/:appId/analytics') !== null;
+  const reading = talks || figures;
   const [trying, { toggle }] = useDisclosure(true);
   const [asked, { toggle: toggleAsked }] = useDisclosure(false);
   const shown = (reading ? asked : trying) && may('converse', appId);

@@ -5,6 +5,8 @@ const paths = {
   letter: 'M3 6h18v12H3zM3 7l9 7 9-7',
   questions: 'M4 5h16v11H9l-5 4zM9 9h6M9 12h4',
   training: 'M4 20V10M10 20V4M16 20v-8M21 20H3',
+  chart: 'M4 4v16h16M8 16l4-5 3 3 5-7',
+  misses: 'M9 9a3 3 0 1 1 4.5 2.6c-1 .6-1.5 1.2-1.5 2.4M12 17.5v.5M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z',
   channels: 'M5 12h14M12 5v14M5 5l14 14M19 5L5 19',
   process: 'M4 5h16v14H4zM7 9l3 3-3 3M12 15h5',
   conversations: 'M3 4h13v9H8l-5 4zM19 8h2v13l-5-4h-6',

@@ -101,8 +101,11 @@ function BotLinks({ appId }: { appId: string }) {
       </Text>
       <Go to={path} icon="questions" label={t('nav.questions')} exact />
       <Go to={`${path}/conversations`} icon="conversations" label={t('nav.conversations')} />
+      <Go to={`${path}/misses`} icon="misses" label={t('nav.misses')} />
       <Go to={`${path}/project`} icon="graph" label={t('nav.project')} />
       <Go to={`${path}/training`} icon="training" label={t('nav.training')} />
+      <Go to={`${path}/tests`} icon="check" label={t('nav.tests')} />
+      <Go to={`${path}/analytics`} icon="chart" label={t('nav.analytics')} />
       <Go to={`${path}/channels`} icon="channels" label={t('nav.channels')} />
       <Go to={`${path}/process`} icon="process" label={t('nav.process')} />
       {may('own', appId) && <Go to={`${path}/access`} icon="key" label={t('nav.access')} />}

@@ -1,11 +1,11 @@
 /** The pane to try a bot: what it answers, beside what it understood and how long that took. */
 import { ActionIcon, Anchor, Badge, Card, Group, Image, Progress, Stack, Text, TextInput, Title } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
-import { type SyntheticEvent, useEffect, useMemo, useRef, useState } from 'react';
+import { type SyntheticEvent, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 
 import type { BotMessageWire } from '../../src/wire';
 import type { BotWire, Understood } from '../api';
+import { useTopics } from '../queries';
 import { useApi } from '../session';
 import { percent } from './facts';
 import { Icon } from './icons';
@@ -20,17 +20,10 @@ interface Exchange {
   problem?: string;
 }
 
-/** Topics by the name that the model has for them; people know them by their first question. */
-function useTopics(appId: string): Map<string, string> {
-  const api = useApi();
-  const { data } = useQuery({ queryKey: ['topics', appId], queryFn: () => api.faq(appId), staleTime: 30_000 });
-  return useMemo(() => new Map(data?.pairs.map(({ id, Q }) => [`faq/${id}`, Q[0]?.q ?? id])), [data]);
-}
-
 interface UnderstandingProps {
   understood: Understood;
   ms: number | undefined;
-  topics: Map<string, string>;
+  topics: ReadonlyMap<string, string>;
 }
 function Understanding({ understood, ms, topics }: UnderstandingProps) {
   const { t } = useTranslation();

@@ -2,8 +2,9 @@
 import { z } from 'zod';
 import type { Model, Store } from '../contracts.js';
 import { HubError } from '../errors.js';
-import { GateBody, GateReportView, TestFrom, TestRunView, TestsBody } from '../wire.js';
+import { GateBody, GateReportView, ModelView, TestFrom, TestRunView, TestsBody } from '../wire.js';
 import { botOf } from './bots.js';
+import { presentModel } from './present.js';
 import { param, type Route, route } from './route.js';
 
 type Tests = z.infer<typeof TestsBody>;
@@ -17,6 +18,7 @@ export interface GateRoutesOptions {
     testOf: (appId: string, conversation: string, name: string | undefined) => Promise<Tests['conversations'][number]>;
     run: (appId: string, modelId: string, signal: AbortSignal) => Promise<object>;
     report: (appId: string, modelId: string) => Promise<unknown>;
+    refuse: (appId: string, modelId: string, by: string) => Promise<Model>;
   };
 }
 
@@ -129,6 +131,19 @@ function settingRoutes({ store, gate }: GateRoutesOptions): Route[] {
         const report = model && (await gate.report(appId, model.id));
         if (!report) throw new HubError('not_found', 'The gate was not asked about this model, or it was long ago.');
         return { body: report };
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/bots/{appId}/models/{modelId}/refuse',
+      summary:
+        'Say no to a model that the gate holds. It is kept, and going back passes it by; activating it says yes.',
+      access: 'edit',
+      answers: { 200: { description: 'The model.', schema: ModelView } },
+      handle: async (asked) => {
+        const { appId } = await botOf(store, asked);
+        const by = asked.caller.principal?.name ?? 'nobody';
+        return { body: presentModel(await gate.refuse(appId, param(asked, 'modelId'), by), false) };
       },
     }),
   ];

@@ -388,7 +388,13 @@ describe('the console', function () {
   const pages = [
     '',
     '/conversations',
+    '/misses',
     '/training',
+    '/tests',
+    '/tests/questions',
+    '/tests/promotion',
+    '/tests/rules',
+    '/analytics',
     '/channels',
     '/process',
     '/access',
@@ -427,7 +433,7 @@ describe('the console', function () {
         if (language === 'en-GB' && pictured.includes(name)) await picture(page, name);
         faults.push(...(await violations(page)).map((fault) => `${path} ${fault}`));
         const bare = (await page.locator('body').innerText()).match(
-          /\b(?:nav|home|new|grid|pair|state|job|training|versions|channels|field|help|process|options|dead|try|talk|care|review|keys|people|users|own|access|audit|role|templates|waiting|desk|retention)\.[a-zA-Z]+\b/g,
+          /\b(?:nav|home|new|grid|pair|state|job|training|versions|channels|field|help|process|options|dead|try|talk|care|review|keys|people|users|own|access|audit|role|templates|waiting|desk|retention|miss|tests|gate|figures)\.[a-zA-Z]+\b/g,
         );
         faults.push(
           ...(bare ?? [])

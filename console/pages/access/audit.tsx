@@ -7,6 +7,7 @@ import { useTranslation } from 'react-i18next';
 import type { AuditFilter, AuditWire } from '../../api-access';
 import { useAct } from '../../parts/act';
 import { When } from '../../parts/facts';
+import { keepFile } from '../../parts/file';
 import { Empty, Loading, Problem } from '../../parts/said';
 import { useApi } from '../../session';
 
@@ -79,14 +80,6 @@ function Entry({ entry }: { entry: AuditWire }) {
 const startOf = (day: string): string => (day === '' ? '' : new Date(`${day}T00:00:00`).toISOString());
 const endOf = (day: string): string => (day === '' ? '' : new Date(`${day}T23:59:59.999`).toISOString());
 
-function keep(file: Blob): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(file);
-  link.download = 'audit.csv';
-  link.click();
-  URL.revokeObjectURL(link.href);
-}
-
 export function Audit({ appId }: { appId: string | null }) {
   const { t } = useTranslation();
   const api = useApi();
@@ -99,7 +92,7 @@ export function Audit({ appId }: { appId: string | null }) {
     initialPageParam: null as string | null,
     getNextPageParam: ({ next }) => next,
   });
-  const file = useAct({ run: () => api.auditFile(filter), done: keep });
+  const file = useAct({ run: () => api.auditFile(filter), done: (made) => keepFile('audit.csv', made) });
   const entries = data?.pages.flatMap(({ items }) => items);
   return (
     <Stack>

@@ -1,11 +1,11 @@
 /** What people do about a conversation: review, tags, notes, erasing. */
-import { Button, Group, SegmentedControl, Stack, TagsInput, Text, Textarea, Title } from '@mantine/core';
+import { Anchor, Button, Group, SegmentedControl, Stack, TagsInput, Text, Textarea, Title } from '@mantine/core';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useNavigate } from 'react-router';
+import { Link, useNavigate } from 'react-router';
 
 import type { ConversationWire, ReviewWord } from '../../api-conversations';
-import { SureButton, useAct } from '../../parts/act';
+import { SureButton, tell, useAct } from '../../parts/act';
 import { When } from '../../parts/facts';
 import { Guarded, Only } from '../../parts/only';
 import { useSelf } from '../../session';
@@ -59,6 +59,30 @@ function Notes({ appId, talk, stale }: { appId: string; talk: ConversationWire; 
   );
 }
 
+/** From now on every version is to say what was said here. */
+function MakeTest({ appId, talk }: { appId: string; talk: ConversationWire }) {
+  const { t } = useTranslation();
+  const { api } = useSelf();
+  const make = useAct({
+    run: () => api.testOf(appId, talk.id),
+    stale: [['tests', appId]],
+    done: () => tell('good', t('talk.tested'), t('talk.testedText')),
+  });
+  return (
+    <Only right="edit" on={appId}>
+      {make.isSuccess ? (
+        <Anchor component={Link} to={`/bots/${appId}/tests`} size="sm">
+          {t('talk.tested')}
+        </Anchor>
+      ) : (
+        <Button size="compact-sm" variant="default" loading={make.isPending} onClick={() => make.mutate()}>
+          {t('talk.test')}
+        </Button>
+      )}
+    </Only>
+  );
+}
+
 export function Care({ appId, talk }: { appId: string; talk: ConversationWire }) {
   const { t } = useTranslation();
   const { api } = useSelf();
@@ -104,6 +128,7 @@ export function Care({ appId, talk }: { appId: string; talk: ConversationWire })
           <Notes appId={appId} talk={talk} stale={stale} />
         </Stack>
       </Guarded>
+      <MakeTest appId={appId} talk={talk} />
       <Only right="own" on={appId}>
         <SureButton
           label={t('talk.erase')}

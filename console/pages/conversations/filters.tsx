@@ -3,9 +3,9 @@ import { Button, Group, Popover, Select, Stack, TextInput } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useSearchParams } from 'react-router';
 
 import type { ConversationFilter } from '../../api-conversations';
+import { useAddress } from '../../parts/address';
 import { channelName } from '../../parts/facts';
 import { Icon } from '../../parts/icons';
 
@@ -26,19 +26,8 @@ const typingMs = 300;
 
 /** `given`: as it stands in the address. */
 export function useFilter() {
-  const [search, setSearch] = useSearchParams();
+  const { search, change } = useAddress();
   const given = Object.fromEntries(names.map((name) => [name, search.get(name) ?? ''])) as Record<Name, string>;
-  const change = (changes: Partial<Record<Name, string>>): void =>
-    setSearch(
-      (before) => {
-        for (const [name, value] of Object.entries(changes)) {
-          if (value === '') before.delete(name);
-          else before.set(name, value);
-        }
-        return before;
-      },
-      { replace: true },
-    );
   const dayStart = given.from && new Date(`${given.from}T00:00:00`).toISOString();
   const dayEnd = given.to && new Date(`${given.to}T23:59:59.999`).toISOString();
   const filter: ConversationFilter = { ...given, from: dayStart, to: dayEnd };

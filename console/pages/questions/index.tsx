@@ -5,6 +5,7 @@ import { type ClipboardEvent, type KeyboardEvent, useCallback, useDeferredValue,
 import { useTranslation } from 'react-i18next';
 
 import type { Faq, Finding, PairWire, StoredPairWire } from '../../api';
+import { useAddress } from '../../parts/address';
 import { Icon } from '../../parts/icons';
 import { Empty, Loading, Problem } from '../../parts/said';
 import { Only } from '../../parts/only';
@@ -78,15 +79,21 @@ function Editing({ loaded }: { loaded: Faq }) {
   const draft = useDraft(api, appId, loaded);
   const { pairs, apply } = draft;
   const mayEdit = useMay()('edit', appId);
+  const { search, change } = useAddress();
+  // A pair has an address: `?pair=`. One that is gone opens nothing.
+  const asked = pairs.some(({ id }) => id === search.get('pair')) ? search.get('pair') : null;
   const [text, setText] = useState('');
   const [show, setShow] = useState('all');
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [dialog, setDialog] = useState<
     { kind: 'pair'; id: string | null } | { kind: 'import'; pasted: string } | { kind: 'replace' } | null
-  >(null);
+  >(() => (asked === null ? null : { kind: 'pair', id: asked }));
   const remarks = useRemarks(appId, draft.etag);
   const rows = useRows(pairs, remarks, { text: useDeferredValue(text), marked: show === 'marked' });
-  const close = (): void => setDialog(null);
+  const close = (): void => {
+    setDialog(null);
+    if (asked !== null) change({ pair: '' });
+  };
 
   const open = useCallback((id: string) => setDialog({ kind: 'pair', id }), []);
   const select = useCallback(

@@ -48,20 +48,27 @@ export interface GateReport {
 export type ShownReport = Omit<GateReport, 'replay'> & {
   replay: Omit<GateReport['replay'], 'changes'> & { changes: (Change & { text: string })[] };
 };
+type Test = BotTests['conversations'][number];
+interface Tested {
+  failed: TestFailure[];
+  score: Score | null;
+}
 export interface Gate {
   settings(appId: string): Promise<GateSettings>;
   setSettings(appId: string, settings: GateSettings): Promise<void>;
   tests(appId: string): Promise<BotTests>;
   setTests(appId: string, tests: BotTests): Promise<void>;
   /** A test that says what the conversation says, under `name`. Rejects with `not_found`. */
-  testOf(appId: string, conversation: string, name: string | undefined): Promise<BotTests['conversations'][number]>;
+  testOf(appId: string, conversation: string, name: string | undefined): Promise<Test>;
   /** Runs the tests on a model of the bot. Rejects as `Engines.apart` does. */
-  run(appId: string, modelId: string, signal: AbortSignal): Promise<{ failed: TestFailure[]; score: Score | null }>;
+  run(appId: string, modelId: string, signal: AbortSignal): Promise<Tested>;
   /** Judges a model that was trained; null: the gate is open. Rejects as `Engines.apart` does. */
   judge(model: Model, against: string | null, signal: AbortSignal): Promise<GateReport | null>;
   /** What was said of a model; null when nothing is known any more. */
   report(appId: string, modelId: string): Promise<ShownReport | null>;
   noteRollBack(appId: string, modelId: string, why: string): Promise<void>;
+  /** A person says no to a model that is held. Answers it. Rejects with `not_found`, and with `invalid` for one that is not held. */
+  refuse(appId: string, modelId: string, by: string): Promise<Model>;
   /** Forgets what reports have of a conversation. */
   forget(appId: string, conversation: string): Promise<void>;
 }
@@ -106,11 +113,7 @@ class RehearsedGate implements Gate {
     await this.options.store.documents.put(appId, names.tests, { ...tests });
   }
 
-  async testOf(
-    appId: string,
-    conversation: string,
-    name: string | undefined,
-  ): Promise<BotTests['conversations'][number]> {
+  async testOf(appId: string, conversation: string, name: string | undefined): Promise<Test> {
     const { items } = await this.options.store.conversations.messages(appId, conversation, { limit: mostSteps });
     const steps = items.filter(isTurn).map(({ text: user, payload, replies }) => ({
       user,
@@ -122,11 +125,7 @@ class RehearsedGate implements Gate {
     return { name: name ?? steps[0]?.user.slice(0, 100) ?? '', steps };
   }
 
-  async run(
-    appId: string,
-    modelId: string,
-    signal: AbortSignal,
-  ): Promise<{ failed: TestFailure[]; score: Score | null }> {
+  async run(appId: string, modelId: string, signal: AbortSignal): Promise<Tested> {
     const tests = await this.tests(appId);
     const model = await this.options.store.models.get(appId, modelId);
     if (!model) throw new HubError('not_found', `The bot has no model ${modelId}.`);
@@ -179,9 +178,21 @@ class RehearsedGate implements Gate {
   }
 
   noteRollBack(appId: string, modelId: string, why: string): Promise<void> {
-    return this.rewrite(appId, (reports) =>
-      reports.map((report) => (report.modelId === modelId ? { ...report, rolledBack: why } : report)),
-    );
+    return this.amend(appId, modelId, () => ({ rolledBack: why }));
+  }
+
+  async refuse(appId: string, modelId: string, by: string): Promise<Model> {
+    const { models } = this.options.store;
+    const model = await models.get(appId, modelId);
+    if (!model) throw new HubError('not_found', `The bot has no model ${modelId}.`);
+    if (model.about?.gate !== 'held')
+      throw new HubError('invalid', 'Only a model that the gate holds can be refused; activate another one instead.');
+    const noted = await models.note(appId, modelId, { ...model.about, gate: 'refused' });
+    await this.amend(appId, modelId, ({ reasons }) => ({
+      verdict: 'refused',
+      reasons: [...reasons, `${by} refused it`],
+    }));
+    return noted ?? model;
   }
 
   forget(appId: string, conversation: string): Promise<void> {
@@ -222,6 +233,12 @@ class RehearsedGate implements Gate {
     return talks;
   }
 
+  private amend(appId: string, modelId: string, change: (report: GateReport) => Partial<GateReport>): Promise<void> {
+    return this.rewrite(appId, (reports) =>
+      reports.map((report) => (report.modelId === modelId ? { ...report, ...change(report) } : report)),
+    );
+  }
+
   private async reports(appId: string): Promise<GateReport[]> {
     const kept = await this.options.store.documents.get(appId, names.reports);
     return (kept as { reports?: GateReport[] } | null)?.reports ?? [];
@@ -250,14 +267,12 @@ const talksOf = ({ conversations, questions }: BotTests): { text: string; payloa
   ...questions.map(({ text }) => [{ text }]),
 ];
 
-function tested(tests: BotTests, heard: Heard[][]): { failed: TestFailure[]; score: Score | null } {
+function tested(tests: BotTests, heard: Heard[][]): Tested {
   const from = tests.conversations.length;
   return { failed: failuresOf(tests, heard), score: scoreOf(tests, heard.slice(from, from + tests.questions.length)) };
 }
 
-interface Facts {
-  failed: TestFailure[];
-  score: Score | null;
+interface Facts extends Tested {
   changed: number;
   turns: number;
 }
