@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { type Client, type ClientOptions, createClient, type Page } from '../src/client';
 import type {
   BotChange,
+  BotMessageWire,
   BotCreate,
   BotWire,
   ChannelCheckView,
@@ -19,6 +20,7 @@ import type {
   StoredPair,
   TemplateView,
   TrainerView,
+  TryView,
   VersionDiff,
 } from '../src/wire';
 import { accessCalls } from './api-access';
@@ -69,9 +71,17 @@ export interface Understood {
   confidence: number;
   ranking: Ranked[];
   entities: unknown[];
-  ms: number;
+  /** Null: it was not measured by itself. */
+  ms: number | null;
   engine: string | null;
 }
+/** What a version said to the last of several texts. */
+export interface Tried {
+  replies: BotMessageWire[];
+  understood: Understood;
+  ms: number;
+}
+type TryWire = z.infer<typeof TryView>;
 
 const tablePath = (appId: string): string => `/bots/${segment(appId)}/faq/import`;
 
@@ -109,7 +119,7 @@ export function apiOf(shown: Pick<ClientOptions, 'key' | 'csrfToken'> = {}) {
     },
     /** Answers the new version. Rejects with `version_conflict` when the stored one is another than `etag`. */
     async putFaq(appId: string, pairs: PairWire[], etag: string): Promise<string> {
-      const body = pairs.map(({ Q, A }) => ({ Q, A }));
+      const body = pairs.map(({ Q, A, language }) => ({ Q, A, ...(language && { language }) }));
       const response = await client.call('PUT', `${bot(appId)}/faq`, { body, headers: { 'if-match': etag } });
       return response.headers.get('etag') ?? '';
     },
@@ -134,14 +144,20 @@ export function apiOf(shown: Pick<ClientOptions, 'key' | 'csrfToken'> = {}) {
         `${model(appId, asked.from)}/diff/${segment(asked.to)}${asked.answers ? '?answers=true' : ''}`,
       ),
 
-    async parse(appId: string, text: string): Promise<Understood> {
+    async parse(appId: string, body: { text: string; language?: string }): Promise<Understood> {
       const started = performance.now();
-      const response = await client.call('POST', `${bot(appId)}/parse`, { body: { text } });
+      const response = await client.call('POST', `${bot(appId)}/parse`, { body });
       const ms = Math.round(performance.now() - started);
       const parse = (await response.json()) as Record<string, unknown>;
       return { ...understoodOf(parse), ms, engine: response.headers.get('x-switchboard-engine') };
     },
-    say: (appId: string, message: { sender: string; message: string }) => client.say(appId, message),
+    say: (appId: string, body: { sender: string; message: string; metadata?: Record<string, unknown> }) =>
+      json<BotMessageWire[]>('POST', `${bot(appId)}/messages`, { body }),
+    /** Of any version, which has heard nothing but `texts`. */
+    async tryVersion(appId: string, id: string, body: { texts: string[]; language?: string }): Promise<Tried> {
+      const { messages, parse, engine, ms } = await json<TryWire>('POST', `${model(appId, id)}/try`, { body });
+      return { replies: messages, ms, understood: { ...understoodOf(parse), ms: null, engine } };
+    },
 
     channels: (appId: string) => items<ChannelWire>(`${bot(appId)}/channels`),
     putChannel: (appId: string, name: string, settings: Record<string, unknown>) =>

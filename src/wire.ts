@@ -53,7 +53,13 @@ export const FaqBody = z.array(Pair).max(20_000);
 export const FaqTrainBody = z.array(Pair).min(1, 'the FAQ is empty: send at least one {Q, A}').max(20_000);
 /** As the FAQ payload, but as unfinished as authors have it: that is what a linter is for. */
 export const LintBody = z
-  .array(z.object({ Q: z.array(z.object({ q: typed(100_000) })).max(1000), A: z.unknown() }))
+  .array(
+    z.object({
+      Q: z.array(z.object({ q: typed(100_000) })).max(1000),
+      A: z.unknown(),
+      language: z.string().max(100).optional().catch(undefined),
+    }),
+  )
   .max(20_000)
   .meta({ id: 'LintRequest' });
 export const LintView = z.object({
@@ -107,6 +113,7 @@ export const LintPairBody = z
     id: z.string().max(200).optional().meta({ description: 'the pair that is edited; absent: a new one' }),
     Q: z.array(z.object({ q: typed(8000) })).max(1000),
     A: z.unknown(),
+    language: language.optional(),
   })
   .meta({ id: 'LintPair' });
 export const FaqImportView = z
@@ -406,6 +413,16 @@ export const ParseView = z
     id: 'Parse',
     description: "Rasa's parse object; intent.name is nlu_fallback when the bot admits not knowing.",
   });
+export const TryBody = z
+  .strictObject({
+    texts: z
+      .array(nonBlank(8000))
+      .min(1)
+      .max(50)
+      .meta({ description: 'all that the person said so far, the newest last: nothing is kept between two calls' }),
+    language: language.optional(),
+  })
+  .meta({ id: 'TryRequest' });
 /** A query of which the connector makes sense. */
 export const QueryOfAny = z.record(z.string(), z.union([z.string(), z.array(z.string())]).optional());
 export const MessageBody = z
@@ -434,6 +451,14 @@ export const BotMessageView = z
       .meta({ description: 'which engine answered, or which person did, and when' }),
   })
   .meta({ id: 'BotMessage' });
+export const TryView = z
+  .object({
+    messages: z.array(BotMessageView),
+    parse: ParseView,
+    engine: z.enum(['rasa', 'lite', 'remote']),
+    ms: z.number().meta({ description: 'from the last text to its answer, without the start of the process' }),
+  })
+  .meta({ id: 'Try' });
 
 export const DeadLetterView = z
   .object({

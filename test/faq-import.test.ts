@@ -267,6 +267,9 @@ describe('the FAQ linter', () => {
       lintFaq([{ questions: ['营业时间', 'WiFi 密码', 'When are you open?'], answer: 'x' }], 'zh').length,
       1,
     );
+    const chinese = { questions: ['几点开门?', '什么时候营业?'], answer: 'x' };
+    assert.deepEqual(lintFaq([{ ...chinese, language: 'zh' }], 'en'), [], 'a pair that says which language it is in');
+    assert.equal(lintFaq([chinese], 'en')[0]?.kind, 'other_language');
     assert.deepEqual(kinds(['Wie geht es?'], 'x', 'xx-unknown'), [], 'a language of which nobody knows');
     for (const answer of ['Dear {name}', 'Dear {{ name }}, hi', 'a } b', 'function() {'])
       assert.deepEqual(

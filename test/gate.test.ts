@@ -296,6 +296,21 @@ describe('The gate of a bot', () => {
     assert.equal((await models()).find(({ active }) => active)?.modelId, before?.modelId);
   });
 
+  it('lets any version be tried, which keeps nothing', async () => {
+    const [newest] = await models();
+    assert.equal(newest?.active, false);
+    const heard = (await hub.api('GET', `${path}/conversations`)).body.items as unknown[];
+    const tried = async (texts: string[], id = newest.modelId) =>
+      hub.api('POST', `${path}/models/${id}/try`, { texts });
+    const { status, body } = await tried(['When are you open?', 'How can I pay?']);
+    assert.deepEqual([status, body.messages[0].text, body.engine], [200, 'Shells', 'lite'], JSON.stringify(body));
+    assert.ok(body.parse.intent.confidence > 0.9 && body.ms >= 0);
+    assert.notEqual(await say('fay', 'How can I pay?'), 'Shells');
+    assert.equal((await tried(['x'], 'none')).status, 404);
+    for (const texts of [[], [' '], Array(51).fill('x')]) assert.equal((await tried(texts as string[])).status, 422);
+    assert.equal(((await hub.api('GET', `${path}/conversations`)).body.items as unknown[]).length, heard.length + 1);
+  });
+
   it('forgets who is erased', async () => {
     const [newest] = await models();
     const report = async () =>

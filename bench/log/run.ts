@@ -14,11 +14,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { StoredMessage } from '../../src/contracts.js';
-import { openSqliteStore } from '../../src/stores/sqlite/index.js';
 import { newHub, type TestHub } from '../../test/support/hub.js';
 import { createStandIn, protocols } from '../../test/support/standins.js';
-import { echoEngine, seedBots } from '../path/hub.js';
+import { echoEngine } from '../path/hub.js';
+import { fillLog, whenOf as at } from './fill.js';
 
 const appId = 'bench';
 const secret = 'bench-secret';
@@ -33,57 +32,11 @@ const { values } = parseArgs({
 const total = Number(values.messages ?? 1_000_000);
 const talks = Number(values.talks ?? 20_000);
 const runs = Number(values.runs ?? 40);
-const start = Date.UTC(2026, 0, 1);
-const secondMs = 1000;
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
-const at = (n: number): string => new Date(start + n * secondMs).toISOString();
 
 function quantile(figures: number[], p: number): number {
   const sorted = [...figures].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(p * sorted.length))] ?? Number.NaN;
-}
-
-const channels = ['web', 'slack', 'telegram', 'teams'];
-/** The n-th message; one in five hundred thousand is something special. */
-function messageOf(n: number): StoredMessage {
-  const talk = (n * 7919) % talks;
-  const rare = n % 500_000 === 250_000;
-  const text = rare ? 'an unheard-of question' : `question ${n} about things of kind ${n % 97}`;
-  return {
-    ...{
-      id: String(n + 1),
-      appId,
-      channel: channels[talk % 4]!,
-      conversation: `c${talk}`,
-      number: Math.floor(n / talks) + 1,
-    },
-    ...{
-      eventId: `e${n}`,
-      text,
-      payload: false,
-      to: 't',
-      metadata: {},
-      state: n % 50 ? 'answered' : 'failed',
-      error: null,
-    },
-    replies: [{ recipient_id: `c${talk}`, text: `an answer of the length that answers have, for kind ${n % 97}` }],
-    intent: rare ? 'faq/unheard' : `faq/kind${n % 97}`,
-    ...{ confidence: (n % 1000) / 1000, delivered: true, maybeTwice: false, ms: n % 300, receivedAt: at(n) },
-    turn: { actions: ['utter_faq', 'action_listen'], model: 'm1' },
-  };
-}
-
-async function fill(databaseUrl: string, dataDir: string): Promise<void> {
-  await seedBots(databaseUrl, { dataDir, appIds: [appId] });
-  const store = await openSqliteStore(databaseUrl.slice('sqlite:'.length));
-  for (let n = 0; n < total; n += 2000) {
-    const batch = Array.from({ length: Math.min(2000, total - n) }, (_, i) => messageOf(n + i));
-    await Promise.all(batch.map((message) => store.restore({ kind: 'message', message })));
-  }
-  for (let n = 0; n < talks; n += 100)
-    await store.care.change(appId, `c${n}`, { review: 'reviewed', tags: [`t${n % 1000}`] });
-  for (let n = 0; n < 50; n += 1) await store.care.change(appId, `c${n * 13}`, { state: 'waiting', since: at(n) });
-  await store.close();
 }
 
 const base = `/bots/${appId}/conversations`;
@@ -151,7 +104,7 @@ const filled = values.dir !== undefined && existsSync(values.dir);
 const dataDir = values.dir ?? (await mkdtemp(join(tmpdir(), 'sb-bench-log-')));
 if (values.dir !== undefined && !filled) {
   await mkdir(dataDir);
-  await fill(`sqlite:${join(dataDir, 'switchboard.db')}`, dataDir);
+  await fillLog(`sqlite:${join(dataDir, 'switchboard.db')}`, dataDir, { appId, total, talks });
   process.exit(0);
 }
 const sink = createServer((request, response) => void request.resume().on('end', () => response.end('{}')));
@@ -159,7 +112,7 @@ sink.listen(0, '127.0.0.1');
 await once(sink, 'listening');
 try {
   const begun = performance.now();
-  if (!filled) await fill(`sqlite:${join(dataDir, 'switchboard.db')}`, dataDir);
+  if (!filled) await fillLog(`sqlite:${join(dataDir, 'switchboard.db')}`, dataDir, { appId, total, talks });
   if (!filled)
     say(`${total} messages in ${talks} conversations, filled in ${Math.round((performance.now() - begun) / 1000)} s`);
   const apiRoot = `http://127.0.0.1:${(sink.address() as AddressInfo).port}`;

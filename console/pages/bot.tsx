@@ -7,6 +7,7 @@ import { Outlet, useMatch, useOutletContext, useParams } from 'react-router';
 
 import type { BotWire } from '../api';
 import { useAct } from '../parts/act';
+import { useAddress } from '../parts/address';
 import { JobBar, StateOf } from '../parts/facts';
 import { Icon } from '../parts/icons';
 import { Loading, Problem } from '../parts/said';
@@ -50,13 +51,15 @@ export function BotPage() {
   const { appId = '' } = useParams();
   const { data: bot, error, refetch } = useBot(appId);
   const may = useMay();
+  const { search, change } = useAddress();
   // Beside conversations there is no room for one more, nor beside figures.
   const talks = useMatch('/bots/:appId/conversations/*') !== null;
   const figures = useMatch('/bots/:appId/analytics') !== null;
   const reading = talks || figures;
   const [trying, { toggle }] = useDisclosure(true);
   const [asked, { toggle: toggleAsked }] = useDisclosure(false);
-  const shown = (reading ? asked : trying) && may('converse', appId);
+  // `?try=` names a version that is tried beside the one that answers.
+  const shown = ((reading ? asked : trying) || search.has('try')) && may('converse', appId);
   if (error && !bot) return <Problem error={error} retry={refetch} />;
   if (!bot) return <Loading />;
   return (
@@ -81,7 +84,7 @@ export function BotPage() {
           {may('converse', appId) && (
             <Button
               variant={shown ? 'default' : 'filled'}
-              onClick={reading ? toggleAsked : toggle}
+              onClick={search.has('try') ? () => change({ try: '' }) : reading ? toggleAsked : toggle}
               aria-expanded={shown}
               leftSection={<Icon name="chat" size={16} />}
             >
@@ -93,7 +96,7 @@ export function BotPage() {
       <div style={{ display: 'flex', gap: 20, flexWrap: 'wrap', alignItems: 'flex-start' }}>
         <div style={{ flex: '1 1 420px', minWidth: 0 }}>
           <Suspense fallback={<Loading />}>
-            <Outlet context={bot} />
+            <Outlet key={appId} context={bot} />
           </Suspense>
         </div>
         {shown && <TryPane key={appId} bot={bot} />}

@@ -1,17 +1,5 @@
 /** A bot in under a minute: a name, a language, questions from a spreadsheet. */
-import {
-  Button,
-  Card,
-  FileButton,
-  Group,
-  Radio,
-  Select,
-  SimpleGrid,
-  Stack,
-  Text,
-  Textarea,
-  TextInput,
-} from '@mantine/core';
+import { Button, Card, FileButton, Group, Radio, SimpleGrid, Stack, Text, Textarea, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { type SyntheticEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -19,12 +7,10 @@ import { useNavigate } from 'react-router';
 
 import type { Api, BotWire, TemplateWire } from '../api';
 import { Icon } from '../parts/icons';
+import { LanguageSelect } from '../parts/languages';
 import { Heading, Loading, Problem } from '../parts/said';
 import { useTemplates } from '../queries';
 import { useApi } from '../session';
-
-/** The languages that the sentence encoder knows best; any other goes by the API. */
-const languages = ['en', 'zh', 'ar', 'de', 'es', 'fr', 'it', 'ja', 'ko', 'nl', 'pl', 'pt', 'ru', 'th', 'tr'];
 
 interface Asked {
   name: string;
@@ -75,7 +61,6 @@ function Form({ templates }: { templates: TemplateWire[] }) {
   const [made, setMade] = useState<BotWire | null>(null);
   const [problem, setProblem] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
-  const languageNames = new Intl.DisplayNames([i18n.language], { type: 'language' });
   const chosen = templates.find((one) => one.name === template) ?? templates[0];
 
   const submit = async (event: SyntheticEvent): Promise<void> => {
@@ -112,14 +97,7 @@ function Form({ templates }: { templates: TemplateWire[] }) {
             data-autofocus
             autoFocus
           />
-          <Select
-            label={t('new.language')}
-            value={language}
-            onChange={(value) => value && setLanguage(value)}
-            data={languages.map((value) => ({ value, label: languageNames.of(value) ?? value }))}
-            allowDeselect={false}
-            searchable
-          />
+          <LanguageSelect label={t('new.language')} value={language} change={setLanguage} searchable />
         </SimpleGrid>
         <Radio.Group label={t('new.template')} value={template} onChange={setTemplate}>
           <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }} mt={6}>

@@ -1,12 +1,27 @@
 /** The models of a bot: which answers, what is different between two, and back to an earlier one. */
-import { Badge, Button, Card, Checkbox, Group, Modal, Stack, Table, Text, TextInput, Title } from '@mantine/core';
+import {
+  Anchor,
+  Badge,
+  Button,
+  Card,
+  Checkbox,
+  Group,
+  Modal,
+  Stack,
+  Table,
+  Text,
+  TextInput,
+  Title,
+} from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
 
 import type { ModelWire, VersionDiffWire } from '../api';
 import { Only } from '../parts/only';
 import { SureButton, tell, useAct } from '../parts/act';
+import { useAddress } from '../parts/address';
 import { sizeOf, When } from '../parts/facts';
 import { Empty, Loading, Problem } from '../parts/said';
 import { useModels } from '../queries';
@@ -47,6 +62,7 @@ function Label({ model }: { model: ModelWire }) {
 function Version({ model, against }: { model: ModelWire; against: (model: ModelWire) => void }) {
   const { t } = useTranslation();
   const api = useApi();
+  const { change } = useAddress();
   const stale = [
     ['models', model.appId],
     ['bot', model.appId],
@@ -67,6 +83,16 @@ function Version({ model, against }: { model: ModelWire; against: (model: ModelW
               {t('versions.active')}
             </Badge>
           )}
+          {!model.active && model.gate && model.gate !== 'promoted' && (
+            <Anchor
+              component={Link}
+              size="sm"
+              py={3}
+              to={`/bots/${model.appId}/tests/promotion?version=${model.modelId}`}
+            >
+              {t(`gate.${model.gate}`)}
+            </Anchor>
+          )}
         </Group>
         <Label key={model.label} model={model} />
       </Table.Td>
@@ -84,6 +110,11 @@ function Version({ model, against }: { model: ModelWire; against: (model: ModelW
         <Group gap="xs" justify="flex-end" wrap="nowrap">
           {!model.active && (
             <>
+              <Only right="converse" on={model.appId}>
+                <Button size="compact-sm" variant="default" onClick={() => change({ try: model.modelId })}>
+                  {t('versions.try')}
+                </Button>
+              </Only>
               <Button size="compact-sm" variant="default" onClick={() => against(model)}>
                 {t('versions.diff')}
               </Button>

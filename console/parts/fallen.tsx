@@ -3,10 +3,22 @@ import { Alert, Button, Group, Text } from '@mantine/core';
 import i18next from 'i18next';
 import { Component, type ReactNode } from 'react';
 
-/** A class: React tells only classes that a child has failed. Give it another `key` to try again. */
-export class Fallen extends Component<{ children: ReactNode }, { error: Error | null }> {
-  override state: { error: Error | null } = { error: null };
-  static getDerivedStateFromError(error: Error): { error: Error } {
+interface Props {
+  children: ReactNode;
+  /** The address: at another one it is tried again. */
+  at?: string;
+}
+interface State {
+  error: Error | null;
+  at: string | undefined;
+}
+/** A class: React tells only classes that a child has failed. */
+export class Fallen extends Component<Props, State> {
+  override state: State = { error: null, at: undefined };
+  static getDerivedStateFromProps({ at }: Props, before: State): State | null {
+    return at === before.at ? null : { at, error: null };
+  }
+  static getDerivedStateFromError(error: Error): Pick<State, 'error'> {
     return { error };
   }
   override render() {

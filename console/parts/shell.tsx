@@ -180,7 +180,7 @@ export function Shell({ children }: { children: ReactNode }) {
         {appId && <BotLinks appId={appId} />}
       </AppShell.Navbar>
       <AppShell.Main id="page" tabIndex={-1}>
-        <Fallen key={pathname}>{children}</Fallen>
+        <Fallen at={pathname}>{children}</Fallen>
       </AppShell.Main>
     </AppShell>
   );

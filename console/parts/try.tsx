@@ -1,74 +1,17 @@
-/** The pane to try a bot: what it answers, beside what it understood and how long that took. */
-import { ActionIcon, Anchor, Badge, Card, Group, Image, Progress, Stack, Text, TextInput, Title } from '@mantine/core';
+/** The pane to try a bot: what it answers, beside what it understood and how long that took; any version beside the one that answers. */
+import { ActionIcon, Anchor, Badge, Card, Group, Image, Select, Stack, Text, TextInput, Title } from '@mantine/core';
 import { type SyntheticEvent, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 
 import type { BotMessageWire } from '../../src/wire';
-import type { BotWire, Understood } from '../api';
+import type { BotWire } from '../api';
 import { useTopics } from '../queries';
-import { useApi } from '../session';
-import { percent } from './facts';
+import { useAddress } from './address';
 import { Icon } from './icons';
-
-interface Exchange {
-  id: number;
-  text: string;
-  replies?: BotMessageWire[];
-  understood?: Understood;
-  /** From the sending to the whole answer. */
-  ms?: number;
-  problem?: string;
-}
-
-interface UnderstandingProps {
-  understood: Understood;
-  ms: number | undefined;
-  topics: ReadonlyMap<string, string>;
-}
-function Understanding({ understood, ms, topics }: UnderstandingProps) {
-  const { t } = useTranslation();
-  const { intent, confidence, ranking, entities, engine } = understood;
-  return (
-    <Card withBorder p="xs" data-testid="understood">
-      <Group gap={6} justify="space-between">
-        <Text size="xs" fw={600} style={{ overflowWrap: 'anywhere' }}>
-          {t('try.intent')}: {intent ?? '–'}
-        </Text>
-        <Badge variant="default" tt="none">
-          {percent(confidence)}
-        </Badge>
-      </Group>
-      <Stack gap={4} mt={6}>
-        {ranking.map(({ name, confidence: share }) => (
-          <div key={name}>
-            <Group gap={6} justify="space-between" wrap="nowrap">
-              <Text size="xs" truncate title={name}>
-                {topics.get(name) ?? name}
-              </Text>
-              <Text size="xs" className="sb-quiet">
-                {percent(share)}
-              </Text>
-            </Group>
-            <Progress value={share * 100} size={4} aria-label={name} />
-          </div>
-        ))}
-      </Stack>
-      {entities.length > 0 && (
-        <Text size="xs" mt={6} style={{ overflowWrap: 'anywhere' }}>
-          {t('try.entities')}: {entities.map((entity) => describe(entity)).join(', ')}
-        </Text>
-      )}
-      <Text size="xs" className="sb-quiet" mt={6}>
-        {t('try.times', { parse: understood.ms, answer: ms ?? '…' })}
-        {engine ? ` · ${engine}` : ''}
-      </Text>
-    </Card>
-  );
-}
-function describe(entity: unknown): string {
-  const { entity: name = '?', value = '' } = entity as { entity?: string; value?: unknown };
-  return `${name} = ${typeof value === 'string' ? value : JSON.stringify(value)}`;
-}
+import { LanguageSelect, useBotLanguages } from './languages';
+import { type Said, useTalk } from './try-talk';
+import { Understanding } from './understood';
+import { useVersionChoices } from './versions';
 
 function Reply({ reply, press }: { reply: BotMessageWire; press: (payload: string) => void }) {
   return (
@@ -89,35 +32,115 @@ function Reply({ reply, press }: { reply: BotMessageWire; press: (payload: strin
   );
 }
 
-function useTalk(appId: string) {
-  const api = useApi();
-  const [talk, setTalk] = useState<Exchange[]>([]);
-  /** A conversation of this pane's own. */
-  const [sender] = useState(() => `console-${crypto.randomUUID()}`);
-  const next = useRef(0);
-  const say = (text: string): void => {
-    const id = (next.current += 1);
-    const add = (fields: Partial<Exchange>): void =>
-      setTalk((all) => all.map((one) => (one.id === id ? { ...one, ...fields } : one)));
-    setTalk((all) => [...all, { id, text }]);
-    const started = performance.now();
-    const fail = (error: unknown): void => add({ problem: error instanceof Error ? error.message : String(error) });
-    const understand = (): Promise<void> => api.parse(appId, text).then((understood) => add({ understood }));
-    // The answer first: a bot that is in training answers when it is ready, and has nothing to parse with before.
-    void api
-      .say(appId, { sender, message: text })
-      .then((replies) => {
-        add({ replies, ms: Math.round(performance.now() - started) });
-        return text.startsWith('/') ? undefined : understand();
-      })
-      .catch(fail);
-  };
-  return { talk, say, clear: () => setTalk([]) };
+interface AnswerProps {
+  said: Said;
+  bot: BotWire;
+  topics: ReadonlyMap<string, string>;
+  press: (payload: string) => void;
+}
+function Answer({ said, bot, topics, press }: AnswerProps) {
+  const { t } = useTranslation();
+  const { replies, problem, understood, ms } = said;
+  return (
+    <>
+      {replies?.map((reply, index) => (
+        <Reply key={index} reply={reply} press={press} />
+      ))}
+      {replies?.length === 0 && (
+        <Text size="xs" className="sb-quiet">
+          {t('try.silent')}
+        </Text>
+      )}
+      {!replies && !problem && (
+        <Text size="xs" className="sb-quiet">
+          {bot.trainingJob ? t('try.training') : t('try.waiting')}
+        </Text>
+      )}
+      {problem && (
+        <Text size="sm" c="red" role="alert">
+          {problem}
+        </Text>
+      )}
+      {understood && <Understanding understood={understood} ms={ms} topics={topics} />}
+    </>
+  );
+}
+
+const wordsOf = ({ replies }: Said): string =>
+  JSON.stringify(replies?.map(({ recipient_id: _who, metadata: _metadata, ...words }) => words));
+/** The other version's answer, and whether it is another one. */
+function Other({ said, ...more }: AnswerProps & { now: Said }) {
+  const { t } = useTranslation();
+  const { now } = more;
+  const both = said.replies !== undefined && now.replies !== undefined;
+  return (
+    <div className="sb-other" data-testid="other">
+      <Group gap={6} mb={6}>
+        <Text size="xs" fw={600}>
+          {t('try.other')}
+        </Text>
+        {both && (
+          <Badge size="sm" variant="filled" color={wordsOf(said) === wordsOf(now) ? 'teal.9' : 'ink'} tt="none">
+            {t(wordsOf(said) === wordsOf(now) ? 'try.same' : 'try.differs')}
+          </Badge>
+        )}
+      </Group>
+      <Stack gap={6}>
+        <Answer {...more} said={said} />
+      </Stack>
+    </div>
+  );
+}
+
+interface WhichProps {
+  bot: BotWire;
+  version: string | null;
+  choose: (version: string | null) => void;
+  language: string | null;
+  speak: (language: string) => void;
+}
+/** Which version is tried beside the one that answers, and in which of the bot's languages. */
+function Which({ bot, version, choose, language, speak }: WhichProps) {
+  const { t } = useTranslation();
+  const others = useVersionChoices(bot.appId).filter(({ value }) => value !== bot.activeModel);
+  const languages = useBotLanguages(bot);
+  return (
+    <>
+      {others.length > 0 && (
+        <Select
+          size="xs"
+          mb="xs"
+          aria-label={t('try.beside')}
+          placeholder={t('try.beside')}
+          data={others}
+          value={version}
+          onChange={choose}
+          clearable
+          {...(version !== null && { description: t('try.besideText') })}
+          inputWrapperOrder={['input', 'description']}
+        />
+      )}
+      {languages.length > 1 && (
+        <LanguageSelect
+          size="xs"
+          mb="xs"
+          aria-label={t('try.language')}
+          value={language ?? bot.language}
+          change={speak}
+          among={languages}
+        />
+      )}
+    </>
+  );
 }
 
 export function TryPane({ bot }: { bot: BotWire }) {
   const { t } = useTranslation();
-  const { talk, say, clear } = useTalk(bot.appId);
+  const { search, change } = useAddress();
+  const asked = search.get('try');
+  const [language, setLanguage] = useState<string | null>(null);
+  const version = asked === bot.activeModel ? null : asked;
+  const { talk, say, clear } = useTalk(bot.appId, { version, language });
   const topics = useTopics(bot.appId);
   const [text, setText] = useState('');
   const end = useRef<HTMLDivElement>(null);
@@ -145,6 +168,13 @@ export function TryPane({ bot }: { bot: BotWire }) {
           </Anchor>
         )}
       </Group>
+      <Which
+        bot={bot}
+        version={version}
+        choose={(chosen) => change({ try: chosen ?? '' })}
+        language={language}
+        speak={setLanguage}
+      />
       <div
         role="log"
         aria-label={t('try.log')}
@@ -162,25 +192,8 @@ export function TryPane({ bot }: { bot: BotWire }) {
               <div className="sb-bubble" data-mine>
                 {one.text}
               </div>
-              {one.replies?.map((reply, index) => (
-                <Reply key={index} reply={reply} press={say} />
-              ))}
-              {one.replies?.length === 0 && (
-                <Text size="xs" className="sb-quiet">
-                  {t('try.silent')}
-                </Text>
-              )}
-              {!one.replies && !one.problem && (
-                <Text size="xs" className="sb-quiet">
-                  {bot.trainingJob ? t('try.training') : t('try.waiting')}
-                </Text>
-              )}
-              {one.problem && (
-                <Text size="sm" c="red" role="alert">
-                  {one.problem}
-                </Text>
-              )}
-              {one.understood && <Understanding understood={one.understood} ms={one.ms} topics={topics} />}
+              <Answer said={one} bot={bot} topics={topics} press={say} />
+              {one.other && <Other said={one.other} now={one} bot={bot} topics={topics} press={say} />}
             </Stack>
           ))}
           <div ref={end} />

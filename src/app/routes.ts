@@ -47,6 +47,7 @@ import type { Connections } from '../hub/connections.js';
 import type { HubDesk } from '../hub/desk.js';
 import type { News } from '../hub/news.js';
 import type { Gate } from '../training/gate/gate.js';
+import { tried } from '../training/gate/trial.js';
 import type { Misses } from '../training/misses/misses.js';
 import { freeDisk, readMachine } from '../machine.js';
 import type { Metrics } from '../metrics.js';
@@ -182,7 +183,12 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
       tokenFits: (jobId, token) => tokens.fits(jobId, token),
       folder: parts.runtimeDir,
     }),
-    ...talkRoutes({ store, hub }),
+    ...talkRoutes({
+      store,
+      hub,
+      tried: ({ appId, id: modelId, pipeline }, talk) =>
+        tried(engines, { appId, modelId, memoryless: pipeline !== 'project' }, talk),
+    }),
     ...deadLetterRoutes({ store, hub }),
     ...channelRoutes({ store, channels, publicUrl }),
     ...machineRoutes(operations),

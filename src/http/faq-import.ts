@@ -35,6 +35,7 @@ export interface FaqImportRoutesOptions {
 interface Words {
   questions: string[];
   answer: string;
+  language?: string | undefined;
 }
 interface Found {
   kind: string;
@@ -133,9 +134,13 @@ export function faqImportRoutes({ store, readTable, lint, edits }: FaqImportRout
       handle: async (asked) => {
         const { appId, language } = await botOf(store, asked);
         const body = asked.body as z.infer<typeof LintBody> | undefined;
-        const given = body?.map(({ Q, A }) => ({ questions: Q.map(({ q }) => q), answer: wordsOf(A) }));
+        const given = body?.map(({ Q, A, language: own }) => ({
+          questions: Q.map(({ q }) => q),
+          answer: wordsOf(A),
+          language: own,
+        }));
         const stored = async () =>
-          (await store.faq.get(appId)).pairs.map(({ questions, answer }) => ({ questions, answer: wordsOf(answer) }));
+          (await store.faq.get(appId)).pairs.map((pair) => ({ ...pair, answer: wordsOf(pair.answer) }));
         const pairs = given ?? (await stored());
         const [spelled, meant] = [await lint(pairs, language), await edits.alikes(pairs)];
         return { body: { items: together(spelled, meant.findings), next: null, whole: meant.whole } };
@@ -152,8 +157,8 @@ export function faqImportRoutes({ store, readTable, lint, edits }: FaqImportRout
       answers: { 200: { description: 'The findings.', schema: LintView } },
       handle: async (asked) => {
         const { appId, language } = await botOf(store, asked);
-        const { id, Q, A } = asked.body;
-        const pair = { questions: Q.map(({ q }) => q), answer: wordsOf(A) };
+        const { id, Q, A, language: own } = asked.body;
+        const pair = { questions: Q.map(({ q }) => q), answer: wordsOf(A), language: own };
         const { findings, whole } = await edits.pair(appId, { id, pair, language }, ifVersion(asked));
         return { body: { items: findings, next: null, whole } };
       },

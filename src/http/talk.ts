@@ -1,11 +1,11 @@
 /** Routes that talk to a bot: parse a text, send a message. */
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import type { Hub, Store, StoredMessage } from '../contracts.js';
+import type { Hub, Model, Store, StoredMessage } from '../contracts.js';
 import { HubError, hubErrorFrom } from '../errors.js';
-import { BotMessageView, MessageBody, ParseBody, ParseView } from '../wire.js';
+import { BotMessageView, MessageBody, ParseBody, ParseView, TryBody, TryView } from '../wire.js';
 import { botOf } from './bots.js';
-import { type Route, route } from './route.js';
+import { param, type Route, route } from './route.js';
 
 /** Names the engine in a header: the body stays as Rasa's REST channel gives it. */
 const engineHeader = (engine: string | undefined): Record<string, string> =>
@@ -18,8 +18,34 @@ const offers = (messages: StoredMessage[], payload: string): boolean =>
 /** Ids of other channels begin with the channel's name; a REST sender must not pass for one of them. */
 const foreign = /^(?:web|slack|telegram|teams):/;
 
-export function talkRoutes({ store, hub }: { store: Store; hub: Hub }): Route[] {
+export interface TalkRoutesOptions {
+  store: Store;
+  hub: Hub;
+  /** Talks to one version of a bot. Rejects as `Engines.apart` does. */
+  tried: (
+    model: Model,
+    talk: { texts: readonly string[]; language?: string | undefined },
+  ) => Promise<z.infer<typeof TryView>>;
+}
+
+export function talkRoutes({ store, hub, tried }: TalkRoutesOptions): Route[] {
   return [
+    route({
+      method: 'POST',
+      path: '/bots/{appId}/models/{modelId}/try',
+      summary:
+        'Say something to any version of the bot, in a process of its own that keeps nothing and runs no actions of its own; answers what it says and understands.',
+      access: 'converse',
+      audited: false,
+      body: { schema: TryBody },
+      answers: { 200: { description: 'The answer to the last text.', schema: TryView } },
+      handle: async (asked) => {
+        const bot = await botOf(store, asked);
+        const model = await store.models.get(bot.appId, param(asked, 'modelId'));
+        if (!model) throw new HubError('not_found', `The bot has no model ${param(asked, 'modelId')}.`);
+        return { body: await tried(model, asked.body) };
+      },
+    }),
     route({
       method: 'POST',
       path: '/bots/{appId}/parse',

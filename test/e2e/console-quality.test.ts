@@ -194,6 +194,52 @@ describe('how well a bot does, in the console', function () {
     assert.deepEqual(errors, []);
   });
 
+  it('tries a version beside the one that answers, and says whether the answers differ', async () => {
+    const { page, errors } = await open('/training');
+    const table = page.getByRole('table').last();
+    await table.getByRole('button', { name: 'Try', exact: true }).first().click();
+    assert.match(page.url(), /training\?try=/);
+    await page.getByRole('link', { name: 'Channels' }).click();
+    await page.getByRole('link', { name: 'Training' }).click();
+    await table.getByRole('button', { name: 'Try', exact: true }).first().click();
+    const say = page.getByRole('textbox', { name: 'Say something' });
+    await say.fill('May I bring my dog?');
+    await page.keyboard.press('Enter');
+    const other = page.getByTestId('other');
+    await other.getByText('Dogs are welcome on Sundays.').waitFor({ timeout: 30_000 });
+    await page.getByRole('log').getByText('Dogs are welcome on Mondays.').waitFor();
+    await other.getByText('another answer').waitFor();
+    await say.fill('What do tickets cost?');
+    await page.keyboard.press('Enter');
+    await other.nth(1).getByText('the same answer').waitFor({ timeout: 30_000 });
+    await other
+      .nth(1)
+      .getByText(/Intent: /)
+      .waitFor();
+    assert.deepEqual(await violations(page), []);
+    await picture(page, 'version');
+    assert.deepEqual(errors, []);
+  });
+
+  it('takes pairs in another language, shows which, and finds nothing wrong with them', async () => {
+    const { page, errors } = await open('');
+    await page.getByRole('button', { name: 'New question' }).click();
+    await page.getByLabel('Ways to ask').fill('可以带狗吗\n狗能进来吗');
+    await page.getByLabel('Answer', { exact: true }).fill('周一可以。');
+    await page.getByRole('combobox', { name: 'Language' }).click();
+    await page.getByRole('option', { name: 'Chinese' }).click();
+    await page.getByRole('button', { name: 'Save' }).click();
+    const pairs = async () => (await hub.api('GET', `/bots/${appId}/faq`)).body as { A: string; language?: string }[];
+    await eventually(async () => (await pairs()).some(({ A, language }) => A === '周一可以。' && language === 'zh'));
+    await page.getByRole('combobox', { name: 'Show one language' }).click();
+    await page.getByRole('option', { name: 'Chinese (1)' }).click();
+    await page.getByRole('grid').getByText('[zh]').waitFor();
+    assert.equal(await page.getByRole('grid').getByRole('row').count(), 1);
+    const { items } = (await hub.api('POST', `/bots/${appId}/faq/lint`)).body as { items: { kind: string }[] };
+    assert.ok(!items.some(({ kind }) => kind === 'other_language'), JSON.stringify(items));
+    assert.deepEqual(errors, []);
+  });
+
   it('draws figures day by day with the table beside, by channel and version, and saves them', async () => {
     const { page, errors } = await open('/analytics');
     const days = page.getByRole('region', { name: 'Day by day' });
@@ -223,6 +269,30 @@ describe('how well a bot does, in the console', function () {
     await page.getByText('No message in these days').waitFor();
     await page.goto(`${hub.url}/console/bots/${appId}/analytics?from=2020-02-01&to=2020-01-31`);
     await page.getByRole('alert').getByText('The days do not fit').waitFor();
+    assert.deepEqual(errors, []);
+  });
+
+  it('is whole in Chinese and in the dark, with nothing that keeps people out', async () => {
+    const { page, errors } = await open('/analytics', { locale: 'zh-CN', colorScheme: 'dark' });
+    const faults: string[] = [];
+    for (const [name, path, words] of [
+      ['analytics', 'analytics', '按日'],
+      ['misses', 'misses', '未答问题'],
+      ['promotion', 'tests/promotion', '演练结果'],
+      ['rules', 'tests/rules', '回答变化上限'],
+      ['questions', '', '周一可以。'],
+    ] as const) {
+      await page.evaluate(
+        `history.pushState({}, '', '/console/bots/${appId}/${path}'); dispatchEvent(new PopStateEvent('popstate'))`,
+      );
+      const seen = page.getByText(words).or(page.getByLabel(words));
+      await seen.first().waitFor();
+      faults.push(...(await violations(page)).map((fault) => `${path} ${fault}`));
+      await page.evaluate('document.fonts.ready');
+      // Where the machine has Chinese letters: see CONTRIBUTING.md.
+      if (process.env['UPDATE_PICTURES'] === 'zh') await picture(page, `zh-${name}`);
+    }
+    assert.deepEqual(faults, []);
     assert.deepEqual(errors, []);
   });
 });

@@ -1,6 +1,5 @@
 /** Who changed what, of the whole hub or of one bot. */
-import { Button, Card, Code, Group, Stack, Table, Text, TextInput } from '@mantine/core';
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { Button, Code, Group, Stack, Table, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 
@@ -8,7 +7,7 @@ import type { AuditFilter, AuditWire } from '../../api-access';
 import { useAct } from '../../parts/act';
 import { When } from '../../parts/facts';
 import { keepFile } from '../../parts/file';
-import { Empty, Loading, Problem } from '../../parts/said';
+import { Paged } from '../../parts/paged';
 import { useApi } from '../../session';
 
 const shown = (value: unknown): string => (value === null ? '–' : JSON.stringify(value, null, 2));
@@ -86,14 +85,7 @@ export function Audit({ appId }: { appId: string | null }) {
   const [from, setFrom] = useState('');
   const [to, setTo] = useState('');
   const filter: AuditFilter = { appId, from: startOf(from), to: endOf(to) };
-  const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery({
-    queryKey: ['audit', filter],
-    queryFn: ({ pageParam }) => api.audit(filter, pageParam),
-    initialPageParam: null as string | null,
-    getNextPageParam: ({ next }) => next,
-  });
   const file = useAct({ run: () => api.auditFile(filter), done: (made) => keepFile('audit.csv', made) });
-  const entries = data?.pages.flatMap(({ items }) => items);
   return (
     <Stack>
       <Group align="flex-end">
@@ -108,36 +100,14 @@ export function Audit({ appId }: { appId: string | null }) {
           {t('audit.file')}
         </Button>
       </Group>
-      {error && <Problem error={error} retry={refetch} />}
-      {!entries && !error && <Loading />}
-      {entries?.length === 0 && <Empty icon="edit" title={t('audit.none')} text={t('audit.noneText')} />}
-      {entries && entries.length > 0 && (
-        <Card withBorder p={0}>
-          <Table.ScrollContainer minWidth={640} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-            <Table>
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>{t('audit.when')}</Table.Th>
-                  <Table.Th>{t('audit.who')}</Table.Th>
-                  <Table.Th>{t('audit.action')}</Table.Th>
-                  <Table.Th>{t('audit.status')}</Table.Th>
-                  <Table.Th ta="end">{t('training.more')}</Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {entries.map((entry) => (
-                  <Entry key={entry.id} entry={entry} />
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
-        </Card>
-      )}
-      {hasNextPage && (
-        <Button variant="default" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-          {t('more')}
-        </Button>
-      )}
+      <Paged
+        queryKey={['audit', filter]}
+        read={(cursor) => api.audit(filter, cursor)}
+        row={(entry) => <Entry key={entry.id} entry={entry} />}
+        head={[t('audit.when'), t('audit.who'), t('audit.action'), t('audit.status'), t('training.more')]}
+        minWidth={640}
+        empty={{ icon: 'edit', title: t('audit.none'), text: t('audit.noneText') }}
+      />
     </Stack>
   );
 }

@@ -1,13 +1,12 @@
 /** API keys: of the whole hub, or of one bot. A key is shown once. */
 import { Button, Card, Group, NumberInput, Stack, Table, Text, TextInput } from '@mantine/core';
-import { useInfiniteQuery } from '@tanstack/react-query';
 import { type SyntheticEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 
 import type { KeyWire, RoleWord } from '../../api-access';
 import { SureButton, useAct } from '../../parts/act';
 import { When } from '../../parts/facts';
-import { Empty, Loading, Problem } from '../../parts/said';
+import { Paged } from '../../parts/paged';
 import { useApi } from '../../session';
 import { Expires, RoleChoice, Shown } from './parts';
 
@@ -116,50 +115,20 @@ export function Keys({ appId }: { appId: string | null }) {
   const { t } = useTranslation();
   const api = useApi();
   const [made, setMade] = useState<Made | null>(null);
-  const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery({
-    queryKey: ['keys', appId],
-    queryFn: ({ pageParam }) => api.keys(appId, pageParam),
-    initialPageParam: null as string | null,
-    getNextPageParam: ({ next }) => next,
-  });
-  const keys = data?.pages.flatMap(({ items }) => items);
   return (
     <Stack>
       <Text size="sm" className="sb-quiet">
         {t(appId === null ? 'keys.text' : 'keys.botText')}
       </Text>
       <NewKey appId={appId} made={setMade} />
-      {error && <Problem error={error} retry={refetch} />}
-      {!keys && !error && <Loading />}
-      {keys?.length === 0 && <Empty icon="key" title={t('keys.none')} text={t('keys.noneText')} />}
-      {keys && keys.length > 0 && (
-        <Card withBorder p={0}>
-          <Table.ScrollContainer minWidth={720} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-            <Table>
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>{t('keys.name')}</Table.Th>
-                  <Table.Th>{t('access.role')}</Table.Th>
-                  <Table.Th>{t('keys.of')}</Table.Th>
-                  <Table.Th>{t('keys.used')}</Table.Th>
-                  <Table.Th>{t('keys.ends')}</Table.Th>
-                  <Table.Th ta="end">{t('access.change')}</Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {keys.map((row) => (
-                  <KeyRow key={row.id} row={row} made={setMade} />
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
-        </Card>
-      )}
-      {hasNextPage && (
-        <Button variant="default" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-          {t('more')}
-        </Button>
-      )}
+      <Paged
+        queryKey={['keys', appId]}
+        read={(cursor) => api.keys(appId, cursor)}
+        row={(row) => <KeyRow key={row.id} row={row} made={setMade} />}
+        head={[t('keys.name'), t('access.role'), t('keys.of'), t('keys.used'), t('keys.ends'), t('access.change')]}
+        minWidth={720}
+        empty={{ icon: 'key', title: t('keys.none'), text: t('keys.noneText') }}
+      />
       {made && (
         <Shown
           title={t('keys.made', { name: made.name })}

@@ -9,10 +9,10 @@ import { useAddress } from '../../parts/address';
 import { channelName, percent, When } from '../../parts/facts';
 import { keepFile } from '../../parts/file';
 import { Empty, Heading, Loading, Problem } from '../../parts/said';
+import { useVersionChoices } from '../../parts/versions';
 import { useTopics } from '../../queries';
 import { useApi } from '../../session';
 import { useThisBot } from '../bot';
-import { useVersionChoices } from '../tests/run';
 import { Days } from './days';
 import { Parted } from './parted';
 

@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next';
 
 import type { Finding, PairWire } from '../../api';
 import { Icon } from '../../parts/icons';
+import { LanguageSelect } from '../../parts/languages';
 import { Guarded } from '../../parts/only';
 import { useThisBot } from '../bot';
 
@@ -17,14 +18,16 @@ interface Fields {
   text: string;
   image: string;
   buttons: ButtonWire[];
+  /** Empty: the bot's own. */
+  language: string;
 }
 /** The pair in the form's fields; null when they cannot hold it: several messages, or a question of several lines. */
-function fieldsOf({ Q, A }: PairWire): Fields | null {
+function fieldsOf({ Q, A, language = '' }: PairWire): Fields | null {
   if (Array.isArray(A) || Q.some(({ q }) => q.includes('\n'))) return null;
   const { text = '', image = '', buttons = [] } = typeof A === 'string' ? { text: A } : A;
-  return { questions: Q.map(({ q }) => q).join('\n'), text, image, buttons };
+  return { questions: Q.map(({ q }) => q).join('\n'), text, image, buttons, language };
 }
-function pairOf({ questions, text, image, buttons }: Fields): PairWire {
+function pairOf({ questions, text, image, buttons, language }: Fields): PairWire {
   const Q = questions
     .split('\n')
     .filter((q) => q.trim() !== '')
@@ -32,9 +35,11 @@ function pairOf({ questions, text, image, buttons }: Fields): PairWire {
   const kept = buttons
     .filter(({ title }) => title.trim() !== '')
     .map(({ title, payload }) => ({ title, payload: payload.trim() === '' ? title : payload }));
-  if (image.trim() === '' && kept.length === 0) return { Q, A: text };
+  const spoken = language === '' ? {} : { language };
+  if (image.trim() === '' && kept.length === 0) return { Q, A: text, ...spoken };
   return {
     Q,
+    ...spoken,
     A: {
       ...(text.trim() === '' ? {} : { text }),
       ...(image.trim() === '' ? {} : { image: image.trim() }),
@@ -85,6 +90,7 @@ export function Editor(props: EditorProps) {
 
 function Simple({ fields: first, save, remove, close }: EditorProps & { fields: Fields }) {
   const { t } = useTranslation();
+  const { language: own } = useThisBot();
   const [fields, setFields] = useState(first);
   const set = (change: Partial<Fields>): void => setFields((before) => ({ ...before, ...change }));
   const setButton = (at: number, change: Partial<ButtonWire>): void =>
@@ -110,6 +116,13 @@ function Simple({ fields: first, save, remove, close }: EditorProps & { fields: 
           onChange={(event) => set({ questions: event.currentTarget.value })}
           rows={8}
           data-autofocus
+        />
+        <LanguageSelect
+          label={t('pair.language')}
+          description={t('pair.languageText')}
+          value={fields.language === '' ? own : fields.language}
+          change={(language) => set({ language })}
+          searchable
         />
         <Textarea
           label={t('pair.answer')}
@@ -193,12 +206,12 @@ function Ends({ whole, remove, close }: { whole: boolean; remove: (() => void) |
 /** Pairs that the form cannot hold, as the API has them. */
 function Raw({ pair, save, remove, close }: EditorProps) {
   const { t } = useTranslation();
-  const [text, setText] = useState(() => JSON.stringify({ Q: pair?.Q ?? [], A: pair?.A ?? '' }, null, 2));
+  const [text, setText] = useState(() => JSON.stringify({ ...{ Q: [], A: '' }, ...pair, id: undefined }, null, 2));
   const read = (): PairWire | null => {
     try {
-      const { Q, A } = JSON.parse(text) as PairWire;
+      const { Q, A, language } = JSON.parse(text) as PairWire;
       return Array.isArray(Q) && Q.length > 0 && Q.every(({ q }) => typeof q === 'string' && q.trim() !== '')
-        ? { Q, A }
+        ? { Q, A, ...(language && { language }) }
         : null;
     } catch {
       return null;

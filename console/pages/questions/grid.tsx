@@ -63,6 +63,7 @@ const Line = memo(function Line({ t, row, start, index, selected, open, select }
       <div role="gridcell" className="sb-cell">
         <button type="button" className="sb-open" data-index={index} onClick={() => open(pair.id)}>
           {first?.q}
+          {pair.language !== undefined && <span className="sb-quiet"> [{pair.language}]</span>}
           {others.length > 0 && <span className="sb-quiet"> {t('grid.more', { count: others.length })}</span>}
         </button>
       </div>

@@ -1,5 +1,5 @@
 /** A bot's questions and answers. */
-import { ActionIcon, Alert, Button, Checkbox, Group, SegmentedControl, Text, TextInput } from '@mantine/core';
+import { ActionIcon, Alert, Button, Checkbox, Group, SegmentedControl, Select, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { type ClipboardEvent, type KeyboardEvent, useCallback, useDeferredValue, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -7,6 +7,7 @@ import { useTranslation } from 'react-i18next';
 import type { Faq, Finding, PairWire, StoredPairWire } from '../../api';
 import { useAddress } from '../../parts/address';
 import { Icon } from '../../parts/icons';
+import { countsOf, useLanguageName } from '../../parts/languages';
 import { Empty, Loading, Problem } from '../../parts/said';
 import { Only } from '../../parts/only';
 import { useApi, useMay } from '../../session';
@@ -50,7 +51,7 @@ function useRemarks(appId: string, etag: string): Map<number, Finding[]> {
 function useRows(
   pairs: StoredPairWire[],
   remarks: Map<number, Finding[]>,
-  wanted: { text: string; marked: boolean },
+  wanted: { text: string; marked: boolean; language: string | null; own: string },
 ): Row[] {
   const all = useMemo(
     () =>
@@ -60,14 +61,15 @@ function useRows(
       })),
     [pairs],
   );
-  const { text, marked } = wanted;
+  const { text, marked, language, own } = wanted;
   return useMemo(() => {
     const words = text.trim().toLowerCase();
     return all
       .map(({ pair, words: has }, at) => ({ row: { pair, place: at + 1, findings: remarks.get(at + 1) ?? [] }, has }))
       .filter(({ row, has }) => has.includes(words) && (!marked || row.findings.length > 0))
+      .filter(({ row }) => language === null || (row.pair.language ?? own) === language)
       .map(({ row }) => row);
-  }, [all, remarks, text, marked]);
+  }, [all, remarks, text, marked, language, own]);
 }
 
 const inField = (target: EventTarget): boolean => (target as HTMLElement).matches('input, textarea, [contenteditable]');
@@ -75,7 +77,7 @@ const inField = (target: EventTarget): boolean => (target as HTMLElement).matche
 function Editing({ loaded }: { loaded: Faq }) {
   const { t } = useTranslation();
   const api = useApi();
-  const { appId } = useThisBot();
+  const { appId, language: own } = useThisBot();
   const draft = useDraft(api, appId, loaded);
   const { pairs, apply } = draft;
   const mayEdit = useMay()('edit', appId);
@@ -89,7 +91,10 @@ function Editing({ loaded }: { loaded: Faq }) {
     { kind: 'pair'; id: string | null } | { kind: 'import'; pasted: string } | { kind: 'replace' } | null
   >(() => (asked === null ? null : { kind: 'pair', id: asked }));
   const remarks = useRemarks(appId, draft.etag);
-  const rows = useRows(pairs, remarks, { text: useDeferredValue(text), marked: show === 'marked' });
+  const [language, setLanguage] = useState<string | null>(null);
+  const rows = useRows(pairs, remarks, {
+    ...{ text: useDeferredValue(text), marked: show === 'marked', language, own },
+  });
   const close = (): void => {
     setDialog(null);
     if (asked !== null) change({ pair: '' });
@@ -154,6 +159,7 @@ function Editing({ loaded }: { loaded: Faq }) {
             { value: 'marked', label: t('grid.marked', { count: remarks.size }) },
           ]}
         />
+        <Languages pairs={pairs} own={own} value={language} change={setLanguage} />
         <Only right="edit" on={appId}>
           <ActionIcon variant="default" size="lg" aria-label={t('undo')} disabled={!draft.canUndo} onClick={draft.undo}>
             <Icon name="undo" size={16} />
@@ -230,6 +236,32 @@ function Editing({ loaded }: { loaded: Faq }) {
         />
       )}
     </div>
+  );
+}
+
+interface LanguagesProps {
+  pairs: StoredPairWire[];
+  own: string;
+  value: string | null;
+  change: (language: string | null) => void;
+}
+/** Which language's pairs are shown, where there are several. */
+function Languages({ pairs, own, value, change }: LanguagesProps) {
+  const { t } = useTranslation();
+  const name = useLanguageName();
+  const counts = useMemo(() => countsOf(pairs, own), [pairs, own]);
+  if (counts.size < 2) return null;
+  return (
+    <Select
+      size="xs"
+      w={170}
+      aria-label={t('grid.language')}
+      placeholder={t('grid.languages', { count: counts.size })}
+      data={[...counts].map(([code, count]) => ({ value: code, label: `${name(code)} (${count})` }))}
+      value={value}
+      onChange={change}
+      clearable
+    />
   );
 }
 

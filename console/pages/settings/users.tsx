@@ -1,13 +1,12 @@
 /** Everybody who has an account, and how more come in: by links that an admin hands over. */
 import { Badge, Button, Card, Group, Stack, Table, Text, TextInput } from '@mantine/core';
-import { useInfiniteQuery } from '@tanstack/react-query';
 import { type SyntheticEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 
 import type { LinkWire, RoleWord, UserWire } from '../../api-access';
 import { SureButton, useAct } from '../../parts/act';
 import { When } from '../../parts/facts';
-import { Empty, Loading, Problem } from '../../parts/said';
+import { Paged } from '../../parts/paged';
 import { useApi, useSelf } from '../../session';
 import { RoleChoice, Shown } from '../access/parts';
 
@@ -137,48 +136,20 @@ export function Users() {
   const { t } = useTranslation();
   const api = useApi();
   const [made, setMade] = useState<Made | null>(null);
-  const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery({
-    queryKey: ['users'],
-    queryFn: ({ pageParam }) => api.users(pageParam),
-    initialPageParam: null as string | null,
-    getNextPageParam: ({ next }) => next,
-  });
-  const users = data?.pages.flatMap(({ items }) => items);
   return (
     <Stack>
       <Text size="sm" className="sb-quiet">
         {t('users.text')}
       </Text>
       <Invite made={setMade} />
-      {error && <Problem error={error} retry={refetch} />}
-      {!users && !error && <Loading />}
-      {users?.length === 0 && <Empty icon="people" title={t('users.none')} text={t('users.noneText')} />}
-      {users && users.length > 0 && (
-        <Card withBorder p={0}>
-          <Table.ScrollContainer minWidth={720} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-            <Table>
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>{t('users.name')}</Table.Th>
-                  <Table.Th>{t('access.role')}</Table.Th>
-                  <Table.Th>{t('users.signedIn')}</Table.Th>
-                  <Table.Th ta="end">{t('access.change')}</Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {users.map((user) => (
-                  <UserRow key={user.id} user={user} made={setMade} />
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
-        </Card>
-      )}
-      {hasNextPage && (
-        <Button variant="default" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-          {t('more')}
-        </Button>
-      )}
+      <Paged
+        queryKey={['users']}
+        read={(cursor) => api.users(cursor)}
+        row={(user) => <UserRow key={user.id} user={user} made={setMade} />}
+        head={[t('users.name'), t('access.role'), t('users.signedIn'), t('access.change')]}
+        minWidth={720}
+        empty={{ icon: 'people', title: t('users.none'), text: t('users.noneText') }}
+      />
       {made && <Shown title={made.title} text={t('users.once')} secret={made.url} close={() => setMade(null)} />}
     </Stack>
   );

@@ -11,10 +11,11 @@ import { useAddress } from '../../parts/address';
 import { When } from '../../parts/facts';
 import { Only } from '../../parts/only';
 import { Empty, Loading, Problem } from '../../parts/said';
+import { useVersionChoices } from '../../parts/versions';
 import { useModels } from '../../queries';
 import { useApi } from '../../session';
 import { useThisBot } from '../bot';
-import { Failures, Pair, ScoreOf, useVersionChoices } from './run';
+import { Failures, Pair, ScoreOf } from './run';
 
 const colors = { promoted: 'teal.9', held: 'ink', refused: 'red.9' } as const;
 export function Verdict({ gate }: { gate: NonNullable<ModelWire['gate']> }) {

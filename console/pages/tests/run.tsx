@@ -9,7 +9,8 @@ import { percent } from '../../parts/facts';
 import { Icon } from '../../parts/icons';
 import { Only } from '../../parts/only';
 import { Problem } from '../../parts/said';
-import { useModels, useTopics } from '../../queries';
+import { useVersionChoices } from '../../parts/versions';
+import { useTopics } from '../../queries';
 import { useApi } from '../../session';
 import { useThisBot } from '../bot';
 
@@ -80,19 +81,6 @@ export function ScoreOf({ score, appId }: { score: TestRunWire['score']; appId: 
       )}
     </>
   );
-}
-
-/** A version of the bot by when it was made and what its author calls it. */
-export function useVersionChoices(appId: string): { value: string; label: string }[] {
-  const { t, i18n } = useTranslation();
-  const { data } = useModels(appId);
-  const format = new Intl.DateTimeFormat(i18n.language, { dateStyle: 'medium', timeStyle: 'medium' });
-  return (data ?? []).map(({ modelId, createdAt, label, active }) => ({
-    value: modelId,
-    label: [format.format(new Date(createdAt)), label, active ? t('versions.active') : null]
-      .filter((word) => word !== null)
-      .join(' · '),
-  }));
 }
 
 function Result({ result, appId }: { result: TestRunWire; appId: string }) {

@@ -4,7 +4,7 @@ import type { LintFinding, LintPair } from './lint.js';
 const shown = 80;
 const quoted = (text: string): string => JSON.stringify(text.length > shown ? `${text.slice(0, shown)}…` : text);
 
-/** `language`: of the bot; absent: languages are not looked at. */
+/** `language`: in which it is asked; absent: languages are not looked at. */
 export function flawsOf({ questions, answer }: LintPair, row: number, language?: string): LintFinding[] {
   const foreign = language === undefined ? undefined : questions.find((question) => isForeign(question, language));
   const brace = braceFlawOf(answer);
@@ -16,7 +16,7 @@ export function flawsOf({ questions, answer }: LintPair, row: number, language?:
           {
             kind: 'other_language',
             row,
-            detail: `${quoted(foreign)} looks like another language than the bot's (${String(language)}).`,
+            detail: `${quoted(foreign)} looks like another language than that of its pair (${String(language)}). If it is meant so, give the pair its language.`,
           } as const,
         ]),
     ...(brace === null ? [] : [{ kind: 'broken_braces', row, detail: brace } as const]),

@@ -6,6 +6,8 @@ export interface LintPair {
   questions: string[];
   /** Empty: nothing is said. */
   answer: string;
+  /** Absent: the bot's own. */
+  language?: string | undefined;
 }
 export interface LintFinding {
   kind:
@@ -36,7 +38,11 @@ export function lintFaq(pairs: readonly LintPair[], language?: string): LintFind
 }
 
 /** What is wrong with one pair by itself. */
-export function lintPair({ questions, answer }: LintPair, row: number, language?: string): LintFinding[] {
+export function lintPair(
+  { questions, answer, language: own }: LintPair,
+  row: number,
+  language?: string,
+): LintFinding[] {
   const asked = questions.filter((question) => question.trim() !== '');
   return [
     ...(asked.length === 0
@@ -52,7 +58,7 @@ export function lintPair({ questions, answer }: LintPair, row: number, language?
         ]
       : []),
     ...(answer.trim() === '' ? [{ kind: 'empty_answer', row, detail: 'The answer is empty.' } as const] : []),
-    ...flawsOf({ questions: asked, answer }, row, language),
+    ...flawsOf({ questions: asked, answer }, row, language === undefined ? undefined : (own ?? language)),
   ];
 }
 
