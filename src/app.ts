@@ -56,7 +56,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
 
   const metrics = createMetrics();
   const seal = await openSealOf(parts);
-  const engines = await openEngines(parts, { metrics, seal });
+  const engines = openEngines(parts, { metrics, seal });
   const tokens = await openJobTokens(store.settings);
   const gateParts = openGateOf(parts, engines);
   const { queue, training } = await openTraining(parts, { engines, tokens, gate: gateParts.forTraining });

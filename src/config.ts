@@ -42,6 +42,8 @@ export interface Config {
   readonly egressAllow: readonly string[];
   /** Is Python run that bots' projects bring? */
   readonly customCode: boolean;
+  /** Where the user ids of Rasa processes come from; null: they run as the hub's user. `must`: none starts without one of its own. */
+  readonly childUids: { readonly first: number; readonly last: number; readonly must: boolean } | null;
   readonly rasaPython: string | null;
   /** Pythons with Rasa, by the name under which a bot asks for one. */
   readonly rasaRuntimes: Readonly<Record<string, string>>;
@@ -116,6 +118,15 @@ function runtimesOf(text: string): Record<string, string> | undefined {
   if (pairs.some((pair) => pair === null)) return undefined;
   const named = pairs.map((pair) => [pair?.[1] ?? '', resolve(pair?.[2] ?? '')] as const);
   return new Set(named.map(([name]) => name)).size === named.length ? Object.fromEntries(named) : undefined;
+}
+/** Above what useradd, directory services, systemd and containers give out by themselves; as many as there can be processes. */
+const usualUids = { first: 2_100_000_000, last: 2_100_000_000 + 4_194_303 };
+
+function uidsOf(text: string): Config['childUids'] | undefined {
+  if (text === 'off') return null;
+  if (text === 'auto') return { ...usualUids, must: false };
+  const [first = 0, last = 0] = (/^(\d{1,10})-(\d{1,10})$/.exec(text) ?? []).slice(1).map(Number);
+  return first >= 1000 && first < last && last <= 2_147_352_575 ? { first, last, must: true } : undefined;
 }
 /** As `bytesOf`, at least `least`: who writes 6 means 6g. */
 const sizeFrom =
@@ -341,10 +352,17 @@ const settings = {
   },
   customCode: {
     name: 'CUSTOM_CODE',
-    doc: "Whether Python that bots' projects bring (actions.py, actions/) is taken and run, each bot's in a process of its own. It can do what the hub's user can: on only where you trust whoever may write bots.",
+    doc: "Whether Python that bots' projects bring (actions.py, actions/) is taken and run, each bot's in a process of its own. Where CHILD_UIDS is off, or the hub does not run as root, it can do what the hub's user can: on only where you trust whoever may write bots.",
     example: 'off',
     expected: 'on or off',
     read: onOff,
+  },
+  childUids: {
+    name: 'CHILD_UIDS',
+    doc: "Whether each process of a bot (answering, actions, training, checks) runs as a user of its own, who can read, reach and end nothing of the hub or of other bots. auto: where the hub runs as root on Linux; GET /machine and the doctor say if not, and why. A range of free user ids, at least as many as /proc/sys/kernel/pid_max: the same, and no bot starts where it can't be. off: all run as the hub's user.",
+    example: 'auto',
+    expected: 'auto, off, or FIRST-LAST from 1000 to 2147352575',
+    read: uidsOf,
   },
   rasaPython: {
     name: 'RASA_PYTHON',

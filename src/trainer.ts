@@ -97,6 +97,7 @@ async function rasaTrainer({ config, rasa, logs }: TrainerAppOptions, { workDir,
     runtimeDir: workDir,
     encoderDir: join(config.cacheDir, 'encoder'),
     env: config.childEnv,
+    uids: config.childUids,
     log: logs.log,
   });
   life.onStop('Rasa parents', () => warm.stop());

@@ -91,16 +91,19 @@ describe('an action server elsewhere', () => {
       folder = await mkdtemp(join(tmpdir(), 'sb-actions-'));
       store = await openStore(`sqlite:${join(folder, 'db')}`);
       const { log } = openLog({ level: 'silent', pretty: false });
-      channel = await openTrackerChannel({ socket: join(folder, 'hub.sock'), trackers: store.trackers, log });
+      channel = openTrackerChannel({ trackers: store.trackers, log });
     });
     after(async () => {
       await channel.close();
       await store.close();
       await rm(folder, { recursive: true, force: true });
     });
-    const post = async (secret: string, method = 'POST'): Promise<{ status: number | undefined; text: string }> => {
+    const post = async (
+      secret: string,
+      { method = 'POST', socket = 'has' } = {},
+    ): Promise<{ status: number | undefined; text: string }> => {
       const headers = { authorization: `Bearer ${secret}` };
-      const sent = ask({ socketPath: channel.socket, path: '/actions', method, headers });
+      const sent = ask({ agent: false, socketPath: join(folder, socket), path: '/actions', method, headers });
       sent.end(method === 'POST' ? call.body : undefined);
       const [response] = (await once(sent, 'response')) as [IncomingMessage];
       return { status: response.statusCode, text: (await bytesOf(response)).toString() };
@@ -108,21 +111,27 @@ describe('an action server elsewhere', () => {
 
     it('is called for the bot that has it, and for nobody else', async () => {
       const named = { url: `http://127.0.0.1:${port}/webhook`, headers: {} };
-      const has = channel.admit('has', callElsewhere(named, everywhere));
-      const hasNot = channel.admit('has-not');
+      const has = await channel.admit('has', {
+        socket: join(folder, 'has'),
+        actions: callElsewhere(named, everywhere),
+      });
+      const hasNot = await channel.admit('has-not', { socket: join(folder, 'has-not') });
       assert.deepEqual(await post(has.secret), { status: 200, text: '{"events":[]}' });
-      assert.equal((await post(has.secret, 'GET')).status, 404);
+      assert.equal((await post(has.secret, { method: 'GET' })).status, 404);
       assert.equal((await post(hasNot.secret)).status, 404);
+      assert.equal((await post('wrong', { socket: 'has-not' })).status, 401);
       assert.equal((await post('wrong')).status, 401);
       assert.equal(seen.length, 1);
       status = 400;
       assert.equal((await post(has.secret)).status, 400);
       has.close();
-      assert.equal((await post(has.secret)).status, 401);
+      await assert.rejects(post(has.secret), { code: 'ENOENT' });
+      assert.equal((await post(has.secret, { socket: 'has-not' })).status, 401);
     });
 
     it('is 502 when it does not answer', async () => {
-      const key = channel.admit('has', callElsewhere({ url: 'http://127.0.0.1:1/', headers: {} }, everywhere));
+      const nobody = callElsewhere({ url: 'http://127.0.0.1:1/', headers: {} }, everywhere);
+      const key = await channel.admit('has', { socket: join(folder, 'has'), actions: nobody });
       assert.equal((await post(key.secret)).status, 502);
     });
   });

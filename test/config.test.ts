@@ -81,6 +81,14 @@ describe('the settings', () => {
     assert.equal(configOf({ BOT_MEMORY_CAP: '1.5g' }).botMemoryCap, 1.5 * 1024 ** 3);
   });
 
+  it('read where the users of processes come from', () => {
+    assert.deepEqual(configOf({}).childUids, { first: 2_100_000_000, last: 2_104_194_303, must: false });
+    assert.equal(configOf({ CHILD_UIDS: 'off' }).childUids, null);
+    assert.deepEqual(configOf({ CHILD_UIDS: '70000-200000' }).childUids, { first: 70_000, last: 200_000, must: true });
+    for (const text of ['on', '999-5000', '5000-2000', '20000', '20000-2147483648', '-1-5'])
+      assert.throws(() => configOf({ CHILD_UIDS: text }), /CHILD_UIDS=.*: expected auto, off, or FIRST-LAST/, text);
+  });
+
   it('refuse a size without its unit where that can only be a slip', () => {
     for (const name of ['MEMORY_BUDGET', 'BOT_MEMORY_CAP'])
       assert.throws(() => configOf({ [name]: '6' }), new RegExp(`${name}="6": expected a size like`));

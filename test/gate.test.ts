@@ -79,8 +79,8 @@ describe('A bot that rehearses', () => {
     const touched: string[] = [];
     const trackers = new Proxy({}, { get: (_, name) => () => Promise.resolve(void touched.push(String(name))) });
     const { log } = openLog({ level: 'silent', pretty: false, write: () => undefined });
-    const channel = await openTrackerChannel({ socket, trackers: trackers as never, log });
-    const key = channel.admit('a', undefined, true);
+    const channel = openTrackerChannel({ trackers: trackers as never, log });
+    const key = await channel.admit('a', { socket, rehearsal: true });
     const call = async (method: string, path: string, body?: object): Promise<[number | undefined, string]> => {
       const asked = request({ socketPath: socket, method, path, headers: { authorization: `Bearer ${key.secret}` } });
       asked.end(body && JSON.stringify(body));
@@ -99,10 +99,7 @@ describe('A bot that rehearses', () => {
       assert.deepEqual(await key.tracker('x'), { offset: 0, events: [{ event: 'user' }] });
       assert.deepEqual(touched, []);
       assert.deepEqual(
-        await channel
-          .admit('a')
-          .tracker('x')
-          .catch(() => 'asked the store'),
+        await (await channel.admit('a', { socket: join(folder, 'other') })).tracker('x').catch(() => 'asked the store'),
         null,
       );
       assert.deepEqual(touched, ['read']);

@@ -1,5 +1,4 @@
 /** Wires the engines and the pool that bots wake and sleep in. */
-import { join } from 'node:path';
 import type { Bot, Engine, Engines, Model } from '../contracts.js';
 import { createLiteEngine } from '../engines/lite.js';
 import { type MemoryOptions, openPool } from '../engines/pool/index.js';
@@ -18,7 +17,7 @@ export const remotePlace = (appId: string): string => `${appId} remote`;
 /** Awake bots may use this much of the memory when MEMORY_BUDGET does not say; the rest is for trainings, the hub and the system. */
 const budgetShare = 0.6;
 
-export async function openEngines(parts: Parts, { metrics, seal }: { metrics: Metrics; seal: Seal }): Promise<Engines> {
+export function openEngines(parts: Parts, { metrics, seal }: { metrics: Metrics; seal: Seal }): Engines {
   const { options, store, shelf, life, log } = parts;
   const lite = createLiteEngine({
     chitchat: ({ bot }) => chitchatOf(parts.templates, bot),
@@ -32,7 +31,7 @@ export async function openEngines(parts: Parts, { metrics, seal }: { metrics: Me
       return authorization;
     },
   });
-  const rasa = options.standIns?.engines?.rasa ?? (await openRasa(parts));
+  const rasa = options.standIns?.engines?.rasa ?? openRasa(parts);
   const pool = openPool({
     bot: (appId) => store.bots.get(appId),
     model: (appId, id) => store.models.get(appId, id),
@@ -67,9 +66,9 @@ function memoryOf({ options, runtimeDir }: Parts): MemoryOptions {
   };
 }
 
-async function openRasa({ options, store, runtimeDir, warm, life, log, egress }: Parts): Promise<Engine | null> {
+function openRasa({ options, store, runtimeDir, warm, life, log, egress }: Parts): Engine | null {
   if (!('python' in options.rasa) || !warm) return null;
-  const channel = await openTrackerChannel({ socket: join(runtimeDir, 'hub.sock'), trackers: store.trackers, log });
+  const channel = openTrackerChannel({ trackers: store.trackers, log });
   life.onStop('tracker channel', () => channel.close());
   return createRasaEngine({
     python: options.rasa.python,

@@ -1,5 +1,5 @@
 /** What every part of the hub is built from: the options, the store, the shelf, a short-lived folder, and where Rasa processes come from. */
-import { mkdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ import { movedTo } from '../backup/moved.js';
 import type { Config } from '../config.js';
 import type { Connector, Engine, ModelShelf, Store } from '../contracts.js';
 import { createEgress, type Egress } from '../egress.js';
+import { sharedHere } from '../engines/rasa/users.js';
 import { openWarmRasa, type WarmRasa } from '../engines/rasa/warm.js';
 import type { Lifecycle } from '../lifecycle.js';
 import type { Log, Logs } from '../log.js';
@@ -68,6 +69,7 @@ export interface Parts {
 export async function openFoundations(options: AppOptions, life: Lifecycle): Promise<Parts> {
   const { config, logs } = options;
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  if (sharedHere(config.childUids) === null) await closeToOthers(config);
   const opened = await openStore(config.databaseUrl);
   life.onStop('store', () => opened.close());
   await refuseHalfRestored(opened);
@@ -93,6 +95,22 @@ export async function openFoundations(options: AppOptions, life: Lifecycle): Pro
   };
 }
 
+/** Bots' processes are other users here: what the hub keeps is not for them, however its folders were made. */
+async function closeToOthers({ dataDir, databaseUrl, modelStorage }: Config): Promise<void> {
+  const places = [
+    dataDir,
+    ...[databaseUrl, modelStorage].map((url) => /^(?:sqlite|file):(?:\/\/(?=\/))?(.+)$/.exec(url)?.[1]),
+  ];
+  for (const path of places.filter((place) => place !== undefined)) {
+    const mode = await stat(path).then(
+      (found) => found.mode,
+      () => null,
+    );
+    // Not a folder that all are meant to use, like /tmp.
+    if (mode !== null && (mode & 0o007) !== 0 && (mode & 0o1000) === 0) await chmod(path, mode & 0o7770);
+  }
+}
+
 function openWarm({ config, rasa, logs }: AppOptions, runtimeDir: string): WarmRasa | null {
   if (!('python' in rasa)) return null;
   const warm = openWarmRasa({
@@ -101,6 +119,7 @@ function openWarm({ config, rasa, logs }: AppOptions, runtimeDir: string): WarmR
     runtimeDir,
     encoderDir: join(config.cacheDir, 'encoder'),
     env: config.childEnv,
+    uids: config.childUids,
     log: logs.log,
   });
   void warm.prepare();

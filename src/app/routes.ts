@@ -111,6 +111,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
       ...(await readMachine(options.config.dataDir)),
       store: storePlaceOf(options.config.databaseUrl),
       queue: queuePlaceOf(options.config.redisUrl),
+      childUids: { own: parts.warm?.shared === null, reason: parts.warm?.shared ?? null },
     }),
     queue,
     pool: () => engines.usage(),

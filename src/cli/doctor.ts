@@ -135,6 +135,18 @@ async function bots(client: Client): Promise<Finding[]> {
   return [ok('bots', `${all.length}`), ...found];
 }
 
+/** Whose rights bots' processes have. Who may not see the machine hears nothing of it. */
+async function users(client: Client): Promise<Finding[]> {
+  const machine = (await client.get('/machine').catch((error: unknown) => {
+    if (error instanceof HubRefusal && error.status === 403) return null;
+    throw error;
+  })) as { childUids?: { own: boolean; reason: string | null } } | null;
+  const what = "users of bots' processes";
+  if (machine?.childUids?.own) return [ok(what, 'each process has its own')];
+  const reason = machine?.childUids?.reason ?? null;
+  return reason === null ? [] : [warn(what, `all run as the hub's user: ${reason}.`)];
+}
+
 async function atHub(options: DoctorOptions): Promise<Finding[]> {
   let target: Target;
   try {
@@ -145,7 +157,12 @@ async function atHub(options: DoctorOptions): Promise<Finding[]> {
   const found = await service(target.url);
   if (found.some(({ what, state }) => what === 'hub' && state === 'bad')) return found;
   try {
-    return [...found, ok('key', `from ${target.keyFrom}`), ...(await bots(options.client(target)))];
+    return [
+      ...found,
+      ok('key', `from ${target.keyFrom}`),
+      ...(await users(options.client(target))),
+      ...(await bots(options.client(target))),
+    ];
   } catch (error) {
     const denied = error instanceof HubRefusal && error.status === 401;
     return [

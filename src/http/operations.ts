@@ -9,8 +9,8 @@ import { type Asked, type Route, route } from './route.js';
 export interface OperationsOptions {
   store: Pick<Store, 'ping'>;
   queue: Pick<TrainingQueue, 'ping'>;
-  /** With the store and the queue in use: what kind, and where. */
-  machine: () => Promise<Machine & { store: Place; queue: Place }>;
+  /** With the store and the queue in use: what kind, and where; and whose rights bots' processes have. */
+  machine: () => Promise<Machine & { store: Place; queue: Place; childUids: ChildUsers }>;
   /** The memory of awake bots. */
   pool: () => PoolUsage;
   /** Whether Rasa can be had here, and in words why not. */
@@ -25,6 +25,14 @@ export interface Place {
   kind: string;
   at: string | null;
 }
+/** `reason`: why bots' processes run as the hub's user; null where each has a user id of its own, and where there is no Rasa. */
+export interface ChildUsers {
+  own: boolean;
+  reason: string | null;
+}
+const ChildUsersView = z
+  .object({ own: z.boolean(), reason: z.string().nullable() })
+  .meta({ description: "Whether each bot's process has a user id of its own (CHILD_UIDS), and if not, why" });
 const PlaceView = z.object({ kind: z.string(), at: z.string().nullable() });
 const State = z.object({ status: z.string() });
 const Ready = z.object({
@@ -103,12 +111,12 @@ export function machineRoutes(options: OperationsOptions): Route[] {
       method: 'GET',
       path: '/machine',
       summary:
-        'Cores, load, memory, disk and GPUs of this machine, what its bots use, sizes in bytes; the store and the queue in use.',
+        'Cores, load, memory, disk and GPUs of this machine, what its bots use, sizes in bytes; the store and the queue in use; whether processes have users of their own.',
       access: 'watch',
       answers: {
         200: {
           description: 'The machine.',
-          schema: z.looseObject({ pool: PoolView, store: PlaceView, queue: PlaceView }),
+          schema: z.looseObject({ pool: PoolView, store: PlaceView, queue: PlaceView, childUids: ChildUsersView }),
         },
       },
       handle: async () => ({ body: { ...(await options.machine()), pool: options.pool() } }),

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bot, Json, ProjectFile } from '../contracts.js';
 import { HubError } from '../errors.js';
+import { ownFile } from './own-file.js';
 import { ask, inTurnWithin, type StartQuestion } from './question.js';
 import { writeProject } from './train.js';
 
@@ -61,7 +62,9 @@ async function evaluate(
   const light = bot.pipeline === 'semantic';
   const answer = await ask(options.start, { command: 'test', runtime: bot.runtime, light, home, spec }, signal);
   if ('error' in answer) throw new HubError('invalid', `The test could not be made: ${answer.error.message}`);
-  const result = JSON.parse(await readFile(out, 'utf8')) as Evaluation;
+  const written = await ownFile(home, out);
+  if (written === null) throw new HubError('wake_failed', 'The test ended without a result of its own; try again.');
+  const result = JSON.parse(await readFile(written, 'utf8')) as Evaluation;
   if (result.nlu || result.stories) return result;
   throw new HubError('invalid', 'The text holds no test: it needs questions under "nlu:", or steps under "stories:".');
 }

@@ -52,7 +52,8 @@ export function inTurnWithin(workDir: string): <T>(work: (home: string) => Promi
 
 async function inFolder<T>(workDir: string, work: (home: string) => Promise<T>): Promise<T> {
   const home = join(workDir, `ask-${randomBytes(6).toString('hex')}`);
-  await mkdir(home, { mode: 0o700 });
+  // A process that is asked within a folder of it goes through, as a user of its own; nobody else comes so far.
+  await mkdir(home, { mode: 0o711 });
   try {
     return await work(home);
   } finally {

@@ -3,13 +3,14 @@
  * Whatever goes wrong is a TrainingFailure whose sentence a bot's author understands.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { startChild, type Child, type ChildExit, type ChildLog } from '../child.js';
 import type { JobReport, Json, TrainingContent } from '../contracts.js';
 import { TrainingFailure } from './failure.js';
 import { contentIn, otherLanguages } from './languages.js';
+import { ownFile } from './own-file.js';
 import { projectOf, type Project } from './project.js';
 import { templateOf, type Template } from './templates.js';
 
@@ -122,7 +123,12 @@ export async function trainWithRasa(options: RasaTraining, task: TrainingTask): 
     await writeProject(join(home, 'project'), project);
     const { model, seconds } = await runChild(options, task, home);
     const archivePath = join(options.workDir, `model-${id}.tar.gz`);
-    await rename(resolve(home, 'out', model), archivePath);
+    const written = await ownFile(home, resolve(home, 'out', model));
+    if (written === null)
+      throw new TrainingFailure('training_died', 'The training ended without a model of its own; train again.');
+    await rename(written, archivePath);
+    // It may have been another user's until now.
+    await chown(archivePath, process.getuid?.() ?? -1, process.getgid?.() ?? -1);
     return { archivePath, seconds };
   } finally {
     await rm(home, { recursive: true, force: true });

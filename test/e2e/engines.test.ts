@@ -58,7 +58,7 @@ describe('the engines', function () {
     store = await openStore(`sqlite:${join(folder, 'db')}`);
     await store.bots.create(someBot());
     const { log } = openLog({ level: 'silent', pretty: false });
-    channel = await openTrackerChannel({ socket: join(folder, 'hub.sock'), trackers: store.trackers, log });
+    channel = openTrackerChannel({ trackers: store.trackers, log });
     const contentPath = join(folder, 'content.json');
     await writeFile(contentPath, JSON.stringify(content));
     const train = createRasaTrainer({ python: python(), packageDir, workDir: folder, env, templates });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { open, readFile, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { configOf } from '../../src/config.js';
 import { rasaEnvironment } from '../../src/engines/rasa/environment.js';
@@ -38,8 +38,51 @@ const project = {
 };
 /** From inside of one bot's process: every way to another's. What it got of each is its answer. */
 const attack = `
-import glob, http.client, json, os, socket
+import ctypes, glob, http.client, json, os, signal, socket, subprocess
 from rasa_sdk import Action
+
+def tried(work):
+    try:
+        work()
+        return "done"
+    except OSError as error:
+        return type(error).__name__
+
+def ptrace(pid):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.ptrace(16, pid, None, None) != 0:
+        raise OSError(ctypes.get_errno(), "ptrace")
+
+def lurk(at):
+    got = {}
+    for path in at["files"]:
+        got["read " + path] = tried(lambda: open(path, "rb").read(1))
+        got["write " + path] = tried(lambda: open(path, "ab").close())
+    for path in at["folders"]:
+        got["list " + path] = tried(lambda: os.listdir(path))
+        got["make in " + path] = tried(lambda: open(os.path.join(path, "here"), "wb").close())
+    for path in at["sockets"]:
+        got["connect " + path] = tried(lambda: Unix(path).connect())
+    for pid in at["pids"]:
+        for name in ("environ", "mem", "maps", "auxv"):
+            got[f"read {name} of {pid}"] = tried(lambda: open(f"/proc/{pid}/{name}", "rb").read(1))
+        for name in ("cwd", "root"):
+            got[f"enter {name} of {pid}"] = tried(lambda: os.listdir(f"/proc/{pid}/{name}/"))
+        got[f"files of {pid}"] = tried(lambda: os.listdir(f"/proc/{pid}/fd"))
+        got[f"trace {pid}"] = tried(lambda: ptrace(pid))
+        for number in (0, signal.SIGTERM, signal.SIGSTOP):
+            got[f"send {number} to {pid}"] = tried(lambda: os.kill(pid, number))
+        got[f"renice {pid}"] = tried(lambda: os.setpriority(os.PRIO_PROCESS, pid, 19))
+    for name in ("setuid", "setgid"):
+        got[name] = tried(lambda: getattr(os, name)(0))
+    got["setgroups"] = tried(lambda: os.setgroups([0]))
+    return got
+
+def left():
+    """A process in a session of its own, that ignores what it is told."""
+    words = ["sh", "-c", "trap '' TERM HUP; (setsid sleep 300 &) ; echo started"]
+    subprocess.run(words, start_new_session=True, check=True)
+    return {"uid": os.getuid()}
 
 def ask(connection, path, headers, method="GET", body=None):
     try:
@@ -68,6 +111,14 @@ class Reach(Action):
         return "action_reach"
     def run(self, dispatcher, tracker, domain):
         ask_for = json.loads(tracker.latest_message["metadata"]["ask"])
+        if "lurk" in ask_for:
+            status = dict(line.split(":\t", 1) for line in open("/proc/self/status").read().splitlines() if ":\t" in line)
+            own = {name: status[name].split() for name in ("Uid", "Gid", "Groups", "CapEff", "NoNewPrivs")}
+            dispatcher.utter_message(json_message={"own": own, "got": lurk(ask_for["lurk"])})
+            return []
+        if "leave" in ask_for:
+            dispatcher.utter_message(json_message=left())
+            return []
         found, seen = {}, {}
         say = json.dumps({"sender": "x", "message": "reach"})
         for path in sockets():
@@ -86,6 +137,21 @@ class Reach(Action):
         dispatcher.utter_message(json_message={"sockets": found, "ports": seen, "gates": gates, "fds": fds, "env": dict(os.environ)})
         return []
 `;
+
+const processes = (): number[] => readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+/** What a process says of itself; '' when it has gone. */
+const said = (pid: number, name: string): string => {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8');
+  } catch {
+    return '';
+  }
+};
+const titleOf = (pid: number): string => said(pid, 'cmdline').replace(/[\0 ]+$/, '');
+const userOf = (pid: number): number => Number(/^Uid:\s+(\d+)/m.exec(said(pid, 'status'))?.[1] ?? -1);
+/** That of the bot's answers, and that of its actions. */
+const processesOf = (appId: string): number[] =>
+  processes().filter((pid) => [`rasa-${appId}`, `rasa-actions-${appId}`].includes(titleOf(pid)));
 
 /** This process and all that come of it. */
 function family(): number[] {
@@ -185,10 +251,12 @@ describe('What one bot can do to the others', function () {
     const ports = listening(family()).map((at) => at.port);
     const runtime = `sb-${process.pid}-`;
     const got = await reach(one, { runtime, hub: port, ports, paths });
-    const own = Object.keys(got.sockets);
+    const names = Object.keys(got.sockets);
+    const { own } = (await hub.api('GET', '/machine')).body.childUids as { own: boolean };
     // Two processes of each bot, and the hub's own; twelve questions to each.
-    assert.ok(new Set(own.map((name) => name.split(' ')[0])).size >= 3, own.join(' '));
-    for (const [name, status] of Object.entries(got.sockets)) assert.equal(status, 401, name);
+    assert.ok(new Set(names.map((name) => name.split(' ')[0])).size >= 3, names.join(' '));
+    // To whom they are another user's they are not even open.
+    for (const [name, status] of Object.entries(got.sockets)) assert.equal(status, own ? 0 : 401, name);
     // The two processes of actions, whose protocol needs ports (the one that asks hears nothing of itself), and the hub's own.
     const open = Object.entries(got.ports).filter(([, status]) => status !== 401 && status !== 0);
     assert.deepEqual(
@@ -201,6 +269,76 @@ describe('What one bot can do to the others', function () {
       got.fds.filter((fd) => fd.startsWith('/') && fd !== '/dev/null'),
       [],
     );
+  });
+
+  it('is to be another user in each of its processes, where the hub is root: what is not its own it neither reads, writes, enters, asks nor ends', async () => {
+    const { childUids } = (await hub.api('GET', '/machine')).body as { childUids: { own: boolean; reason: string } };
+    if (process.geteuid?.() !== 0) return assert.match(childUids.reason, /does not run as root/);
+    assert.deepEqual(childUids, { own: true, reason: null });
+    for (const appId of [one, other]) await hub.api('POST', `/bots/${appId}/wake`);
+    const mine = processesOf(one);
+    const theirs = processesOf(other);
+    const all = [...mine, ...theirs];
+    assert.deepEqual([mine.length, theirs.length], [2, 2], JSON.stringify(all));
+    assert.equal(new Set([process.pid, ...all].map(userOf)).size, 5, 'each has a user of its own');
+    const homes = theirs.map((pid) => readlinkSync(`/proc/${pid}/cwd`));
+    const archive = await archiveOf(hub, (await hub.api('GET', `/bots/${other}`)).body.activeModel as string);
+    const runtime = dirname(homes[0]!);
+    const lurk = {
+      files: [
+        archive,
+        join(hub.dataDir, 'switchboard.db'),
+        join(hub.dataDir, 'session-key'),
+        ...homes.map((home) => join(home, 'project', 'actions.py')),
+      ],
+      folders: [hub.dataDir, join(hub.dataDir, 'models'), runtime, ...homes],
+      sockets: [
+        ...readdirSync(runtime)
+          .filter((name) => name.endsWith('.sock'))
+          .map((name) => join(runtime, name)),
+        ...homes.map((home) => join(home, 'hub.sock')),
+      ],
+      pids: [
+        process.pid,
+        Number(/PPid:\s+(\d+)/.exec(readFileSync(`/proc/${theirs[0]}/status`, 'utf8'))?.[1]),
+        ...theirs,
+      ],
+    };
+    const { own, got } = (await reach(one, { lurk })) as unknown as { own: Record<string, string[]>; got: object };
+    const open = Object.entries(got).filter(([, how]) => how !== 'PermissionError');
+    assert.ok(Object.keys(got).length > 70, `${Object.keys(got).length}`);
+    assert.deepEqual(open, []);
+    assert.deepEqual([own['Groups'], own['CapEff'], own['NoNewPrivs']], [[], ['0000000000000000'], ['1']]);
+    for (const pid of all) assert.match(readFileSync(`/proc/${pid}/limits`, 'utf8'), /Max processes +512 +512/);
+    // What is asked is not so well hidden that the hub itself would not find it.
+    assert.ok(lurk.files.slice(0, 2).every((path) => readFileSync(path).length > 0));
+  });
+
+  it('is not to leave a process behind, however it hides it', async function () {
+    if (process.geteuid?.() !== 0) return this.skip();
+    const { uid } = (await reach(one, { leave: true })) as unknown as { uid: number };
+    const living = (): number[] => processes().filter((pid) => userOf(pid) === uid);
+    assert.equal(living().length, 2);
+    await hub.api('POST', `/bots/${one}/park`);
+    await eventually(() => living().length === 0, 10);
+  });
+
+  it('trains and is checked as another user too', async function () {
+    if (process.geteuid?.() !== 0) return this.skip();
+    const users = new Set<number>();
+    const look = setInterval(() => {
+      for (const pid of processes()) if (titleOf(pid) === `rasa-train-${other}`) users.add(userOf(pid));
+    }, 5);
+    await hub.api(
+      'PUT',
+      `/bots/${other}/files/data/rules.yml`,
+      project['data/rules.yml'].replace('rule: r', 'rule: once more r'),
+    );
+    const { body } = await hub.api('POST', `/bots/${other}/train?wait=true`);
+    clearInterval(look);
+    assert.equal(body.state, 'done', JSON.stringify(body));
+    // For the moment before it changes its user it may be seen as the hub's.
+    assert.deepEqual([...users].filter((uid) => uid !== 0).length, 1);
   });
 
   it('is not to read what the hub knows: its environment has none of it', async () => {

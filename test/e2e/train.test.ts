@@ -250,6 +250,24 @@ describe('Training with Rasa', function () {
     assert.match(heard.lines.join(), /has no words/);
   });
 
+  it('takes no file of the hub for a model, whatever the process says and links to', async () => {
+    const theirs = join(workDir, 'of-the-hub');
+    await writeFile(theirs, 'secret');
+    const say = 'print(json.dumps({"done": {"model": name, "seconds": 1}}))';
+    for (const made of [
+      `name = ${JSON.stringify(theirs)}`,
+      `name = "m"; os.symlink(${JSON.stringify(theirs)}, spec["out"] + "/m")`,
+      `name = "m"; os.link(${JSON.stringify(theirs)}, spec["out"] + "/m")`,
+      `name = "m/of-the-hub"; os.symlink(${JSON.stringify(workDir)}, spec["out"] + "/m")`,
+      'name = "m"; os.mkdir(spec["out"] + "/m")',
+      'name = "not-there"',
+    ]) {
+      const failure = await failureOf(train(simple, { options: await stub(`${made}\n${say}`) }));
+      assert.match(failure.message, /without a model of its own/, made);
+    }
+    assert.equal(await readFile(theirs, 'utf8'), 'secret');
+  });
+
   it('never writes outside its folder', async () => {
     const content = {
       ...simple,

@@ -115,7 +115,7 @@ describe('Rasa processes from a preloaded parent', function () {
     store = await openStore(`sqlite:${join(folder, 'db')}`);
     await store.bots.create(someBot());
     const quiet = openLog({ level: 'silent', pretty: false });
-    channel = await openTrackerChannel({ socket: join(folder, 'hub.sock'), trackers: store.trackers, log: quiet.log });
+    channel = openTrackerChannel({ trackers: store.trackers, log: quiet.log });
     warm = open();
     model = await train(content);
   });
@@ -210,6 +210,21 @@ describe('Rasa processes from a preloaded parent', function () {
     assert.equal((await running.reply(turn)).messages[0]?.text, knownAnswer);
     await running.stop();
     await assert.rejects(launch(two, model, 'other'), /There is no Rasa installation named "other"; there are: spacy/);
+  });
+
+  it('run as the hub’s user where they can have none of their own, unless the operator wants none such', async () => {
+    const few = { first: 2_100_000_000, last: 2_100_000_010 };
+    const may = open({ uids: { ...few, must: false } });
+    const running = await launch(may);
+    assert.match(
+      readFileSync(`/proc/${running.pid!}/status`, 'utf8'),
+      new RegExp(`\\nUid:\\s+${process.geteuid!()}\\s`),
+    );
+    await running.stop();
+    assert.match(may.shared ?? '', /fewer ids|root/);
+    const must = open({ uids: { ...few, must: true } });
+    await assert.rejects(launch(must), { code: 'wake_failed', message: /no user of its own \(CHILD_UIDS\)/ });
+    assert.equal(titled('rasa-a').length, 0);
   });
 
   it('start plainly where forking is off or impossible, and the log and the hub say so', async () => {

@@ -64,7 +64,10 @@ class Host:
 
     def start(self, do: str, spec: Dict[str, Any], **env: str) -> int:
         home = tempfile.mkdtemp(prefix="sbh")
-        return self.ask(do, home=home, env=child_env(HOME=home, TMPDIR=home, **env), spec={"appId": "demo", **spec})["started"]
+        spec = {"appId": "demo", **spec}
+        (Path(home) / "spec.json").write_text(json.dumps(spec))
+        env = child_env(HOME=home, TMPDIR=home, **env)
+        return self.ask(do, home=home, env=env, appId=spec["appId"], language=spec.get("language"))["started"]
 
     def exit_of(self, pid: int, seconds: float = 120) -> Dict[str, Any]:
         return self.until(lambda event: event.get("pid") == pid and "exit" in event, seconds)["exit"]
@@ -251,7 +254,7 @@ def test_encodes_without_a_fork(host: Host) -> None:
 def test_a_request_that_makes_no_sense_is_refused_and_nothing_else_happens(host: Host) -> None:
     host.write("not json")
     assert host.until(lambda event: "error" in event)["error"]["code"] == "bad_request"
-    for do, more in (("fly", {"env": {}, "home": "/", "spec": {}}), ("run", {}), ("run", {"env": {}, "home": "/", "spec": {}}), ("stop", {})):
+    for do, more in (("fly", {"env": {}, "home": "/", "appId": "x"}), ("run", {}), ("run", {"env": {}, "home": "/"}), ("stop", {})):
         assert host.ask(do, **more)["error"]["code"] == "bad_request"
     pid = host.start("run", {})  # a spec without a model: the child says so and ends
     assert host.exit_of(pid)["code"] == 1 and "can't be loaded" in host.text_of(pid, "err")
@@ -268,7 +271,7 @@ def test_refuses_to_fork_with_a_second_thread(tiny_model: Path) -> None:
     host = Host(code=planted)
     try:
         host.until(lambda event: "ready" in event)
-        answer = host.ask("run", home="/tmp", env={}, spec={"appId": "demo"})
+        answer = host.ask("run", home="/tmp", env={}, appId="demo")
         assert answer["error"]["code"] == "threads" and "2 threads" in answer["error"]["message"]
         assert host.ask("status")["children"] == []
     finally:

@@ -24,7 +24,7 @@ export async function openRealEngine(python: string, packageDir: string, parseCa
   const folder = await mkdtemp(join(tmpdir(), 'sb-engine-'));
   const store = await openStore(`sqlite:${join(folder, 'db')}`);
   const { log } = openLog({ level: 'silent', pretty: false });
-  const channel = await openTrackerChannel({ socket: join(folder, 'hub.sock'), trackers: store.trackers, log });
+  const channel = openTrackerChannel({ trackers: store.trackers, log });
   const { childEnv: env, cacheDir, rasaTraceSeconds: traceAfterSeconds } = configOf(process.env);
   const pythons = { '': python };
   const encoderDir = join(cacheDir, 'encoder');

@@ -1,7 +1,7 @@
 /**
- * The private line from Rasa children to the hub's store: trackers over HTTP on a Unix socket. Each child has a secret of its own that
- * stands for its APP_ID, so a child reads and writes the conversations of its own bot and nothing else, and no database address or
- * password ever reaches it.
+ * The private line from Rasa children to the hub's store: trackers over HTTP on Unix sockets. Each child has a socket in its own folder and
+ * a secret that stands for its APP_ID, so a child reads and writes the conversations of its own bot and nothing else, no other process
+ * comes near its line, and no database address or password ever reaches it.
  *
  *   GET  /trackers/{sender}?all=1   {offset, events} | 404
  *   POST /trackers/{sender}/events  {from, events} -> 204 | 409 when the tracker does not hold exactly `from` events
@@ -10,7 +10,8 @@
  *   POST /actions                   what the bot's action server elsewhere answers; 502 when it does not, 404 where the bot has none
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { Json, TrackerStore } from '../../contracts.js';
 import type { Log } from '../../log.js';
 import type { CallActions } from './action-endpoint.js';
@@ -23,10 +24,18 @@ export interface ChannelKey {
   tracker(sender: string): ReturnType<TrackerStore['read']>;
   close(): void;
 }
+/** Where a child comes in, and what its line does. */
+export interface Admission {
+  /** A path in the child's own folder, which exists; whoever is given that folder may use it. */
+  socket: string;
+  /** Calls the bot's action server elsewhere. */
+  actions?: CallActions | undefined;
+  /** Its trackers go nowhere. */
+  rehearsal?: boolean;
+}
 export interface TrackerChannel {
-  readonly socket: string;
-  /** A new secret for a child of this bot; `actions` calls its action server elsewhere. `rehearsal`: its trackers go nowhere. */
-  admit(appId: string, actions?: CallActions, rehearsal?: boolean): ChannelKey;
+  /** A new secret for a child of this bot, and a socket that listens for it. Rejects when the socket can't be made. */
+  admit(appId: string, admission: Admission): Promise<ChannelKey>;
   close(): Promise<void>;
 }
 
@@ -93,6 +102,30 @@ function send(response: ServerResponse, { status, body, text }: Answer): void {
   response.end(text ?? (body === undefined ? undefined : JSON.stringify(body)));
 }
 
+/** One child's way in. */
+interface Door {
+  /** Ends what came in by it, too. */
+  close(): Promise<void>;
+}
+
+/** An HTTP server has one listener and forgets who came by others: so the connections are kept here. */
+async function openDoor(path: string, enter: (connection: Socket) => void): Promise<Door> {
+  const inside = new Set<Socket>();
+  const server = createServer((connection) => {
+    inside.add(connection);
+    connection.once('close', () => inside.delete(connection));
+    enter(connection);
+  });
+  await listen(server, path);
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const connection of inside) connection.destroy();
+      }),
+  };
+}
+
 function listen(server: Server, socket: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -103,16 +136,12 @@ function listen(server: Server, socket: string): Promise<void> {
   });
 }
 
-/** Opens the channel on `socket`, a path in a folder that only this user can enter. */
-export async function openTrackerChannel(options: {
-  socket: string;
-  trackers: TrackerStore;
-  log: Log;
-}): Promise<TrackerChannel> {
-  const { socket, log } = options;
+/** Opens the channel; nobody is let in yet. */
+export function openTrackerChannel(options: { trackers: TrackerStore; log: Log }): TrackerChannel {
+  const { log } = options;
   // Keyed by hash, so that looking a secret up takes the same time however much of it is right.
   const keys = new Map<string, Admitted>();
-  const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
+  const http = createHttpServer({ keepAliveTimeout: 0 }, (request, response) => {
     const admitted = keys.get(digest((request.headers.authorization ?? '').replace(/^Bearer /, '')));
     if (admitted === undefined) {
       send(response, { status: 401 });
@@ -128,23 +157,24 @@ export async function openTrackerChannel(options: {
       },
     );
   });
-  await listen(server, socket);
+  const doors = new Set<Door>();
   return {
-    socket,
-    admit(appId, actions, rehearsal = false) {
+    async admit(appId, { socket, actions, rehearsal = false }) {
+      const door = await openDoor(socket, (connection) => http.emit('connection', connection));
+      doors.add(door);
       const secret = randomBytes(24).toString('hex');
       const trackers = rehearsal ? createTrackers() : options.trackers;
       keys.set(digest(secret), { appId, actions, trackers });
       return {
         secret,
         tracker: (sender) => trackers.read(appId, sender, false),
-        close: () => void keys.delete(digest(secret)),
+        close: () => {
+          keys.delete(digest(secret));
+          doors.delete(door);
+          void door.close();
+        },
       };
     },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    close: async () => void (await Promise.all([...doors].map((door) => door.close()))),
   };
 }

@@ -2,6 +2,8 @@
  * One forking Rasa parent (switchboard_rasa/host.py) and the children that it forks. They are `Child`ren like any other; when the parent
  * dies they die with it, and say so by `exited`.
  */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { type Child, type ChildExit, createLineRing, startChild, type TalkingChild } from '../../child.js';
 import type { Json } from '../../contracts.js';
@@ -9,6 +11,7 @@ import { within } from '../../deadline.js';
 import { HubError } from '../../errors.js';
 import { rasaEnvironment } from './environment.js';
 import type { RasaPlace, RasaTask } from './task.js';
+import type { ChildUids } from './users.js';
 
 /** `light`: without TensorFlow, a third of the memory, there in two seconds. `full`: with everything. */
 export type HostKind = 'light' | 'full';
@@ -24,13 +27,26 @@ export class HostUnavailable extends Error {
   }
 }
 
+/** What a host says of itself. */
+export interface HostFacts {
+  /** Its encoder's `name@version`; null where it has none. */
+  encoder: string | null;
+  /** Why its children run as the hub's user; null: each has one of its own. */
+  shared: string | null;
+}
+export interface HostOptions {
+  kind: HostKind;
+  home: string;
+  /** Where its children's user ids come from; null: they run as the hub's user. */
+  uids?: ChildUids | null;
+}
 export interface RasaHost {
   readonly kind: HostKind;
   readonly pid: number | null;
   /** Children that live now. */
   readonly size: number;
-  /** Resolves when it can fork, with its encoder's `name@version` (null where it has none); rejects with `HostUnavailable`. */
-  readonly ready: Promise<{ encoder: string | null }>;
+  /** Resolves when it can fork; rejects with `HostUnavailable`. */
+  readonly ready: Promise<HostFacts>;
   readonly exited: Promise<ChildExit>;
   /** Forks a process for `task`. Rejects with `HostUnavailable` when the host is of no use, with `wake_failed` when the system gives no process. */
   fork(task: RasaTask): Promise<Child>;
@@ -48,7 +64,7 @@ const overdueMs = 3000;
 const maxLine = 8_000_000;
 
 const event = z.union([
-  z.object({ ready: z.object({ encoder: z.string().nullable() }) }),
+  z.object({ ready: z.object({ encoder: z.string().nullable(), shared: z.string().nullable() }) }),
   z.object({ unsupported: z.string() }),
   z.object({ pid: z.number(), exit: z.object({ code: z.number().nullable(), signal: z.string().nullable() }) }),
   z.object({ pid: z.number(), out: z.string().optional(), err: z.string().optional() }),
@@ -71,25 +87,25 @@ interface Waiting {
 }
 
 /** Starts a host. Never throws; `ready` says what became of it. */
-export function startHost(place: RasaPlace, options: { kind: HostKind; home: string }): RasaHost {
+export function startHost(place: RasaPlace, options: HostOptions): RasaHost {
   return new ForkingHost(place, options);
 }
 
 class ForkingHost implements RasaHost {
   readonly kind: HostKind;
-  readonly ready: Promise<{ encoder: string | null }>;
+  readonly ready: Promise<HostFacts>;
   readonly exited: Promise<ChildExit>;
   private readonly child: TalkingChild;
   private readonly forked = new Map<number, ForkedChild>();
   private readonly waiting = new Map<number, Waiting>();
   private requests = 0;
   private over: HostUnavailable | null = null;
-  private isReady: (facts: { encoder: string | null }) => void = () => undefined;
+  private isReady: (facts: HostFacts) => void = () => undefined;
   private isUseless: (error: HostUnavailable) => void = () => undefined;
 
   constructor(
     private readonly place: RasaPlace,
-    options: { kind: HostKind; home: string },
+    options: HostOptions,
   ) {
     this.kind = options.kind;
     this.ready = new Promise((resolve, reject) => {
@@ -100,7 +116,7 @@ class ForkingHost implements RasaHost {
     this.ready.catch(() => undefined);
     this.child = startChild({
       command: place.python,
-      args: ['-m', 'switchboard_rasa.host', options.kind, String(process.pid)],
+      args: ['-m', 'switchboard_rasa.host', options.kind, String(process.pid), ...wordsOf(options.uids ?? null)],
       cwd: options.home,
       env: rasaEnvironment({ ...place, home: options.home }),
       talks: true,
@@ -129,7 +145,10 @@ class ForkingHost implements RasaHost {
       child = new ForkedChild(started, task, (graceMs) => this.endChild(started, graceMs));
       this.forked.set(started, child);
     };
-    await this.ask({ do: command, home, env, spec }, heard);
+    const { appId, language } = spec;
+    // Not over its own line: what it reads, all that it forks afterwards find in their memory.
+    await writeFile(join(home, 'spec.json'), JSON.stringify(spec), { mode: 0o600 });
+    await this.ask({ do: command, home, env, appId, language }, heard);
     if (!child) throw new HostUnavailable('It did not say which process it forked.', false);
     return child;
   }
@@ -174,7 +193,7 @@ class ForkingHost implements RasaHost {
     const parsed = event.safeParse(jsonOf(line));
     if (!parsed.success) return;
     const said = parsed.data;
-    if ('ready' in said) this.isReady(said.ready as { encoder: string | null });
+    if ('ready' in said) this.isReady(said.ready as HostFacts);
     else if ('unsupported' in said) this.isUseless(new HostUnavailable(String(said.unsupported), true));
     else if ('pid' in said) this.hearOf(said as News);
     else this.settle(said);
@@ -256,6 +275,8 @@ class ForkedChild implements Child {
     this.finish(exit);
   }
 }
+
+const wordsOf = (uids: ChildUids | null): string[] => (uids ? [String(uids.first), String(uids.last)] : []);
 
 function killGroup(pid: number): void {
   try {

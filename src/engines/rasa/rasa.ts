@@ -72,6 +72,9 @@ async function untilReady(
   );
 }
 
+/** Where in its folder a bot's process finds its line to the hub. */
+const lineIn = (home: string): string => join(home, 'hub.sock');
+
 /** What is to be launched, and where: a folder and a socket of its own, and its line to the hub. */
 interface Place {
   bot: Bot;
@@ -84,8 +87,11 @@ interface Place {
 }
 
 /** What a bot's process is told. */
-function specOf(options: RasaOptions, { bot, model, socket, secret, key, actions }: Place): Json & { appId: string } {
-  const hub = { socket: options.channel.socket, secret: key.secret };
+function specOf(
+  options: RasaOptions,
+  { bot, model, home, socket, secret, key, actions }: Place,
+): Json & { appId: string } {
+  const hub = { socket: lineIn(home), secret: key.secret };
   const traceAfter = options.traceAfterSeconds === undefined ? defaultTraceAfter : options.traceAfterSeconds;
   const { appId, language } = bot;
   const served = actions ? { actions: actions.spec } : {};
@@ -126,16 +132,18 @@ async function openPlace(
   const actions = rehearsal ? idleActions(model) : options.actions ? await opened(options.actions) : null;
   const id = randomBytes(4).toString('hex');
   const secret = randomBytes(24).toString('hex');
-  const key = channel.admit(bot.appId, actions?.call, rehearsal);
-  hide(secret);
-  hide(key.secret);
   const home = join(runtimeDir, id);
-  const place = { bot, model, home, socket: join(runtimeDir, `${id}.sock`), secret, key, actions };
-  await mkdir(home, { mode: 0o700 }).catch(async (error: unknown) => {
-    await clearPlace(place);
+  try {
+    await mkdir(home, { mode: 0o700 });
+    const key = await channel.admit(bot.appId, { socket: lineIn(home), actions: actions?.call, rehearsal });
+    hide(secret);
+    hide(key.secret);
+    return { bot, model, home, socket: join(runtimeDir, `${id}.sock`), secret, key, actions };
+  } catch (error) {
+    await actions?.stop();
+    await rm(home, { recursive: true, force: true });
     throw error;
-  });
-  return place;
+  }
 }
 
 /** Ends its action process, if any, and leaves nothing of it. */

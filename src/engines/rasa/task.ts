@@ -2,6 +2,7 @@
 import { type Child, startChild } from '../../child.js';
 import type { Json } from '../../contracts.js';
 import { rasaEnvironment } from './environment.js';
+import type { ChildUids } from './users.js';
 
 /** One process to be: what it does, where, and who hears it. */
 export interface RasaTask {
@@ -28,17 +29,19 @@ export interface RasaPlace {
   python: string;
   packageDir: string;
   env: Readonly<Record<string, string>>;
+  /** Where their user ids come from; absent: they run as the hub's user. */
+  uids?: ChildUids | null;
 }
 
 /** A process of its own for `task`. Never throws: what cannot be started is an `exited` with a `reason`. */
-export function startPlainly({ python, packageDir, env }: RasaPlace, task: RasaTask): Child {
+export function startPlainly({ python, packageDir, env, uids = null }: RasaPlace, task: RasaTask): Child {
   const { command, home, spec, threads, maxLine, onStdoutLine, onStderrLine } = task;
   return startChild({
     command: python,
     args: ['-m', 'switchboard_rasa.child', command],
     cwd: home,
     env: rasaEnvironment({ env, packageDir, home, ...(threads ? { threads } : {}) }),
-    stdinLine: JSON.stringify({ ...spec, parentPid: process.pid }),
+    stdinLine: JSON.stringify({ ...spec, uids, parentPid: process.pid }),
     ...(maxLine ? { maxLine } : {}),
     ...(onStdoutLine ? { onStdoutLine } : {}),
     ...(onStderrLine ? { onStderrLine } : {}),

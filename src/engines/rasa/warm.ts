@@ -3,7 +3,7 @@
  * that forks them, started when it is first needed. Where none can be had, they start plainly: the same processes, only slower and larger.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,17 +13,21 @@ import type { Log } from '../../log.js';
 import { unpackedEncoder } from './encoder.js';
 import { type HostKind, HostUnavailable, type RasaHost, startHost } from './host.js';
 import { residentBytes } from './memory.js';
+import { PromotedChild } from './promoted.js';
 import { type RasaPlace, type RasaTask, startPlainly, type StartRasa } from './task.js';
+import { type ChildUids, lend, sharedHere, swept } from './users.js';
 
 export interface WarmOptions {
   /** Pythons with Rasa by name; the default one has the name ''. */
   pythons: Readonly<Record<string, string>>;
   packageDir: string;
-  /** A short private folder. */
+  /** A short private folder. Where processes have users of their own it is opened so far that they can go through. */
   runtimeDir: string;
   /** Where unpacked encoders are kept. */
   encoderDir: string;
   env: Readonly<Record<string, string>>;
+  /** Where processes' user ids come from; absent or null: they run as the hub's user. */
+  uids?: ChildUids | null;
   /** False: every process starts plainly. */
   fork?: boolean;
   log: Log;
@@ -38,12 +42,12 @@ export interface WarmRasa {
   encode(texts: string[]): Promise<{ encoder: string; vectors: Float32Array[] }>;
   /** Why the default installation's processes start plainly; null while they are forked. */
   readonly plainly: string | null;
+  /** Why the default installation's processes run as the hub's user; null: each has one of its own, as far as is known yet. */
+  readonly shared: string | null;
   /** Ends all parents, and whoever still lives under them. Never rejects. */
   stop(): Promise<void>;
 }
 
-/** Exit code of a child whose parent lacks TensorFlow though the model wants it (switchboard_rasa/commands.py). */
-const needsFull = 75;
 const failureWindowMs = 60_000;
 const backoffMs = [0, 500, 1000, 2000, 4000];
 /** After so many deaths within the window, processes start plainly for a while. */
@@ -53,6 +57,8 @@ const pauseMs = 5 * 60_000;
 /** Opens no process yet. */
 export function openWarmRasa(options: WarmOptions): WarmRasa {
   const made = new Map<string, Installation>();
+  // Who has a user of its own goes through it to its own folder, and sees nothing else there.
+  if (sharedHere(options.uids ?? null) === null) chmodSync(options.runtimeDir, 0o711);
   const installation = (name: string): Installation => {
     const python = options.pythons[name];
     if (!python) throw new HubError('wake_failed', unknownRuntime(name, Object.keys(options.pythons)));
@@ -69,6 +75,9 @@ export function openWarmRasa(options: WarmOptions): WarmRasa {
     get plainly() {
       return made.get('')?.plainly ?? null;
     },
+    get shared() {
+      return installation('').shared;
+    },
     stop: async () => void (await Promise.all(all().map((one) => one.stop()))),
   };
 }
@@ -83,6 +92,7 @@ export function unknownRuntime(name: string, known: string[]): string {
 /** One Python with Rasa and its parents: a light one until something needs TensorFlow, then a full one for everybody. */
 class Installation {
   plainly: string | null = null;
+  shared: string | null;
   private readonly hosts = new Map<HostKind, RasaHost>();
   private place: Promise<RasaPlace> | null = null;
   private deaths: number[] = [];
@@ -94,21 +104,46 @@ class Installation {
     private readonly python: string,
     private readonly options: WarmOptions,
   ) {
+    this.shared = sharedHere(options.uids ?? null);
     if (process.platform !== 'linux') this.resign(`forking needs Linux, this is ${process.platform}`, Infinity);
     else if (options.fork === false) this.resign('forking is switched off', Infinity);
   }
 
   async start(task: RasaTask): Promise<Child> {
     const place = await this.at();
-    if (this.isPlain()) return startPlainly(place, task);
+    this.refuseShared();
+    return this.begin(place, this.uids ? await lend(task) : task);
+  }
+
+  private async begin(place: RasaPlace, task: RasaTask): Promise<Child> {
+    const plainly = (): Child => this.alone(startPlainly({ ...place, uids: this.uids }, task));
+    if (this.isPlain()) return plainly();
     try {
       const child = await this.fork(task, task.light ? 'light' : 'full');
       return task.light ? new PromotedChild(child, () => this.fork(task, 'full')) : child;
     } catch (error) {
       if (!(error instanceof HostUnavailable) || this.stopped) throw this.failed(error);
       // The reason stands in the log already; this bot shall not wait for the next try.
-      return startPlainly(place, task);
+      return plainly();
     }
+  }
+
+  /** Where processes' user ids come from, unless it is known that there can be none. */
+  private get uids(): ChildUids | null {
+    return this.shared === null ? (this.options.uids ?? null) : null;
+  }
+
+  private alone(child: Child): Child {
+    return this.uids ? swept(child, this.uids) : child;
+  }
+
+  /** Throws where the operator wants a user for each process and there can be none. */
+  private refuseShared(): void {
+    if (this.shared !== null && this.options.uids?.must)
+      throw new HubError(
+        'wake_failed',
+        `The bot could not be started: it can have no user of its own (CHILD_UIDS): ${this.shared}.`,
+      );
   }
 
   async prepare(): Promise<void> {
@@ -143,13 +178,19 @@ class Installation {
   /** Forks; when the parent dies under it, once more from the next one. */
   private async fork(task: RasaTask, kind: HostKind): Promise<Child> {
     try {
-      return await (await this.host(kind)).fork(task);
+      return await this.forked(kind, task);
     } catch (error) {
       if (!(error instanceof HostUnavailable)) throw error;
       if (error.lasting) this.resign(error.message, Infinity);
       if (this.isPlain() || this.stopped) throw error;
-      return (await this.host(kind)).fork(task);
+      return this.forked(kind, task);
     }
+  }
+
+  private async forked(kind: HostKind, task: RasaTask): Promise<Child> {
+    const host = await this.host(kind);
+    this.refuseShared();
+    return this.alone(await host.fork(task));
   }
 
   /** A parent that can fork. The full one, once it is there, serves all: two would hold most things twice. */
@@ -171,11 +212,14 @@ class Installation {
     const home = join(runtimeDir, `host-${randomBytes(4).toString('hex')}`);
     mkdirSync(home, { mode: 0o700 });
     const started = Date.now();
-    const host = startHost(place, { kind, home });
+    const host = startHost(place, { kind, home, uids: this.uids });
     this.hosts.set(kind, host);
     const facts = { runtime: this.name, kind, pid: host.pid };
     host.ready.then(
-      ({ encoder }) => log.info({ ...facts, encoder, ms: Date.now() - started }, 'Rasa parent ready'),
+      ({ encoder, shared }) => {
+        log.info({ ...facts, encoder, ms: Date.now() - started }, 'Rasa parent ready');
+        this.share(shared);
+      },
       () => undefined,
     );
     void host.exited.then(async (exit) => {
@@ -203,6 +247,16 @@ class Installation {
     void light.stop();
   }
 
+  /** What a parent found: `why` its children run as the hub's user. */
+  private share(why: string | null): void {
+    if (why === null || this.shared !== null) return;
+    this.shared = why;
+    this.options.log.warn(
+      { runtime: this.name, why },
+      "bots' processes run as the hub's user: a bot's own Python can read what it can",
+    );
+  }
+
   private isPlain(): boolean {
     if (this.plainly !== null && Date.now() > this.plainUntil) this.plainly = null;
     return this.plainly !== null;
@@ -223,45 +277,5 @@ class Installation {
       env: { ...env, ...encoder },
     }));
     return this.place;
-  }
-}
-
-/** A light child that may find that it needs more: then another takes its place, and nobody outside is told. */
-class PromotedChild implements Child {
-  readonly exited: Promise<ChildExit>;
-  private stopping: number | null = null;
-
-  constructor(
-    private child: Child,
-    promote: () => Promise<Child>,
-  ) {
-    this.exited = child.exited.then((exit) =>
-      exit.code === needsFull && this.stopping === null ? this.promoted(promote, exit) : exit,
-    );
-  }
-
-  get pid(): number | null {
-    return this.child.pid;
-  }
-
-  stop(graceMs = 2000): Promise<ChildExit> {
-    this.stopping = graceMs;
-    void this.child.stop(graceMs);
-    return this.exited;
-  }
-
-  lines(): string[] {
-    return this.child.lines();
-  }
-
-  private async promoted(promote: () => Promise<Child>, exit: ChildExit): Promise<ChildExit> {
-    try {
-      this.child = await promote();
-    } catch (error) {
-      return { ...exit, reason: String(error) };
-    }
-    // It may have been told to stop before it was there.
-    if (this.stopping !== null) return this.child.stop(this.stopping);
-    return this.child.exited;
   }
 }

@@ -64,6 +64,12 @@ def languages(path: str, found: Dict[str, Any], folder: str) -> Dict[str, str]:
     return paths
 
 
+def give_back(spec: Dict[str, Any]) -> None:
+    """Removes the archive that was loaded, where it is a copy made for this process: an awake bot need not hold its model on disk twice."""
+    if spec.get("lent"):
+        os.unlink(spec["model"])
+
+
 def components(found: Dict[str, Any]) -> List[str]:
     """The class paths of all components the archive's graphs name, the training graph's too: Rasa loads both."""
     nodes = list(found["predict_schema"]["nodes"].values()) + list(found["train_schema"]["nodes"].values())

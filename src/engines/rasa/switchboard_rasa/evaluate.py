@@ -30,6 +30,7 @@ def run(spec: Dict[str, Any]) -> int:
         serve.prepare(light)
         logs.plain(logging.WARNING)
         agent = serve.load_agent(spec, found)
+        archive.give_back(spec)
         result = asyncio.run(evaluate(agent, spec["data"], bool(spec.get("e2e"))))
         Path(spec["out"]).write_text(json.dumps(_plain(result), ensure_ascii=False), encoding="utf-8")
     except Exception as error:

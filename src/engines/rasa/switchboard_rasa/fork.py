@@ -2,15 +2,18 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import signal
 import sys
 import tempfile
 import traceback
-from typing import Any, Dict, NamedTuple
+from typing import Any, Dict, NamedTuple, Optional
 
-from switchboard_rasa import commands
-from switchboard_rasa.isolate import isolate, limit
+from switchboard_rasa import commands, users
+from switchboard_rasa.isolate import close_inherited, tie
+
+_SPEC = "spec.json"
 
 
 class NotSafe(Exception):
@@ -25,9 +28,19 @@ class Forked(NamedTuple):
     stderr: int
 
 
-def fork(command: str, home: str, env: Dict[str, str], spec: Dict[str, Any]) -> Forked:
-    """Starts `command` in a process of its own, in the folder `home`, with exactly `env`. Raises NotSafe, KeyError or OSError."""
-    title = commands.title_of(command, spec)
+class Task(NamedTuple):
+    """What a child is for. Its spec lies in its folder: what this process reads, all that are forked from it later find in their memory."""
+
+    command: str
+    app_id: str
+    home: str
+    env: Dict[str, str]
+    uids: Optional[users.Uids]
+
+
+def fork(task: Task) -> Forked:
+    """Starts the command in a process of its own, in its folder, with exactly its environment. Raises NotSafe, KeyError or OSError."""
+    title = commands.title_of(task.command, {"appId": task.app_id})
     refuse_threads()
     parent = os.getpid()
     out_read, out_write = os.pipe()
@@ -42,7 +55,7 @@ def fork(command: str, home: str, env: Dict[str, str], spec: Dict[str, Any]) -> 
         raise
     else:
         if pid == 0:
-            _live(parent, title, (out_write, err_write), (command, home, env, spec))
+            _live(parent, title, (out_write, err_write), task)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     os.close(out_write)
@@ -68,17 +81,18 @@ def _lead(pid: int) -> None:
         return
 
 
-def _live(parent: int, title: str, outputs: Any, task: Any) -> None:
+def _live(parent: int, title: str, outputs: Any, task: Task) -> None:
     """All of the child's life. Never returns: what is on the stack above belongs to the parent."""
     code = 1
     try:
         _lead(0)
         _own_outputs(*outputs)
         _own_signals()
-        command, home, env, spec = task
-        isolate(parent, title)
-        _own_place(home, env)
-        code = commands.perform(command, {**spec, "forked": True})
+        close_inherited()
+        spec = users.settle(task.home, _spec(task.home), task.uids)
+        tie(parent, title)
+        _own_place(task.home, task.env)
+        code = commands.perform(task.command, {**spec, "forked": True})
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
     except BaseException:
@@ -89,6 +103,14 @@ def _live(parent: int, title: str, outputs: Any, task: Any) -> None:
             sys.stderr.flush()
         finally:
             os._exit(code)
+
+
+def _spec(home: str) -> Dict[str, Any]:
+    path = os.path.join(home, _SPEC)
+    with open(path, encoding="utf-8") as file:
+        spec = json.load(file)
+    os.unlink(path)
+    return spec
 
 
 def _own_outputs(out: int, err: int) -> None:
@@ -105,13 +127,12 @@ def _own_signals() -> None:
 
 
 def _own_place(home: str, env: Dict[str, str]) -> None:
-    """Folder, environment, limits and dice: siblings that share these would see or repeat each other."""
+    """Folder, environment and dice: siblings that share these would see or repeat each other."""
     os.umask(0o077)
     os.chdir(home)
     os.environ.clear()
     os.environ.update(env)
     tempfile.tempdir = None
-    limit()
     # Python reseeds its own dice after a fork, numpy does not.
     numpy = sys.modules.get("numpy")
     if numpy is not None:

@@ -1,15 +1,17 @@
-"""A Rasa parent that has everything imported and forks one process per bot: `python -m switchboard_rasa.host light|full`.
+"""A Rasa parent that has everything imported and forks one process per bot: `python -m switchboard_rasa.host light|full PARENT_PID`.
 
 The hub talks to it over the private socket that is its standard input and output, in JSON lines. It has one thread and no event loop,
 so that a fork copies nothing half done. Requests are `{"id", "do", …}`:
 
-    run train validate actions test   home, env, spec  -> {"id", "started": pid}, later {"pid", "exit": {code, signal}}
+    run train validate actions test   home, env, appId, language  -> {"id", "started": pid}, later {"pid", "exit": {code, signal}};
+                                      what it is to do lies in its home, in spec.json
     stop                              pid, graceMs      -> {"id", "ok": true}; TERM to the child's group, KILL after graceMs
     encode                            texts             -> {"id", "encoder", "vectors"}, float32 rows in base64
     status                                              -> {"id", "threads", "children", "rss"}
 
 What children write comes as `{"pid", "out": text}` or `{"pid", "err": text}`. A request that fails gets `{"id", "error": {code, message}}`.
-The first line is `{"ready": {"rasa", "encoder", "pid"}}`, or `{"unsupported": why}` before it ends.
+The first line is `{"ready": {"rasa", "encoder", "pid", "shared"}}`, or `{"unsupported": why}` before it ends. After PARENT_PID may stand the first and the
+last user id for its children; `shared` is null when each then has one of its own, and says why not otherwise.
 """
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ import sys
 import time
 from typing import Any, Callable, Dict, List, Optional
 
-from switchboard_rasa import commands, fork, preload
+from switchboard_rasa import commands, fork, preload, users
 from switchboard_rasa.isolate import Orphaned, isolate
 
 _CHUNK = 65536
@@ -46,6 +48,7 @@ class Host:
     """The parent: reads requests on `source`, writes events to `target`, serves until the hub is gone or it is told to end."""
 
     def __init__(self, kind: str, source: int, target: int) -> None:
+        self.uids: Optional[users.Uids] = None
         self._kind = kind
         self._source = source
         self._target = target
@@ -137,10 +140,10 @@ class Host:
         if request["do"] not in commands.COMMANDS:
             raise ValueError(f"there is no command {request['do']!r}")
         # Of the bots that a light host runs none cuts Chinese into words.
-        if self._kind == "full" and str(request["spec"].get("language", "")).startswith("zh"):
+        if self._kind == "full" and str(request.get("language", "")).startswith("zh"):
             preload.chinese()
         env = {str(name): str(value) for name, value in request["env"].items()}
-        child = Child(fork.fork(request["do"], request["home"], env, request["spec"]))
+        child = Child(fork.fork(fork.Task(request["do"], str(request["appId"]), request["home"], env, self.uids)))
         self._children[child.pid] = child
         for pipe in child.pipes:
             self._selector.register(pipe, selectors.EVENT_READ, lambda pipe=pipe: self._relay(child, pipe))
@@ -241,8 +244,8 @@ def _signal_group(pid: int, number: int) -> None:
 def main(argv: List[str]) -> int:
     """Serves as a `light` or `full` host for the process with the given id. 0 in the end, 2 for a wrong call, 3 for an orphan, 4 where it
     can't serve."""
-    if len(argv) != 3 or argv[1] not in ("light", "full") or not argv[2].isdigit():
-        print("usage: python -m switchboard_rasa.host light|full PARENT_PID", file=sys.stderr)
+    if len(argv) not in (3, 5) or argv[1] not in ("light", "full") or not all(word.isdigit() for word in argv[2:]):
+        print("usage: python -m switchboard_rasa.host light|full PARENT_PID [FIRST_UID LAST_UID]", file=sys.stderr)
         return 2
     try:
         isolate(int(argv[2]), f"rasa-host-{argv[1]}")
@@ -254,15 +257,29 @@ def main(argv: List[str]) -> int:
     target = os.dup(1)
     os.dup2(2, 1)
     host = Host(argv[1], 0, target)
+    shared = _own_users(host, argv[3:])
     try:
         found = preload.load(argv[1])
         fork.refuse_threads()
     except (preload.Unsupported, fork.NotSafe, ImportError) as error:
         host.say(unsupported=str(error))
         return 4
-    host.say(ready={**found, "pid": os.getpid()})
+    host.say(ready={**found, "pid": os.getpid(), "shared": shared})
     host.serve()
     return 0
+
+
+def _own_users(host: Host, words: List[str]) -> Optional[str]:
+    """Has each child live as a user of its own; answers why that can't be, None when it can."""
+    if not words:
+        return "they were not asked for"
+    try:
+        uids = users.uids_of(words)
+        users.prepare(uids)
+    except (users.Impossible, ValueError) as error:
+        return str(error)
+    host.uids = uids
+    return None
 
 
 def _allow_many_files() -> None:

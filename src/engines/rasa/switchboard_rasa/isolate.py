@@ -4,7 +4,9 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import socket
 import sys
+from typing import Optional
 
 PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
@@ -18,11 +20,16 @@ class Orphaned(Exception):
 
 
 def isolate(parent_pid: int, title: str) -> None:
-    """Closes descriptors above 2, ties this process's life to its parent's and sets its title.
+    """Closes descriptors above 2, and ties as `tie` does. Raises Orphaned."""
+    close_inherited()
+    tie(parent_pid, title)
+
+
+def tie(parent_pid: int, title: str) -> None:
+    """Ties this process's life to its parent's, which a change of its user would undo, and sets its title.
 
     Raises Orphaned when the parent isn't `parent_pid` any more: it died before the tie was made.
     """
-    close_inherited()
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent_pid:
@@ -39,13 +46,30 @@ def close_inherited() -> None:
     os.closerange(3, highest + 1)
 
 
-def limit() -> None:
-    """Bounds what this process and all that it starts may take: no core dumps, files of 4 GB, 4,096 descriptors."""
+def listen(path: str) -> int:
+    """A listening socket at exactly `path` (Sanic alone would bind a temporary name beside it), for this user only; its descriptor."""
+    if os.path.exists(path):
+        os.unlink(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(path)
+    finally:
+        os.umask(before)
+    listener.listen(1024)
+    listener.setblocking(False)
+    return listener.detach()
+
+
+def limit(processes: Optional[int] = None) -> None:
+    """Bounds what this process and all that it starts may take: no core dumps, files of 4 GB, 4,096 descriptors, and so many processes of its
+    user (None: as many as it could)."""
     if sys.platform == "win32":
         return
     import resource
 
-    for kind, wanted in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, _FILE_BYTES), (resource.RLIMIT_NOFILE, _FILES)):
+    bounds = [(resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, _FILE_BYTES), (resource.RLIMIT_NOFILE, _FILES)]
+    for kind, wanted in bounds + ([] if processes is None else [(resource.RLIMIT_NPROC, processes)]):
         hard = resource.getrlimit(kind)[1]
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(kind, (most, most))

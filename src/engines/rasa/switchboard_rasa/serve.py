@@ -30,6 +30,7 @@ def run(spec: Dict[str, Any]) -> int:
         prepare(light)
         agent = load_agent(spec, found)
         others = {language: load_agent({**spec, "model": path}, parts[language]) for language, path in paths.items()}
+        archive.give_back(spec)
     except Exception as error:
         print(f"switchboard: model {spec.get('model')} can't be loaded: {type(error).__name__}: {_one_line(error)}", file=sys.stderr)
         return 1
@@ -99,22 +100,7 @@ def serve(spec: Dict[str, Any], agent: Any, report: Report, languages: Languages
         for one in (agent, *languages.agents()):
             await one.tracker_store.close()
 
-    app.run(sock=_listener(spec["socket"]), access_log=False, workers=1, debug=False)
-
-
-def _listener(path: str) -> socket.socket:
-    """A listening socket at exactly `path` (Sanic alone would bind a temporary name beside it), for this user only."""
-    if os.path.exists(path):
-        os.unlink(path)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
-    try:
-        listener.bind(path)
-    finally:
-        os.umask(before)
-    listener.listen(1024)
-    listener.setblocking(False)
-    return listener
+    app.run(sock=socket.socket(fileno=spec["listener"]), access_log=False, workers=1, debug=False)
 
 
 def _settle(seconds: Optional[float]) -> None:
