@@ -100,7 +100,7 @@ describe('A bot that rehearses', () => {
       assert.deepEqual(touched, []);
       assert.deepEqual(
         await (await channel.admit('a', { socket: join(folder, 'other') })).tracker('x').catch(() => 'asked the store'),
-        null,
+        undefined,
       );
       assert.deepEqual(touched, ['read']);
     } finally {
