@@ -124,6 +124,35 @@ describe('Signing in, in a browser', function () {
       await eventually(async () => (await status(page, '/api/v1/session')) === 401);
     }));
 
+  it('by an OpenID provider is told no more of one bot once its role there has gone, and goes on with the others', () =>
+    onPage(async (page) => {
+      const other = (await hub.api('POST', '/bots', { name: 'y' })).body.appId as string;
+      for (const appId of [bot, other])
+        await hub.api('POST', `/bots/${appId}/messages`, { sender: 's', message: 'hello' });
+      provider.roles.set('eve', [`viewer:${bot}`, `viewer:${other}`]);
+      await throughProvider(page, 'eve');
+      await page.evaluate(
+        `window.told = []; void (window.stream = new EventSource('/api/v1/events')).addEventListener('conversation', (event) => window.told.push(JSON.parse(event.data).appId))`,
+      );
+      await eventually(() => page.evaluate<boolean>('window.stream.readyState === 1'));
+      let round = 0;
+      /** Of which bots a change of conversations is told now. */
+      const told = async (): Promise<string[]> => {
+        await page.evaluate('window.told = []');
+        for (const appId of [other, bot])
+          await hub.api('PUT', `/bots/${appId}/conversations/s/tags`, { tags: [`round ${(round += 1)}`] });
+        const all = (): Promise<string[]> => page.evaluate<string[]>('window.told');
+        await eventually(async () => (await all()).includes(bot));
+        return (await all()).sort();
+      };
+      await eventually(async () => (await told()).length === 2);
+      provider.roles.set('eve', [`viewer:${bot}`]);
+      await eventually(async () => (await told()).join() === bot);
+      assert.equal(await page.evaluate('window.stream.readyState'), 1);
+      assert.equal(await status(page, `/api/v1/bots/${other}`), 404);
+      await page.evaluate('window.stream.close()');
+    }));
+
   it('by an OpenID provider takes only an answer to what this browser began, of this provider', () =>
     onPage(async (page) => {
       const begun = await fetch(`${hub.url}/sign-in/provider`, { redirect: 'manual' });
