@@ -136,6 +136,8 @@ edit POST /api/v1/jobs/{jobId}/cancel
 read GET /api/v1/jobs/{jobId}/events
 read GET /api/v1/bots/{appId}/models
 edit POST /api/v1/bots/{appId}/models/{modelId}/activate
+edit POST /api/v1/bots/{appId}/models/{modelId}/refuse
+converse POST /api/v1/bots/{appId}/models/{modelId}/try
 edit POST /api/v1/bots/{appId}/rollback
 edit PATCH /api/v1/bots/{appId}/models/{modelId}
 read GET /api/v1/bots/{appId}/models/{a}/diff/{b}
