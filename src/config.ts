@@ -380,7 +380,7 @@ const settings = {
   },
   rasaTraceSeconds: {
     name: 'RASA_TRACE_SECONDS',
-    doc: "Seconds after a bot with DIET or TED wakes until its models' graphs are traced in the background; off: never, which saves some 70 MB per bot and makes its answers slower (0.1 to 0.2 s instead of 0.02).",
+    doc: "Seconds after a bot with DIET or TED was asked five times since it woke until its models' graphs are traced in the background; off: never, which saves some 50 MB per bot in use and makes its answers slower (0.1 to 0.2 s instead of 0.02).",
     example: '3',
     expected: 'a number of seconds from 0 to 86400, or off',
     read: (text) => (text === 'off' ? null : number(0, 86_400, false)(text)),

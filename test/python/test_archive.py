@@ -50,8 +50,8 @@ ASK = """
 import asyncio, json, sys, threading, time
 from rasa.core.agent import Agent
 if sys.argv[2] == "light":
-    from switchboard_rasa import archive, light_load
-    light_load.install(); archive.unpack_once()
+    from switchboard_rasa import archive, inference, light_load
+    light_load.install(); inference.install(); archive.unpack_once()
 agent = Agent.load(sys.argv[1])
 if sys.argv[2] == "light":
     assert len(light_load._loaded) == 2, light_load._loaded
@@ -66,9 +66,12 @@ async def ask(tag):
     tracker = await agent.tracker_store.retrieve("u" + tag)
     found.append([[event.as_dict().get(key) for key in ("event", "name", "policy", "confidence")] for event in tracker.events])
     return found
+light_load = sys.modules.get("switchboard_rasa.light_load")
+assert sys.argv[2] == "plain" or not light_load._in_use.is_set()
 rounds = [asyncio.run(ask("1"))]
 if sys.argv[2] == "light":
-    light_load._trace_all(0)
+    assert light_load._in_use.is_set()
+    light_load._trace_all()
     assert all(model._run_eagerly is False and model._tf_predict_step is not None for model in networks)
     rounds.append(asyncio.run(ask("2")))
 print("ANSWERS " + json.dumps(rounds))

@@ -9,6 +9,8 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
+from switchboard_rasa import light_load
+
 _BATCHES = "_switchboard_batches"
 _CALL = "_switchboard_call"
 
@@ -69,6 +71,8 @@ def _direct(original: Any) -> Any:
 
     def predict(self: Any, batch_in: Any) -> Any:
         step = self._tf_predict_step
+        if self._run_eagerly:
+            light_load.asked(self)
         if step is None or self._run_eagerly or not self.prepared_for_prediction:
             return original(self, batch_in)
         kept = self.__dict__.get(_CALL)

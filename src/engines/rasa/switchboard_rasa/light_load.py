@@ -22,6 +22,9 @@ from rasa.utils.train_utils import create_data_generators
 logger = logging.getLogger(__name__)
 _loaded: List[Tuple[Any, Any]] = []
 """The models of this process that wait for their graph, with an example of what they are asked."""
+_ASKED = 5
+"""So many questions show that a bot is in use, and its graphs worth their memory: most of many bots say little between sleep and sleep."""
+_in_use = threading.Event()
 
 
 def install() -> None:
@@ -72,8 +75,16 @@ def give_back() -> None:
 
 
 def trace_later(seconds: float) -> None:
-    """Starts a thread that waits so long and then traces the graphs of all models loaded so far. Messages go on being answered."""
-    threading.Thread(target=_trace_all, args=(seconds,), daemon=True, name="trace").start()
+    """Starts a thread that waits until the bot is in use, and then so long, and traces the graphs of all models loaded so far.
+    Messages go on being answered."""
+    threading.Thread(target=_trace_in_use, args=(seconds,), daemon=True, name="trace").start()
+
+
+def asked(model: Any) -> None:
+    """One of the models has been asked something and has no graph yet."""
+    count = model.__dict__["_switchboard_asked"] = model.__dict__.get("_switchboard_asked", 0) + 1
+    if count >= _ASKED:
+        _in_use.set()
 
 
 def _create_variables(model: Any, example: Any) -> bool:
@@ -151,8 +162,13 @@ def _keep(source: str, target: str) -> None:
         shutil.copy(source, target)
 
 
-def _trace_all(seconds: float) -> None:
+def _trace_in_use(seconds: float) -> None:
+    _in_use.wait()
     time.sleep(seconds)
+    _trace_all()
+
+
+def _trace_all() -> None:
     while _loaded:
         model, example = _loaded.pop(0)
         try:
