@@ -152,12 +152,7 @@ export function TryPane({ bot }: { bot: BotWire }) {
     setText('');
   };
   return (
-    <Card
-      withBorder
-      component="section"
-      aria-label={t('try.title')}
-      style={{ flex: '0 0 330px', position: 'sticky', top: 72 }}
-    >
+    <Card withBorder component="section" aria-label={t('try.title')} className="sb-try">
       <Group justify="space-between" mb="xs">
         <Title order={2} size="h5">
           {t('try.title')}
@@ -175,12 +170,7 @@ export function TryPane({ bot }: { bot: BotWire }) {
         language={language}
         speak={setLanguage}
       />
-      <div
-        role="log"
-        aria-label={t('try.log')}
-        tabIndex={0}
-        style={{ height: 'calc(100vh - 290px)', minHeight: 240, overflow: 'auto' }}
-      >
+      <div role="log" aria-label={t('try.log')} tabIndex={0} className="sb-try-log">
         <Stack gap="xs">
           {talk.length === 0 && (
             <Text size="sm" className="sb-quiet">
