@@ -8,6 +8,8 @@ const filesUnder = (folder: string): string[] =>
     .map((file) => join(folder, file).replaceAll('\\', '/'))
     .filter(kept);
 
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
 describe('the docs', () => {
   const architecture = readFileSync('docs/ARCHITECTURE.md', 'utf8');
 
@@ -33,6 +35,22 @@ describe('the docs', () => {
       [],
       'in the tree, but not there',
     );
+  });
+
+  it('name for each threat a test, and none that is not there', () => {
+    const rows = [...readFileSync('docs/security.md', 'utf8').matchAll(/^\| (\d+) \| .*? \| (.*) \|$/gm)];
+    assert.deepEqual(
+      rows.map(([, number]) => Number(number)),
+      Array.from({ length: 31 }, (_, at) => at + 1),
+    );
+    for (const [, number, tests = ''] of rows) {
+      let source = '';
+      for (const [, file, title] of tests.matchAll(/`([\w/.-]+\.ts)`|"([^"]+)"/g)) {
+        if (file) source = readFileSync(join('test', file), 'utf8');
+        else assert.match(source, new RegExp(`\\(\\s*(['"\`])${escaped(title ?? '')}\\1,`), `${number}: ${title}`);
+      }
+      assert.notEqual(source, '', `threat ${number} names no test`);
+    }
   });
 
   it('link only to files that exist', () => {
