@@ -15,6 +15,8 @@ const slowWays = [
   'POST /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n',
 ];
 const fuzzed = 10_000;
+/** A conversation that nobody has begun is an empty one, a job of any bot is an admin's to see, and the console finds its page in the browser. */
+const harmless = /\/(conversations|jobs)\/\{|^\/console\//;
 
 /** The same numbers for the same seed. */
 function randomOf(seed: number): (below: number) => number {
@@ -189,6 +191,48 @@ describe('Under attack', function () {
     }
     assert.deepEqual(faults, []);
     assert.equal((await hub.api('GET', `/bots/${appId}`)).status, 200, 'it is still there');
+  });
+
+  it('by ids that are odd or of another bot, nothing is found, told or broken', async () => {
+    const document = (await (await fetch(`${hub.url}/api/openapi.json`)).json()) as { paths: Record<string, object> };
+    const other = (await hub.api('POST', '/bots', { name: 'other' })).body.appId as string;
+    await hub.api('POST', `/bots/${other}/train?wait=true`, [{ Q: [{ q: 'secret question' }], A: 'secret answer' }]);
+    const { activeModel } = (await hub.api('GET', `/bots/${other}`)).body as { activeModel: string };
+    assert.ok(activeModel);
+    const odd =
+      '__proto__ constructor %00 ..%2f..%2fetc%2fpasswd %2e%2e %F0%9F%98%80 %ED%A0%80 %E0%A4%A %7B%22%24ne%22%3Anull%7D';
+    const ids = [...odd.split(' '), 'x'.repeat(3000), activeModel];
+    const faults: string[] = [];
+    for (const [path, verbs] of Object.entries(document.paths)) {
+      const inBot = /\{(?!appId)\w+\}/.test(path);
+      if (path.includes('{'))
+        for (const id of ids)
+          for (const verb of Object.keys(verbs)) {
+            const real = (inBot ? path.replace('{appId}', appId) : path).replaceAll(/\{\w+\}/g, id);
+            const headers = { ...admin(), 'content-type': 'application/json' };
+            const { status, text } = await send(verb.toUpperCase(), real, headers, verb === 'get' ? '' : '"x"').catch(
+              () => ({ status: 400, text: '' }),
+            );
+            const told = text.includes('secret') || text.includes('root:');
+            // 501: Rasa's own API, without Rasa.
+            if ((status >= 500 && status !== 501) || told || (verb === 'get' && status === 200 && !harmless.test(path)))
+              faults.push(`${verb} ${real.slice(0, 90)}: ${status}`);
+          }
+    }
+    assert.deepEqual(faults, []);
+    // A version of another bot is none of this one's, whatever is to be done with it.
+    const own = `/bots/${appId}`;
+    for (const [method, path, body] of [
+      ['POST', `${own}/tests/run?model=${activeModel}`, undefined],
+      ['POST', `${own}/models/${activeModel}/try`, { texts: ['hello'] }],
+      ['POST', `${own}/models/${activeModel}/activate`, undefined],
+      ['POST', `${own}/models/${activeModel}/refuse`, undefined],
+      ['GET', `${own}/models/${activeModel}/gate`, undefined],
+      ['GET', `${own}/models/${activeModel}/archive`, undefined],
+      ['DELETE', `${own}/models/${activeModel}`, undefined],
+    ] as const)
+      assert.equal((await hub.api(method, path, body)).status, 404, `${method} ${path}`);
+    assert.equal((await hub.api('GET', `/bots/${other}`)).body.activeModel, activeModel);
   });
 
   it('by odd paths, hosts and credentials, nobody is let in and nothing breaks', async () => {

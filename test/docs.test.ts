@@ -47,7 +47,7 @@ describe('the docs', () => {
       let source = '';
       for (const [, file, title] of tests.matchAll(/`([\w/.-]+\.ts)`|"([^"]+)"/g)) {
         if (file) source = readFileSync(join('test', file), 'utf8');
-        else assert.match(source, new RegExp(`\\(\\s*(['"\`])${escaped(title ?? '')}\\1,`), `${number}: ${title}`);
+        else assert.match(source, new RegExp(`[(,]\\s*(['"\`])${escaped(title ?? '')}\\1,`), `${number}: ${title}`);
       }
       assert.notEqual(source, '', `threat ${number} names no test`);
     }

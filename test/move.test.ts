@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, request as ask, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -199,6 +199,16 @@ describe('A hub that moves', function () {
     assert.equal(request.headers.host, new URL(url).host);
     const long = await fetch(`${old.url}/webhooks/slack/${appId}`, { method: 'POST', body: 'x'.repeat(1_000_001) });
     assert.equal(long.status, 413);
+    // What only begins like an event would reach the rest of the new hub from the old one's address.
+    for (const path of [
+      '/webhooks/../api/v1/bots',
+      '/webhooks/%2e%2e/bots/x/webhooks/rest/webhook',
+      '/webhooks/.%2E/api',
+    ]) {
+      const sent = ask(old.url, { path, method: 'POST' }).end('{}');
+      const [refused] = (await once(sent, 'response')) as [IncomingMessage];
+      assert.equal(refused.resume().statusCode, 421, path);
+    }
     assert.equal(got.length, 1);
   });
 

@@ -33,7 +33,8 @@ export function movedHub(url: string, log: Log): MovedHub {
     const { method = 'GET', url: path = '/', headers } = request;
     const known = stateOf(path, url);
     if (known) return known;
-    if (method === 'POST' && path.startsWith('/webhooks/')) return handOn(request, url);
+    const event = method === 'POST' ? eventAt(url, path) : null;
+    if (event) return handOn(request, { hub: url, event });
     if (method === 'GET' && path.split('?')[0] === '/widget.js') return widgetThere(url);
     const isPage = method === 'GET' && /\btext\/html\b/.test(headers.accept ?? '');
     return isPage ? { status: 307, headers: { location: url + path }, text: '' } : gone(path);
@@ -63,8 +64,14 @@ function stateOf(path: string, hub: string): Reply | null {
   return { status: 200, headers: { 'content-type': 'application/json' }, text };
 }
 
+/** Where the other hub takes the event; null for what is none, also when it only begins like one (`/webhooks/../api`): to that hub it would come from this one. */
+function eventAt(hub: string, path: string): URL | null {
+  const at = path.startsWith('/webhooks/') && URL.canParse(hub + path) ? new URL(hub + path) : null;
+  return at?.pathname.startsWith('/webhooks/') ? at : null;
+}
+
 /** The event as it came, to the other hub, and its answer as it comes. Rejects with `moved_unreachable`: the platform sends the event again. */
-async function handOn(request: IncomingMessage, hub: string): Promise<Reply> {
+async function handOn(request: IncomingMessage, { hub, event }: { hub: string; event: URL }): Promise<Reply> {
   const body = await bodyOf(request);
   const headers = new Headers();
   for (const [name, value] of Object.entries(request.headers))
@@ -73,7 +80,7 @@ async function handOn(request: IncomingMessage, hub: string): Promise<Reply> {
   headers.set('x-forwarded-for', [before, request.socket.remoteAddress].filter(Boolean).join(', '));
   const signal = AbortSignal.timeout(handOnMs);
   try {
-    const answer = await fetch(hub + (request.url ?? ''), {
+    const answer = await fetch(event, {
       method: 'POST',
       headers,
       body,
