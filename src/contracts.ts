@@ -853,6 +853,8 @@ export interface Store {
   apiKeys: ApiKeyStore;
   tickets: TicketStore;
   audit: AuditStore;
+  stream: StreamStore;
+  subscriptions: SubscriptionStore;
   /** Small facts about the hub itself: `get` answers null for an unknown name. */
   settings: {
     get(name: string): Promise<string | null>;
@@ -1074,6 +1076,93 @@ export interface ChannelStore {
   health(appId: string): Promise<Map<string, ChannelHealth>>;
   /** Notes what is given and leaves the rest; nothing happens when there is no such bot. */
   note(appId: string, channel: string, change: Partial<ChannelHealth>): Promise<void>;
+}
+
+// ------------------------------------------------------------------ event stream
+
+/** Events that were added to one tracker at once. */
+export interface StreamItem {
+  /** Ascending in the order in which it was stored; gaps are legal. */
+  readonly position: number;
+  readonly appId: string;
+  readonly conversation: string;
+  /** Null for a conversation that only Rasa's own API knows. */
+  readonly channel: string | null;
+  /** When it was stored. */
+  readonly at: string;
+  /** As Rasa keeps them. */
+  readonly events: Json[];
+}
+/**
+ * What stands in the trackers of all bots, in the order in which it was stored. What was erased is not here any more. A store may know the
+ * order only while there are subscriptions; what it held before the first of them then comes first, conversation by conversation.
+ */
+export interface StreamStore {
+  /** What follows `after`. `end`: so far it looked, though there may be less to show; `after` itself when nothing follows. */
+  read(after: number, limit: number): Promise<{ items: StreamItem[]; end: number }>;
+  /** What stands at this position; null when it is not there (any more). */
+  at(position: number): Promise<StreamItem | null>;
+  /** The newest position; 0: there is nothing. */
+  head(): Promise<number>;
+  /** The position after which all that was stored at or after `time` (ISO) follows. */
+  seek(time: string): Promise<number>;
+}
+/** Somebody who is sent the events of conversations. */
+export interface Subscription {
+  readonly id: string;
+  readonly kind: 'webhook' | 'kafka';
+  name: string;
+  /** Where to, without user and password. */
+  url: string;
+  /** The bot whose events it gets, with which it goes; null: all. */
+  readonly appId: string | null;
+  /** Names of events (`user`, `bot`); null: all. */
+  events: string[] | null;
+  /** What its requests are signed with, sealed; null where nothing is signed. */
+  secret: string | null;
+  enabled: boolean;
+  /** What the newest sending that failed said, or why it is off; null: nothing to say. */
+  error: string | null;
+  /** Since when every sending has failed. */
+  failingSince: string | null;
+  /** What was stored up to here was sent, or is held. */
+  position: number;
+  readonly by: string;
+  readonly createdAt: string;
+}
+/** A sending that failed, or that waits behind one in its conversation. What it says stands in the stream, at its position. */
+export interface HeldSending {
+  readonly subscriptionId: string;
+  readonly position: number;
+  readonly appId: string;
+  readonly conversation: string;
+  /** `dead`: it was given up. */
+  state: 'waiting' | 'dead';
+  attempts: number;
+  error: string | null;
+  /** Not before this time (milliseconds since 1970). */
+  nextAt: number;
+  /** When the events were stored. */
+  readonly at: string;
+}
+export interface SubscriptionStore {
+  /** Rejects with `not_found` when its bot is not there. */
+  add(subscription: Subscription): Promise<void>;
+  get(id: string): Promise<Subscription | null>;
+  /** Oldest first: of one bot, or all. */
+  list(page: Page, appId?: string): Promise<Listed<Subscription>>;
+  update(
+    id: string,
+    change: Partial<Omit<Subscription, 'id' | 'kind' | 'appId' | 'by' | 'createdAt'>>,
+  ): Promise<Subscription | null>;
+  /** Removes it and what is held of it; false when there was none. */
+  remove(id: string): Promise<boolean>;
+  /** Writes it, whether it is there or not; nothing happens when the subscription is gone. */
+  hold(sending: HeldSending): Promise<void>;
+  /** By position. */
+  held(id: string, state: HeldSending['state'], page: Page): Promise<Listed<HeldSending>>;
+  /** Removes one; false when it was not there. */
+  drop(id: string, position: number): Promise<boolean>;
 }
 
 // ------------------------------------------------------------------ access

@@ -130,7 +130,7 @@ describe('The SQLite store', function () {
       const { database } = (await opened()).sqlite;
       const links = `SELECT m.name AS tab, f."from" AS col FROM sqlite_schema m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND f.seq = 0`;
       const rows = database.prepare(links).all() as { tab: string; col: string }[];
-      assert.equal(rows.length, 17);
+      assert.equal(rows.length, 20);
       for (const { tab, col } of rows) {
         const plan = database.prepare(`EXPLAIN QUERY PLAN DELETE FROM ${tab} WHERE ${col} = 1`).all() as {
           detail: string;

@@ -20,6 +20,7 @@ import type {
 import type { ErrorCode } from '../../src/errors.js';
 import { accessTests } from './access.js';
 import { logTests } from './log.js';
+import { streamTests } from './stream.js';
 
 /** An empty store, and what the suite does to it. */
 export interface OpenStore {
@@ -74,6 +75,12 @@ export function storeContract(name: string, open: () => Promise<OpenStore>): voi
     trackerTests(() => store, reopen);
     describe('and its log', () =>
       logTests(
+        () => store,
+        reopen,
+        (n) => opened.setNow(new Date(day(n))),
+      ));
+    describe('and its event stream', () =>
+      streamTests(
         () => store,
         reopen,
         (n) => opened.setNow(new Date(day(n))),

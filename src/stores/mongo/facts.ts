@@ -14,6 +14,8 @@ export const facts: Collection<FactDoc> = {
   questions: {},
 };
 
+/** So long after its writing failed a document may still appear: its server had it, and was slow. */
+const lateMs = 10_000;
 /** Numbers are reserved this many at a time; what is left of them at the end is a gap. */
 const block = 1000;
 
@@ -23,6 +25,8 @@ export class Numbers {
   private following = 0;
   private end = 0;
   private reserving: Promise<void> | undefined;
+  /** Numbers of documents that may not be visible yet. */
+  private readonly placing = new Set<number>();
 
   constructor(mongo: Mongo) {
     this.table = mongo.table(facts);
@@ -31,6 +35,28 @@ export class Numbers {
   async next(): Promise<number> {
     while (this.following >= this.end) await this.reserve();
     return this.following++;
+  }
+
+  /** Runs `insert` with a number under which others look for what is new: until it has ended, `settled` stays below that. */
+  async placed<T>(insert: (number: number) => Promise<T>): Promise<T> {
+    while (this.following >= this.end) await this.reserve();
+    const number = this.following++;
+    this.placing.add(number);
+    try {
+      const done = await insert(number);
+      this.placing.delete(number);
+      return done;
+    } catch (error) {
+      setTimeout(() => this.placing.delete(number), lateMs).unref();
+      throw error;
+    }
+  }
+
+  /** Below this number no document will appear any more that is placed by `placed`. */
+  async settled(): Promise<number> {
+    // Before the first number is reserved nobody knows where they go on.
+    if (this.end === 0) await this.reserve();
+    return Math.min(this.following, ...this.placing);
   }
 
   async take(count: number): Promise<number[]> {

@@ -21,6 +21,8 @@ import { MongoOutbox } from './outbox.js';
 import { Ownership } from './owner.js';
 import { MongoParses } from './parses.js';
 import { settingsOf } from './settings.js';
+import { createMongoStream } from './stream.js';
+import { MongoSubscriptions } from './subscriptions.js';
 import type { Table } from './table.js';
 import { MongoTemplates } from './templates.js';
 import { Texts } from './texts.js';
@@ -90,6 +92,8 @@ export class MongoStore implements Store {
   readonly apiKeys;
   readonly tickets;
   readonly audit;
+  readonly stream;
+  readonly subscriptions;
   readonly settings;
   private readonly facts: Table<FactDoc>;
 
@@ -107,7 +111,7 @@ export class MongoStore implements Store {
     this.files = new MongoFiles(mongo, bots, texts);
     this.jobs = new MongoJobs(mongo, bots, numbers);
     this.models = new MongoModels(mongo, bots, { jobs: this.jobs, numbers });
-    const trackers = new MongoTrackers(mongo, bots, numbers);
+    const trackers = new MongoTrackers(mongo, bots, numbers, now);
     this.trackers = trackers;
     this.care = new MongoCare(mongo, bots);
     this.conversations = new MongoConversations(mongo, { bots, numbers, trackers, care: this.care }, now);
@@ -122,6 +126,8 @@ export class MongoStore implements Store {
     this.apiKeys = new MongoApiKeys(mongo, bots, numbers);
     this.tickets = new MongoTickets(mongo);
     this.audit = new MongoAudit(mongo, numbers);
+    this.stream = createMongoStream(mongo, numbers);
+    this.subscriptions = new MongoSubscriptions(mongo, bots, numbers);
     this.settings = settingsOf(mongo);
     this.facts = mongo.table(facts);
   }

@@ -20,6 +20,7 @@ import { messages } from './messages.js';
 import { models } from './models.js';
 import { parses } from './parses.js';
 import { settings } from './settings.js';
+import { heldSendings, subscriptions } from './subscriptions.js';
 import { templates } from './templates.js';
 import { texts } from './texts.js';
 import { tickets } from './tickets.js';
@@ -63,6 +64,8 @@ export const collections: readonly Collection<never>[] = [
   cares,
   parses,
   documents,
+  subscriptions,
+  heldSendings,
 ];
 
 /** All steps, oldest first; the version of a database is how many of them it has seen. */

@@ -36,9 +36,13 @@ interface EventsDoc extends Stored {
   session: number | null;
   /** As JSON. */
   events: string;
+  /** When it was stored (ISO); absent in those of older releases. */
+  at?: string;
 }
-type Questions = 'ofBot' | 'ofTracker' | 'ofGeneration' | 'onwards' | 'back' | 'sessions';
-export const trackerEvents: Collection<EventsDoc, Questions> = {
+export type { EventsDoc };
+export type EventsQuestions =
+  'ofBot' | 'ofTracker' | 'ofGeneration' | 'onwards' | 'back' | 'sessions' | 'all' | 'newest';
+export const trackerEvents: Collection<EventsDoc, EventsQuestions> = {
   name: 'tracker_events',
   fields: {
     _id: 'number',
@@ -49,6 +53,7 @@ export const trackerEvents: Collection<EventsDoc, Questions> = {
     count: 'number',
     session: 'number',
     events: 'string',
+    at: 'string',
   },
   indexes: {
     by_place: { keys: ['tracker', 'generation', 'from'], unique: true },
@@ -62,6 +67,8 @@ export const trackerEvents: Collection<EventsDoc, Questions> = {
     onwards: { index: 'by_place', equal: ['tracker', 'generation'], sorted: ['from'] },
     back: { index: 'by_place', equal: ['tracker', 'generation'], sorted: ['from'], order: 'down' },
     sessions: { index: 'by_session', equal: ['tracker', 'generation'], sorted: ['session'], order: 'down' },
+    all: { index: 'id', equal: [], sorted: ['_id'] },
+    newest: { index: 'id', equal: [], sorted: ['_id'], order: 'down' },
   },
 };
 const most = 1_000_000;
@@ -78,13 +85,14 @@ type Generation = Pick<EventsDoc, 'tracker' | 'generation'>;
 /** The trackers of one database. */
 export class MongoTrackers implements TrackerStore {
   private readonly heads: Table<TrackerDoc, 'ofBot'>;
-  private readonly table: Table<EventsDoc, Questions>;
+  private readonly table: Table<EventsDoc, EventsQuestions>;
   private readonly lanes = new Lanes();
 
   constructor(
     private readonly mongo: Mongo,
     private readonly bots: MongoBots,
     private readonly numbers: Numbers,
+    private readonly now: () => Date,
   ) {
     this.heads = mongo.table(trackers);
     this.table = mongo.table(trackerEvents);
@@ -173,16 +181,8 @@ export class MongoTrackers implements TrackerStore {
   private async add(appId: string, of: Generation, from: number, events: Json[]): Promise<boolean> {
     const started = events.findLastIndex((event) => event['event'] === 'session_started');
     const session = started < 0 ? null : from + started;
-    const _id = await this.numbers.next();
-    return this.table.insert({
-      _id,
-      appId,
-      ...of,
-      from,
-      count: events.length,
-      session,
-      events: JSON.stringify(events),
-    });
+    const facts = { appId, ...of, from, count: events.length, session, at: this.now().toISOString() };
+    return this.numbers.placed((_id) => this.table.insert({ _id, ...facts, events: JSON.stringify(events) }));
   }
 
   private async length(of: Generation): Promise<number> {
@@ -208,5 +208,7 @@ export class MongoTrackers implements TrackerStore {
   }
 }
 
+/** The conversation that a tracker is of. */
+export const senderOf = ({ tracker }: Pick<EventsDoc, 'tracker'>): string => (JSON.parse(tracker) as string[])[1] ?? '';
 const idOf = ({ appId, sender }: Of): string => JSON.stringify([appId, sender]);
-const eventsOf = (document: EventsDoc): Json[] => JSON.parse(document.events) as Json[];
+export const eventsOf = (document: EventsDoc): Json[] => JSON.parse(document.events) as Json[];

@@ -22,6 +22,8 @@ import { SqliteModels } from './models.js';
 import { SqliteOutbox } from './outbox.js';
 import { takeOwnership, type OwnerLock } from './owner.js';
 import { restoreInto } from './restore.js';
+import { createSqliteStream } from './stream.js';
+import { SqliteSubscriptions } from './subscriptions.js';
 import { SqliteTemplates } from './templates.js';
 import { SqliteTickets } from './tickets.js';
 import { SqliteTrackers } from './trackers.js';
@@ -62,12 +64,13 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
   return store;
 }
 
-/** Opens the log of the file at `path`, which a store has open, for reading beside it. Rejects with `store_unavailable`. */
-export function openSqliteLog(path: string): Promise<Pick<Store, 'log' | 'close'>> {
+/** Opens the log and the event stream of the file at `path`, which a store has open, for reading beside it. Rejects with `store_unavailable`. */
+export function openSqliteLog(path: string): Promise<Pick<Store, 'log' | 'stream' | 'close'>> {
   try {
     const database = openToRead(path);
     const close = (): Promise<void> => Promise.resolve(void database.close());
-    return Promise.resolve({ log: createSqliteLog(new Reader(database)), close });
+    const reader = new Reader(database);
+    return Promise.resolve({ log: createSqliteLog(reader), stream: createSqliteStream(reader), close });
   } catch (error) {
     return Promise.reject(storeErrorOf(error));
   }
@@ -130,6 +133,8 @@ export class SqliteStore implements Store {
   readonly apiKeys;
   readonly tickets;
   readonly audit;
+  readonly stream;
+  readonly subscriptions;
   readonly settings;
   private readonly beat;
 
@@ -152,7 +157,10 @@ export class SqliteStore implements Store {
     this.care = new SqliteCare(sqlite);
     this.parses = new SqliteParses(sqlite);
     this.documents = new SqliteDocuments(sqlite);
-    this.trackers = new SqliteTrackers(sqlite);
+    const order = { kept: false, now };
+    this.trackers = new SqliteTrackers(sqlite, order);
+    this.stream = createSqliteStream(sqlite);
+    this.subscriptions = new SqliteSubscriptions(sqlite, order);
     this.channels = new SqliteChannels(sqlite);
     this.templates = new SqliteTemplates(sqlite);
     this.users = new SqliteUsers(sqlite);

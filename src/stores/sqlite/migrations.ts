@@ -167,6 +167,23 @@ CREATE TABLE documents (
   STRICT, WITHOUT ROWID;
 `;
 
+// `stream` is the order in which trackers grew. It has rows only while there are subscriptions; `first` and `many` say which events.
+const stream = `
+CREATE TABLE subscriptions (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, app_id TEXT REFERENCES bots (app_id) ON DELETE CASCADE,
+  body TEXT NOT NULL) STRICT;
+CREATE INDEX subscriptions_of_bot ON subscriptions (app_id, seq);
+CREATE TABLE held_sendings (
+  subscription TEXT NOT NULL REFERENCES subscriptions (id) ON DELETE CASCADE, state TEXT NOT NULL, position INTEGER NOT NULL,
+  body TEXT NOT NULL, PRIMARY KEY (subscription, position)) STRICT, WITHOUT ROWID;
+CREATE INDEX held_by_state ON held_sendings (subscription, state, position);
+CREATE TABLE stream (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, app_id TEXT NOT NULL, sender TEXT NOT NULL, first INTEGER NOT NULL, many INTEGER NOT NULL,
+  at TEXT NOT NULL, FOREIGN KEY (app_id, sender) REFERENCES trackers (app_id, sender) ON DELETE CASCADE) STRICT;
+CREATE INDEX stream_of_tracker ON stream (app_id, sender);
+CREATE INDEX stream_by_time ON stream (at, seq);
+`;
+
 /** All steps, oldest first; the version of a database is how many of them it has seen. */
 export const migrations: readonly Migration[] = [
   { name: 'first schema', sql: bots + training + talk + hub },
@@ -182,6 +199,7 @@ export const migrations: readonly Migration[] = [
   { name: 'authorization of remote bots', sql: 'ALTER TABLE bots ADD COLUMN remote_auth TEXT;' },
   { name: 'users, keys and the audit log', sql: access },
   { name: 'turns, care, parses and documents', sql: log },
+  { name: 'event stream', sql: stream },
 ];
 
 /**

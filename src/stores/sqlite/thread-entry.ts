@@ -6,7 +6,7 @@ import { openSqliteLog, openSqliteStore } from './index.js';
 import { type Answer, type Batch, type Call, type ErrorFacts, opening, type Place } from './thread.js';
 
 /** The whole store, or the part that this thread is for. */
-type Opened = Store | Pick<Store, 'log' | 'close'>;
+type Opened = Store | Pick<Store, 'log' | 'stream' | 'close'>;
 type Method = (...args: unknown[]) => Promise<unknown>;
 // There always is one in a thread.
 const port = parentPort as MessagePort;

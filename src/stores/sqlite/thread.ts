@@ -33,7 +33,7 @@ export interface ErrorFacts {
 type Method = 'restore' | 'ping' | 'close';
 type StorePart = Exclude<keyof Store, Method>;
 
-/** What a thread does: the whole store, or searching the log. */
+/** What a thread does: the whole store, or searching the log and reading the event stream. */
 export type Role = 'store' | 'log';
 export interface Place {
   path: string;
@@ -219,6 +219,8 @@ export async function openSqliteThread(
     apiKeys: partOf(thread, 'apiKeys'),
     tickets: partOf(thread, 'tickets'),
     audit: partOf(thread, 'audit'),
+    stream: partOf(reader, 'stream'),
+    subscriptions: partOf(thread, 'subscriptions'),
     settings: partOf(thread, 'settings'),
     restore: (thing) => thread.call(null, 'restore', [thing]) as Promise<void>,
     ping: () => thread.call(null, 'ping', []) as Promise<void>,

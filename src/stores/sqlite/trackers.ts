@@ -1,4 +1,7 @@
-/** Rasa's trackers: one row per event. `trackers` holds the count, so that an append checks its place without counting. */
+/**
+ * Rasa's trackers: one row per event. `trackers` holds the count, so that an append checks its place without counting. While somebody
+ * subscribes to the event stream, each append also notes its place in `stream`, in its own transaction.
+ */
 import type { Json, TrackerStore } from '../../contracts.js';
 import type { Sqlite } from './database.js';
 
@@ -10,6 +13,13 @@ interface Event {
   event: string;
 }
 
+/** Whether the order in which trackers grow is kept, and the clock that stamps it. */
+export interface StreamOrder {
+  kept: boolean;
+  now: () => Date;
+}
+
+const note = 'INSERT INTO stream (app_id, sender, first, many, at) VALUES (@appId, @sender, @first, @many, @at)';
 const setCount = `
   INSERT INTO trackers (app_id, sender, events) VALUES (@appId, @sender, @events)
   ON CONFLICT (app_id, sender) DO UPDATE SET events = excluded.events`;
@@ -29,8 +39,15 @@ export class SqliteTrackers implements TrackerStore {
   private readonly sessionStart;
   private readonly since;
   private readonly ofBot;
+  private readonly note;
+  private readonly unnote;
 
-  constructor(private readonly sqlite: Sqlite) {
+  constructor(
+    private readonly sqlite: Sqlite,
+    private readonly order: StreamOrder,
+  ) {
+    this.note = sqlite.query(note);
+    this.unnote = sqlite.query('DELETE FROM stream WHERE app_id = @appId AND sender = @sender');
     this.counted = sqlite.query<Counted>('SELECT events FROM trackers WHERE app_id = @appId AND sender = @sender');
     this.setCount = sqlite.query(setCount);
     this.add = sqlite.query(add);
@@ -66,6 +83,8 @@ export class SqliteTrackers implements TrackerStore {
   replace(appId: string, sender: string, events: Json[]): Promise<void> {
     return this.sqlite.write(() => {
       this.clear.run({ appId, sender });
+      // Places that were noted stand for other events now.
+      if (this.order.kept) this.unnote.run({ appId, sender });
       this.addAll({ appId, sender }, 0, events);
     });
   }
@@ -89,6 +108,8 @@ export class SqliteTrackers implements TrackerStore {
       const startsSession = event['event'] === 'session_started';
       this.add.run({ ...of, n: from + place, event: JSON.stringify(event), startsSession });
     }
+    if (this.order.kept && events.length > 0)
+      this.note.run({ ...of, first: from, many: events.length, at: this.order.now().toISOString() });
   }
 }
 
