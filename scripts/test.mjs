@@ -24,6 +24,7 @@ async function provide(quick, signal) {
   const { findChromium } = await built('test/support/chromium.js');
   const { provideRedis } = await built('test/support/tools.js');
   const { provideMongo } = await built('test/support/mongo.js');
+  const { provideKafka } = await built('test/support/kafka.js');
   const progress = (words, percent) => say(percent === undefined ? words : `${String(percent).padStart(3)} % ${words}`);
   const { env } = process;
   const { python } = await provisionRasa({
@@ -35,6 +36,7 @@ async function provide(quick, signal) {
   });
   await provideRedis(env, say);
   await provideMongo(say);
+  await provideKafka(say);
   const chromium = await findChromium({ env, say, install: !quick });
   return { SWITCHBOARD_TEST_PYTHON: python, ...(chromium && { SWITCHBOARD_TEST_CHROMIUM: chromium }) };
 }
@@ -72,7 +74,7 @@ async function everything(env, linted, signal) {
 async function results(quick, args, signal) {
   await prepare(root);
   const providing = () =>
-    step('Providing Rasa, the MongoDB test server and Chromium', () => provide(quick, signal), still);
+    step('Providing Rasa, the test servers and Chromium', () => provide(quick, signal), still);
   if (!quick && args.length === 0) {
     // The linter needs nothing that has to be provided, and is one of those that run side by side.
     const linted = printedAtTheEnd((out) => step('lint', () => lint(root, out), still));

@@ -2,6 +2,7 @@
 import { createCrowd } from './access/limits.js';
 import { createHttpApp } from './http/app.js';
 import { createHttpServer, guardServer } from './http/server.js';
+import { createChronicle } from './hub/chronicle.js';
 import { createAnalytics } from './hub/analytics/analytics.js';
 import { createRetention } from './hub/retention.js';
 import { createLifecycle, type Lifecycle } from './lifecycle.js';
@@ -16,6 +17,7 @@ import { openMisses } from './app/misses.js';
 import { openMovedHub } from './app/moved.js';
 import { openTraining } from './app/training.js';
 import { openMessagePath } from './app/path.js';
+import { openStream } from './app/stream.js';
 import { openSealOf } from './app/seal.js';
 import { buildRoutes } from './app/routes.js';
 import { firstLink, openAccess } from './app/access.js';
@@ -67,8 +69,13 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   const publicUrl = (): string => config.publicUrl ?? url;
   const accessParts = openAccess(parts, { adminToken, seal, publicUrl });
   const { access, limits } = accessParts;
-  const path = openMessagePath(parts, { engines, training, metrics, budget, sessionKey, seal, access, limits });
+  // The stream is wired to what the message path tells, so it comes after it.
+  const chronicle = createChronicle({ store, wanted: () => subscriptions.any() });
+  const path = openMessagePath(parts, {
+    ...{ engines, training, metrics, budget, sessionKey, seal, access, limits, chronicle },
+  });
   const { hub, desk, news, outbox, noteParse, connections, connectors, channels } = path;
+  const subscriptions = openStream(parts, { seal, metrics, news });
   queue.watch(({ job }) => metrics.job(job));
   metrics.watch({
     underway: () => hub.underway(),
@@ -76,6 +83,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
     pool: () => engines.usage(),
     jobs: () => training.unfinished(),
     trainers: () => queue.trainers(),
+    subscribers: () => subscriptions.standings(),
   });
 
   const analytics = createAnalytics({ store, log: parts.log });
@@ -99,6 +107,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
     metrics,
     accessParts,
     seal,
+    subscriptions,
     publicUrl,
   });
   const http = createHttpApp({
@@ -119,6 +128,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
 
   await openAllBots(store, { channels, engines });
   await desk.recover();
+  await subscriptions.start();
   // Before anything new comes in: a conversation goes on where it stood.
   const recovered = await hub.recover();
   if (recovered > 0) parts.log.info({ items: recovered }, 'took up what an earlier run had stored');

@@ -4,6 +4,7 @@
  */
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { kafkaPlaceOf } from './kafka-url.js';
 
 export interface Config {
   readonly port: number;
@@ -40,6 +41,9 @@ export interface Config {
   readonly oidcClientSecret: string | null;
   /** Lower-case host names, or `host:port`. */
   readonly egressAllow: readonly string[];
+  readonly eventsUrl: string | null;
+  readonly eventsSecret: string | null;
+  readonly ingestUrl: string | null;
   /** Is Python run that bots' projects bring? */
   readonly customCode: boolean;
   /** Where the user ids of Rasa processes come from; null: they run as the hub's user. `must`: none starts without one of its own. */
@@ -144,6 +148,10 @@ function urlOf(text: string): string | undefined {
     return undefined;
   }
 }
+
+/** An https:// URL, or an http:// one of this machine. */
+const isEndpoint = (text: string): boolean =>
+  urlOf(text) !== undefined && /^(https:|http:\/\/(localhost|127\.[\d.]+|\[::1\])(:|\/|$))/.test(text);
 
 function hostsOf(text: string): string[] | undefined {
   const hosts = text.split(',').map((host) => host.trim().toLowerCase());
@@ -325,8 +333,7 @@ const settings = {
     doc: 'An OpenID provider by which people sign in, for instance a Keycloak realm (https://HOST/realms/NAME); empty: by password alone.',
     example: '',
     expected: 'an https:// URL, or http:// on this machine',
-    read: (text) =>
-      urlOf(text) && /^(https:|http:\/\/(localhost|127\.[\d.]+|\[::1\])(:|\/|$))/.test(text) ? text : undefined,
+    read: (text) => (isEndpoint(text) ? text : undefined),
   },
   oidcClientId: {
     name: 'OIDC_CLIENT_ID',
@@ -349,6 +356,30 @@ const settings = {
     example: '',
     expected: 'host names or addresses, each with or without :PORT',
     read: hostsOf,
+  },
+  eventsUrl: {
+    name: 'EVENTS_URL',
+    doc: "Where the events of all conversations go, in Rasa's own format: a topic of Kafka (?tls=true and sasl=SCRAM-SHA-256, SCRAM-SHA-512 or PLAIN where needed), or an endpoint that is sent signed requests. More endpoints: POST /subscriptions. Empty: nowhere.",
+    example: '',
+    expected: 'kafka://USER:PASSWORD@HOST:9092,HOST2:9092/TOPIC, https://HOST/PATH, or http:// on this machine',
+    secret: true,
+    read: (text) => (kafkaPlaceOf(text) || isEndpoint(text) ? text : undefined),
+  },
+  eventsSecret: {
+    name: 'EVENTS_SECRET',
+    doc: 'What requests to EVENTS_URL are signed with, as https://www.standardwebhooks.com says; needed where that is no Kafka.',
+    example: '',
+    expected: 'whsec_ and at least 24 bytes in base64 (openssl rand -base64 24)',
+    secret: true,
+    read: (text) => (/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/.test(text) ? text : undefined),
+  },
+  ingestUrl: {
+    name: 'INGEST_URL',
+    doc: "A topic of Kafka with the events of bots that run elsewhere (engine remote), as Rasa's event broker writes them with partition_by_sender: True; they are shown with the other conversations. ?group= is the consumer group (switchboard), ?appId= the bot of events without metadata.assistant_id. Empty: none.",
+    example: '',
+    expected: 'kafka://USER:PASSWORD@HOST:9092/TOPIC',
+    secret: true,
+    read: (text) => (kafkaPlaceOf(text, ['group', 'appId']) ? text : undefined),
   },
   customCode: {
     name: 'CUSTOM_CODE',
@@ -526,6 +557,10 @@ export function configOf(env: Record<string, string | undefined>, readFile: Read
   if (values['oidcIssuer'] && values['oidcClientId'] === null)
     faults.push(
       'OIDC_ISSUER is set and OIDC_CLIENT_ID is not: set it to the name of the client that the provider has for this hub.',
+    );
+  if (/^http/.test(String(values['eventsUrl'])) && values['eventsSecret'] === null)
+    faults.push(
+      'EVENTS_URL is an endpoint and EVENTS_SECRET is not set: set it to what its requests are to be signed with (whsec_…), and give it to whoever receives them.',
     );
   if (faults.length > 0) throw new ConfigError(faults);
   const config = values as unknown as Config;

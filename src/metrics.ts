@@ -16,6 +16,8 @@ export interface Watched {
   /** Trainings that have not ended. May reject: then the figures stay away, which says that nobody knows. */
   jobs: () => Promise<TrainingJob[]>;
   trainers: () => Promise<TrainerStatus[]>;
+  /** How far each subscriber to the event stream is behind. */
+  subscribers: () => { subscription: string; held: number; lagSeconds: number }[];
 }
 export interface Metrics {
   received(message: Pick<StoredMessage, 'appId' | 'channel'>): void;
@@ -30,6 +32,10 @@ export interface Metrics {
   recycle(how: string): void;
   /** A job as it is now; counted when it has ended. */
   job(job: TrainingJob): void;
+  /** Events left for a subscriber, or did not; of some of them the subscriber said that they never will. */
+  streamed(sent: { subscription: string; result: 'sent' | 'failed' | 'dead'; events: number }): void;
+  /** An event of a bot that runs elsewhere was read. */
+  ingested(result: 'noted' | 'skipped'): void;
   response(facts: { method: string; route: string; status: number; ms: number }): void;
   /** Called once, when everything there is to be asked is there. */
   watch(watched: Watched): void;
@@ -63,12 +69,14 @@ export function createMetrics(): Metrics {
   return {
     ...messages.tell,
     ...bots.tell,
+    ...streamMetrics(registers),
     job: jobMetric(registers),
     response: ({ method, route, status, ms }) => requests.of(method, route, String(status)).observe(ms / 1000),
     watch(watched) {
       messageGauges(registers, watched);
       poolGauges(registers, watched.pool);
       trainingGauges(registers, watched);
+      streamGauges(registers, watched);
     },
     forget: (appId) => [...messages.byBot, ...bots.byBot].forEach((counters) => counters.forget(appId)),
     text: async () => ({ type: registry.contentType, text: await registry.metrics() }),
@@ -159,6 +167,39 @@ function botMetrics(registers: Registers) {
     recycle: (how) => recycles.inc({ how }),
   };
   return { tell, byBot: [wakes] };
+}
+
+function streamMetrics(registers: Registers): Pick<Metrics, 'streamed' | 'ingested'> {
+  const streamed = new Counter({
+    name: 'switchboard_stream_events_total',
+    help: 'Events of conversations that were sent to subscribers; sendings that failed, or were given up',
+    labelNames: ['subscription', 'result'],
+    registers,
+  });
+  const ingested = new Counter({
+    name: 'switchboard_ingested_events_total',
+    help: 'Events of bots that run elsewhere, read from Kafka',
+    labelNames: ['result'],
+    registers,
+  });
+  return {
+    streamed: ({ subscription, result, events }) => streamed.inc({ subscription, result }, events),
+    ingested: (result) => ingested.inc({ result }),
+  };
+}
+
+function streamGauges(registers: Registers, { subscribers }: Watched): void {
+  const figures = [
+    ['switchboard_stream_lag_seconds', 'Age of the oldest event that a subscriber has not got', 'lagSeconds'],
+    ['switchboard_stream_held', 'Sendings that failed and are tried again, or wait behind one', 'held'],
+  ] as const;
+  for (const [name, help, of] of figures)
+    gauge(registers, {
+      name,
+      help,
+      labels: ['subscription'],
+      now: () => subscribers().map((one) => [{ subscription: one.subscription }, one[of]]),
+    });
 }
 
 function jobMetric(registers: Registers): Metrics['job'] {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Store } from '../src/contracts.js';
+import { subscription } from './contract/stream.js';
 import { eventually, newHub, type TestHub } from './support/hub.js';
 import { shopFaq } from './support/shop.js';
 
@@ -169,6 +170,18 @@ build POST /api/v1/bots/{appId}/channels/{name}/check
 read GET /api/v1/dead-letters?appId={appId}
 converse POST /api/v1/dead-letters/{letterId}/replay
 converse DELETE /api/v1/dead-letters/{letterId}
+administer GET /api/v1/subscriptions
+administer POST /api/v1/subscriptions
+own GET /api/v1/bots/{appId}/subscriptions
+own POST /api/v1/bots/{appId}/subscriptions
+own GET /api/v1/subscriptions/{subscriptionId}
+own PATCH /api/v1/subscriptions/{subscriptionId}
+own DELETE /api/v1/subscriptions/{subscriptionId}
+own POST /api/v1/subscriptions/{subscriptionId}/rotate
+own POST /api/v1/subscriptions/{subscriptionId}/replay
+own GET /api/v1/subscriptions/{subscriptionId}/dead-letters
+own POST /api/v1/subscriptions/{subscriptionId}/dead-letters/{position}/replay
+own DELETE /api/v1/subscriptions/{subscriptionId}/dead-letters/{position}
 watch GET /api/v1/jobs
 watch GET /api/v1/trainers
 watch GET /api/v1/machine
@@ -182,7 +195,8 @@ train PUT /api/v1/jobs/{jobId}/model
     return { right, method, path, facade: path.startsWith('/bots/') };
   });
 /** As the API's document has it. */
-const documented = (path: string): string => path.replace(/\?.*/, '').replace(/\{(?:userId|keyId|letterId)\}/, '{id}');
+const documented = (path: string): string =>
+  path.replace(/\?.*/, '').replace(/\{(?:userId|keyId|letterId|subscriptionId)\}/, '{id}');
 
 interface Who {
   name: string;
@@ -251,6 +265,7 @@ describe('Who may do what', () => {
       const user = { id, login: id, name: id, password: null, role: null, bots: {}, active: true, signedInAt: null };
       await store.users.create({ ...user, createdAt: at, updatedAt: at });
     }
+    if (path.includes('{subscriptionId}')) await store.subscriptions.add(subscription(id, { appId, enabled: false }));
     let letterId = '';
     if (path.includes('{letterId}')) {
       const said = {
@@ -268,7 +283,14 @@ describe('Who may do what', () => {
       const letters = await store.deadLetters.list({ limit: 500 }, appId);
       letterId = letters.items.find(({ messageId }) => messageId === message.id)?.id ?? '';
     }
-    const values: Record<string, string> = { appId, jobId: jobs[appId] ?? id, keyId: id, userId: id, letterId };
+    const values: Record<string, string> = {
+      appId,
+      jobId: jobs[appId] ?? id,
+      keyId: id,
+      userId: id,
+      letterId,
+      subscriptionId: id,
+    };
     return path.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? 'x');
   }
 
@@ -297,7 +319,7 @@ describe('Who may do what', () => {
     if (status === 401) return 'sign in';
     if (status === 403) return 'not for you';
     // What was let in and is not there has other words: no model, no file, no pair of that name.
-    return status === 404 && /There is no (?:bot|API key|job) |no such (?:bot|dead letter)/.test(text)
+    return status === 404 && /There is no (?:bot|API key|job) |no such (?:bot|dead letter|subscription)/.test(text)
       ? 'not there'
       : 'in';
   }

@@ -105,6 +105,7 @@ describe('the admin API', () => {
         '{name}': {},
         '{login}': { role: 'agent' },
         'api-keys': { name: 'x', role: 'agent' },
+        subscriptions: { url: 'https://example.org' },
         '{modelId}': { label: null },
         takeover: {},
         release: {},

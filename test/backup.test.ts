@@ -16,6 +16,7 @@ import { collections } from '../src/stores/mongo/migrations.js';
 import { openSqliteStore } from '../src/stores/sqlite/index.js';
 import { openModelShelf } from '../src/training/models.js';
 import { apiKey, entry, user } from './contract/access.js';
+import { subscription } from './contract/stream.js';
 import { bot, job, message, template } from './contract/store.js';
 import { newHub, type TestHub } from './support/hub.js';
 import { MongoServer } from './support/mongo.js';
@@ -92,6 +93,8 @@ describe('A backup', function () {
     await store.users.create(user('u', { password: '$argon2id$x', role: 'admin', bots: { a: 'agent' } }));
     await store.apiKeys.add(apiKey('k'));
     await store.apiKeys.add(apiKey('of a', 'a'));
+    await store.subscriptions.add(subscription('s'));
+    await store.subscriptions.add(subscription('of a', { appId: 'a', events: ['user'] }));
     for (const id of ['1', '2']) await store.audit.add(entry(id));
     await store.faq.put('a', []);
     await store.faq.put('a', [{ id: '1', questions: [nasty], answer: nasty }]);
@@ -174,6 +177,8 @@ describe('A backup', function () {
       users: await all((page) => store.users.list(page)),
       apiKeys: await all((page) => store.apiKeys.list(page)),
       audit: await all((page) => store.audit.list(page, {})),
+      // Their positions are the store's own.
+      subscriptions: (await all((page) => store.subscriptions.list(page))).map((one) => ({ ...one, position: 0 })),
       setting: await store.settings.get(nasty),
       keys: await Promise.all(['session-key', 'secret-key'].map((name) => readFile(join(dataDir, name), 'utf8'))),
     };
@@ -197,6 +202,7 @@ describe('A backup', function () {
       const { store } = target;
       const seal = await sealOf(target, () => Promise.reject(new Error('a new key would open nothing')));
       assert.equal(seal.open((await store.channels.get('a', 'slack'))?.secrets ?? '', place), JSON.stringify(nasty));
+      assert.equal((await store.subscriptions.get('s'))?.position, await store.stream.head());
       assert.equal((await store.conversations.receive(message('a', 'e1'))).duplicate, true);
       const { message: next } = await store.conversations.receive(message('a', 'next', { conversation: 'c1' }));
       const [last] = await store.conversations.latest('a', 'c1', 1);
@@ -256,16 +262,17 @@ describe('A backup', function () {
     const names = sqlite.database.prepare(
       "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
     );
-    // Tickets are none: who was signed in signs in anew; and `parses` is a log of times without a word in it, which begins anew. A new table is
+    // Tickets are none: who was signed in signs in anew; and `parses` is a log of times without a word in it, which begins anew; positions of the
+    // event stream are the store's own, and what is held of it stands at one. A new table is
     // no part of a backup by itself: write it and put it back in src/backup, then add it here and above.
     const tables =
-      'api_keys audit bots care channel_health channels conversations dead_letters documents faq files job_log jobs messages models outbox parses pulse schema_version settings templates';
+      'api_keys audit bots care channel_health channels conversations dead_letters documents faq files held_sendings job_log jobs messages models outbox parses pulse schema_version settings stream subscriptions templates';
     assert.deepEqual(
       (names.pluck().all() as string[]).sort(),
       `${tables} tickets tracker_events trackers users`.split(' '),
     );
     const expected =
-      'api_keys audit bots care channel_health channels conversations documents faqs files hub job_lines jobs messages models parses settings templates texts tickets tracker_events trackers users';
+      'api_keys audit bots care channel_health channels conversations documents faqs files held_sendings hub job_lines jobs messages models parses settings subscriptions templates texts tickets tracker_events trackers users';
     assert.deepEqual(collections.map(({ name }) => name).sort(), expected.split(' '));
     await close();
   });

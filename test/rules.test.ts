@@ -14,6 +14,7 @@ const facts = [
   'src/lifecycle.ts',
   'src/machine.ts',
   'src/metrics.ts',
+  'src/kafka-url.ts',
 ];
 const rules: { files: RegExp; own: string | null; may: string[] }[] = [
   { files: /^src\/((app|main|trainer|lab)\.ts|app\/\w+\.ts)$/, own: null, may: ['src/', 'connectors/'] },
@@ -21,7 +22,7 @@ const rules: { files: RegExp; own: string | null; may: string[] }[] = [
   { files: /^src\/cli\//, own: '$folder', may: [...ground, ...facts, 'src/client.ts', 'src/training/import/tar.ts'] },
   { files: /^src\/\w+\.ts$/, own: null, may: [...ground, ...facts] },
   { files: /^src\/(engines|training)\//, own: '$folder', may: [...ground, ...facts, 'src/child.ts'] },
-  { files: /^src\/(stores|hub|http|access|backup|lab)\//, own: '$folder', may: [...ground, ...facts] },
+  { files: /^src\/(stores|hub|http|access|backup|lab|stream)\//, own: '$folder', may: [...ground, ...facts] },
   { files: /^console\//, own: 'console/', may: ['src/wire.ts', 'src/client.ts'] },
   { files: /^connectors\/index\.ts$/, own: 'connectors/', may: ground },
   { files: /^connectors\/(\w+)(\.ts|\/)/, own: '$connector', may: [...ground, 'connectors/message/'] },
@@ -55,6 +56,7 @@ const onePlace = [
   '@node-rs/argon2',
   'openid-client',
   'rate-limiter-flexible',
+  '@platformatic/kafka',
 ];
 
 function filesUnder(folder: string): string[] {

@@ -16,6 +16,7 @@ import { openScratch } from '../scratch.js';
 import { openStore } from '../stores/index.js';
 import { openShelf } from '../training/shelf.js';
 import { loadTemplates, type Template } from '../training/templates.js';
+import type { Paces } from '../stream/paces.js';
 import type { Trainer } from '../training/training.js';
 import { createVectors, type Vectors } from '../training/vectors.js';
 
@@ -38,6 +39,8 @@ export interface StandIns {
   connectors?: Connector[];
   /** Wraps the store of the message path. */
   store?: (store: Store) => Store;
+  /** How patient the event stream is. */
+  stream?: Partial<Paces>;
   /** Trains in place of Rasa, and how soon the queue calls a trainer lost. */
   training?: { train?: Trainer; lockMs?: number; sweepMs?: number; gpuGraceMs?: number };
 }

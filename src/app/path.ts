@@ -15,6 +15,7 @@ import type {
 import { createChannelNotes } from '../hub/channel-notes.js';
 import { createChannels } from '../hub/channels.js';
 import { type Connections, createConnections } from '../hub/connections.js';
+import type { Chronicle } from '../hub/chronicle.js';
 import { createDesk } from '../hub/desk.js';
 import { createHub } from '../hub/hub.js';
 import { createNews } from '../hub/news.js';
@@ -34,6 +35,7 @@ interface PathParts {
   seal: Seal;
   access: Access;
   limits: RateLimits;
+  chronicle: Chronicle;
 }
 
 /** Where anybody may say something, or whoever has the bot's key; all other channels are signed by their platforms. */
@@ -41,7 +43,7 @@ const openChannels = ['web', 'rest'];
 
 export function openMessagePath(
   parts: Parts,
-  { engines, training, metrics, budget, sessionKey, seal, access, limits }: PathParts,
+  { engines, training, metrics, budget, sessionKey, seal, access, limits, chronicle }: PathParts,
 ) {
   const { store, log, life, egress } = parts;
   const history = (appId: string, conversation: string): Promise<StoredMessage[]> =>
@@ -107,7 +109,7 @@ export function openMessagePath(
   const outbox = createOutbox({ store: store.outbox, connections, log, onBuried: (entry) => metrics.buried(entry) });
   const news = createNews();
   const aside: Hub['aside'] = (at, work) => hub.aside(at, work);
-  const desk = createDesk({ store, hub: { aside }, outbox, connections, log, tell: news.tell });
+  const desk = createDesk({ store, hub: { aside }, outbox, connections, log, chronicle, tell: news.tell });
   life.onStop('desk', () => Promise.resolve(void desk.stop()));
   const requestLog = createRequestLog({ store: store.parses, log });
   life.onStop('request log', () => requestLog.stop());
@@ -121,6 +123,7 @@ export function openMessagePath(
     connections,
     outbox,
     desk,
+    chronicle,
     slowAnswerMs: parts.options.config.slowAnswerSeconds * 1000,
     trained: (appId) => training.settled(appId),
     log,

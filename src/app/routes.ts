@@ -36,6 +36,7 @@ import { rasaRoutes } from '../http/rasa/routes.js';
 import { retentionRoutes } from '../http/retention.js';
 import { restRoutes } from '../http/rest.js';
 import type { Route } from '../http/route.js';
+import { subscriptionRoutes } from '../http/subscriptions.js';
 import { talkRoutes } from '../http/talk.js';
 import { templateRoutes } from '../http/templates.js';
 import { trainerRoutes } from '../http/trainers.js';
@@ -52,6 +53,7 @@ import type { Misses } from '../training/misses/misses.js';
 import { freeDisk, readMachine } from '../machine.js';
 import type { Metrics } from '../metrics.js';
 import type { Seal } from '../seal.js';
+import type { Subscriptions } from '../stream/subscriptions.js';
 import { storePlaceOf } from '../stores/index.js';
 import { faqImport } from '../training/faq/import.js';
 import { createEditLint } from '../training/faq/edits.js';
@@ -98,6 +100,7 @@ interface RouteParts {
   metrics: Metrics;
   accessParts: AccessParts;
   seal: Seal;
+  subscriptions: Subscriptions;
   publicUrl: () => string;
 }
 
@@ -139,6 +142,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
       await connections.close(appId);
       desk.forget(appId);
       await engines.forget(appId);
+      await made.subscriptions.forget(appId);
       await store.users.forgetBot(appId);
       made.accessParts.access.forget();
       metrics.forget(appId);
@@ -192,6 +196,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     }),
     ...deadLetterRoutes({ store, hub }),
     ...channelRoutes({ store, channels, publicUrl }),
+    ...subscriptionRoutes({ store, subscriptions: made.subscriptions }),
     ...machineRoutes(operations),
     ...accessRoutes(parts, made),
   ];

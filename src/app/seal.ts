@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Bot } from '../contracts.js';
 import { placeOf } from '../hub/channels.js';
 import { keptSecret, openSeal, type Rotation, type Seal } from '../seal.js';
+import { subscriptionPlace } from '../stream/subscriptions.js';
 import { remotePlace } from './engines.js';
 import type { Parts } from './parts.js';
 
@@ -35,6 +36,7 @@ async function rotate({ store, log }: Parts, rotation: Rotation): Promise<void> 
     cursor = page.next ?? undefined;
     more = page.next !== null;
   }
+  renewed += await renewSubscriptions(store, rotation);
   await rotation.finish();
   log.info({ secrets: renewed }, 'the secrets at rest are under the new SECRET_KEY; SECRET_KEY_PREVIOUS can go');
 }
@@ -49,6 +51,21 @@ async function renewBot(store: Parts['store'], rotation: Rotation, { appId, remo
     if (record.secrets === null) continue;
     await store.channels.put({ ...record, secrets: rotation.renew(record.secrets, placeOf(appId, record.channel)) });
     renewed += 1;
+  }
+  return renewed;
+}
+
+async function renewSubscriptions({ subscriptions }: Parts['store'], rotation: Rotation): Promise<number> {
+  let renewed = 0;
+  for (let cursor: string | undefined, more = true; more;) {
+    const { items, next } = await subscriptions.list({ limit: 500, cursor });
+    for (const { id, secret } of items) {
+      if (secret === null) continue;
+      await subscriptions.update(id, { secret: rotation.renew(secret, subscriptionPlace(id)) });
+      renewed += 1;
+    }
+    cursor = next ?? undefined;
+    more = next !== null;
   }
   return renewed;
 }

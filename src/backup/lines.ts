@@ -15,6 +15,7 @@ import type {
   Restorable,
   Store,
   StoredTemplate,
+  Subscription,
   TrainingJob,
   User,
 } from '../contracts.js';
@@ -48,6 +49,8 @@ export type Line =
   /** Its digest: the key itself nobody has but its holder. */
   | { kind: 'key'; key: ApiKey }
   | { kind: 'audit'; entry: AuditEntry }
+  /** Its secret as the store has it: sealed. After all events. */
+  | { kind: 'subscription'; subscription: Subscription }
   | { kind: 'project'; appId: string; file: ProjectFile }
   | { kind: 'job'; job: TrainingJob }
   | { kind: 'log'; jobId: string; lines: string[] }
@@ -62,7 +65,7 @@ export type Line =
   | { kind: 'end'; lines: number };
 
 /** Counted up with every new kind of line, which an older release could not put back. */
-export const format = 4;
+export const format = 5;
 /** The setting that says how far a restore came; the hub does not start on half of one. */
 export const marker = 'restore';
 export const unfinished = 'unfinished';

@@ -2,7 +2,7 @@
 import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ModelShelf, Store } from '../contracts.js';
+import type { ModelShelf, Store, Subscription } from '../contracts.js';
 import { type BackupParts, type BackupSummary, type Line, linesOf, marker, unfinished, verify } from './lines.js';
 
 const pageSize = 200;
@@ -58,6 +58,13 @@ async function empty(store: Store): Promise<void> {
   ) {
     for (const { id } of items) await store.apiKeys.remove(id);
   }
+  for (
+    let { items } = await store.subscriptions.list({ limit: pageSize });
+    items.length > 0;
+    { items } = await store.subscriptions.list({ limit: pageSize })
+  ) {
+    for (const { id } of items) await store.subscriptions.remove(id);
+  }
 }
 
 interface Restoring {
@@ -92,6 +99,8 @@ async function putBack(
       return store.users.create(line.user);
     case 'key':
       return store.apiKeys.add(line.key);
+    case 'subscription':
+      return putSubscription(store, line.subscription);
     case 'audit':
       return store.audit.add(line.entry);
     case 'project':
@@ -120,6 +129,12 @@ async function putEvents(store: Store, { appId, sender, from, events }: Line & {
   if (from === 0) return store.trackers.replace(appId, sender, events);
   if (await store.trackers.append(appId, sender, from, events)) return;
   throw new Error(`The events of ${sender} do not follow each other; make the backup anew.`);
+}
+
+/** Positions are the store's own: it goes on with what is said from now on. */
+async function putSubscription({ stream, subscriptions }: Store, subscription: Subscription): Promise<void> {
+  await subscriptions.add({ ...subscription, position: Number.MAX_SAFE_INTEGER });
+  await subscriptions.update(subscription.id, { position: await stream.head() });
 }
 
 async function putCare(store: Store, { appId, conversation, care }: Line & { kind: 'care' }): Promise<void> {

@@ -75,6 +75,8 @@ async function* everything(parts: BackupParts, summary: BackupSummary): AsyncGen
     yield* talksOf(store, bot.appId, summary);
   }
   for await (const key of all((page) => store.apiKeys.list(page))) yield { kind: 'key', key };
+  for await (const subscription of all((page) => store.subscriptions.list(page)))
+    yield { kind: 'subscription', subscription };
   // Newest first in the store; put back in the order they came.
   for (const entry of (await gathered((page) => store.audit.list(page, {}))).reverse()) yield { kind: 'audit', entry };
   for await (const entry of all((page) => store.outbox.pending(page))) yield { kind: 'entry', entry };

@@ -20,6 +20,7 @@ import type {
 import { within } from '../deadline.js';
 import { HubError } from '../errors.js';
 import type { Log } from '../log.js';
+import type { Chronicle } from './chronicle.js';
 import type { Connections } from './connections.js';
 import type { Outbox } from './outbox.js';
 
@@ -43,6 +44,8 @@ export interface DeskOptions {
   outbox: Pick<Outbox, 'post' | 'settled'>;
   connections: Pick<Connections, 'reaches'>;
   log: Log;
+  /** Says whether the events of bots that keep none here are wanted all the same. */
+  chronicle?: Pick<Chronicle, 'wanted'>;
   /** Hears of every conversation whose care changes. */
   tell?: NewsListener;
   /** Milliseconds since 1970; the machine's clock when absent. */
@@ -180,10 +183,10 @@ class StoredDesk implements HubDesk {
     }
   }
 
-  /** Adds events to the tracker of a bot whose tracker is ours. */
+  /** Adds events to the tracker of a bot whose tracker is ours, and of others where somebody wants them. */
   private async note({ appId, conversation }: At, events: Json[]): Promise<void> {
     const bot = await this.options.store.bots.get(appId);
-    if (bot?.engine !== 'rasa') return;
+    if (bot?.engine !== 'rasa' && !(bot && this.options.chronicle?.wanted())) return;
     const timestamp = this.now() / 1000;
     const stamped = events.map(({ event, ...rest }) => ({ event, timestamp, ...rest }));
     await this.options.store.trackers.extend(appId, conversation, stamped);

@@ -19,6 +19,7 @@ import type {
 import { within } from '../deadline.js';
 import { type ChatSentence, chatSentence, chatSentenceOf, HubError, hubErrorOf } from '../errors.js';
 import type { Log } from '../log.js';
+import type { Chronicle } from './chronicle.js';
 import type { Connections } from './connections.js';
 import type { HubDesk } from './desk.js';
 import { asksForPerson, factsOf } from './facts.js';
@@ -35,6 +36,8 @@ export interface HubOptions {
   outbox: Outbox;
   /** Knows which conversations people hold, and takes what is said in them. */
   desk: Pick<HubDesk, 'holds' | 'heard' | 'called' | 'forget'>;
+  /** Keeps the events of bots that keep none here; absent: nobody does. */
+  chronicle?: Pick<Chronicle, 'turn'>;
   /** Resolves when no training of the bot waits or runs: a message to a bot in its first training waits for it. */
   trained: (appId: string) => Promise<void>;
   /** A message that waits so long gets an apology; its answer follows. */
@@ -269,6 +272,8 @@ class MessagePath implements Hub {
     const { message, recovered } = waiting;
     const answer = await this.take(message, { recovered, learning });
     const { messages, parse, engine } = answer;
+    const { chronicle } = this.options;
+    if (chronicle && engine !== 'rasa') await untilStored(() => chronicle.turn(message, answer), this.closing.signal);
     const said = messages.map((reply) => ({ ...reply, metadata: { engine } }));
     const intent = parse?.intent.full_retrieval_intent_name ?? parse?.intent.name ?? null;
     const confidence = parse?.intent.confidence ?? null;

@@ -12,7 +12,7 @@ const options: RigOptions = { seed: 7, short: true, python: null };
 describe('the fault rig', function () {
   this.timeout(120_000);
 
-  for (const id of ['F1', 'F7', 'F9', 'F12', 'F13', 'F15', 'F16', 'F17', 'F18', 'F19', 'F20', 'F25']) {
+  for (const id of ['F1', 'F7', 'F9', 'F12', 'F13', 'F15', 'F16', 'F17', 'F18', 'F19', 'F20', 'F25', 'F29']) {
     const scenario = scenarios.find((one) => one.id === id)!;
     it(`${id}: ${scenario.title}`, async () => {
       const { faults, failures } = await scenario.run(options);

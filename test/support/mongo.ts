@@ -2,15 +2,14 @@
  * A real server that speaks MongoDB's protocol, for tests: mongo-java-server from Maven Central, started by Java. Its jars are fetched once
  * per user.
  */
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { configOf } from '../../src/config.js';
+import { provideJars } from './jars.js';
 
 const source = fileURLToPath(new URL('../../../test/support/mongo/', import.meta.url));
 /** Named after what test/support/mongo/pom.xml asks for. */
@@ -19,41 +18,8 @@ const remedy =
   'The MongoDB tests need Java 11 or newer and Maven (Debian: apt-get install default-jdk-headless maven).';
 
 /** Answers the folder of the server's jars, fetched now if need be. Rejects with an Error that says what to install. */
-export async function provideMongo(say: (line: string) => void = () => undefined): Promise<string> {
-  const cache = configOf(process.env).cacheDir;
-  const folder = join(cache, jars);
-  if (await exists(folder)) return folder;
-  say('Fetching the MongoDB test server with Maven');
-  await mkdir(cache, { recursive: true });
-  const growing = await mkdtemp(join(cache, `${jars}-`));
-  try {
-    const args = [
-      '-q',
-      '-B',
-      '-f',
-      join(source, 'pom.xml'),
-      'dependency:copy-dependencies',
-      `-DoutputDirectory=${growing}`,
-    ];
-    await promisify(execFile)('mvn', args, { timeout: 300_000 }).catch((error: unknown) => {
-      throw new Error(`${remedy} Maven said: ${String(error).slice(0, 500)}`);
-    });
-    // Another process may have been faster.
-    await rename(growing, folder).catch(async (error: unknown) => {
-      if (!(await exists(folder))) throw error;
-    });
-    return folder;
-  } finally {
-    await rm(growing, { recursive: true, force: true });
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
+export const provideMongo = (say?: (line: string) => void): Promise<string> =>
+  provideJars({ name: jars, pom: join(source, 'pom.xml'), remedy, say });
 
 /** One server on one file. It can be stopped and started again on the same port and data. */
 export class MongoServer {

@@ -7,6 +7,7 @@ import { engineScenarios } from './engines.js';
 import { memoryScenarios } from './memory.js';
 import { realScenarios } from './real.js';
 import { storeScenarios } from './store.js';
+import { streamScenarios } from './stream.js';
 import { trainingScenarios } from './training.js';
 
 const number = ({ id }: Scenario): number => Number(id.slice(1));
@@ -20,4 +21,5 @@ export const scenarios: Scenario[] = [
   ...clientScenarios,
   ...realScenarios,
   ...trainingScenarios,
+  ...streamScenarios,
 ].sort((a, b) => number(a) - number(b));
