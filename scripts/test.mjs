@@ -73,8 +73,7 @@ async function everything(env, linted, signal) {
 /** Prepares and runs what is asked for; answers the counts of each part. */
 async function results(quick, args, signal) {
   await prepare(root);
-  const providing = () =>
-    step('Providing Rasa, the test servers and Chromium', () => provide(quick, signal), still);
+  const providing = () => step('Providing Rasa, the test servers and Chromium', () => provide(quick, signal), still);
   if (!quick && args.length === 0) {
     // The linter needs nothing that has to be provided, and is one of those that run side by side.
     const linted = printedAtTheEnd((out) => step('lint', () => lint(root, out), still));

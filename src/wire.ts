@@ -72,15 +72,16 @@ export const LintView = z.object({
           'single_question',
           'empty_answer',
           'no_question',
+          'never_reached',
           'other_language',
           'broken_braces',
           'broken_link',
         ]),
         row: z.number(),
-        other: z
-          .number()
-          .optional()
-          .meta({ description: 'the other row of a near duplicate, by letters or by meaning (alike)' }),
+        other: z.number().optional().meta({
+          description:
+            'the other row of a near duplicate, by letters or by meaning (alike), or of an answer that is never reached',
+        }),
         detail: z.string(),
       })
       .meta({ id: 'LintFinding' }),

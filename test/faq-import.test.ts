@@ -220,6 +220,7 @@ describe('the FAQ linter', () => {
       lintFaq(pairs).map(({ kind, row, other }) => [kind, row, ...(other ? [other] : [])]),
       [
         ['near_duplicate', 3, 1],
+        ['never_reached', 3, 1],
         ['single_question', 3],
         ['near_duplicate', 4, 3],
         ['near_duplicate', 6, 5],
@@ -229,6 +230,20 @@ describe('the FAQ linter', () => {
     );
   });
 
+  it('finds answers that nobody gets, since all their questions are answered otherwise above', () => {
+    const pairs = [
+      { questions: ['When are you open?', 'Opening hours'], answer: 'At nine.' },
+      { questions: ['when are you open', 'OPENING HOURS!'], answer: 'Never.' },
+      { questions: ['Opening hours', 'And on Sundays?'], answer: 'Closed.' },
+      { questions: ['When are you open?', 'opening hours'], answer: 'At nine.' },
+      { questions: [' '], answer: 'x' },
+    ];
+    const found = lintFaq(pairs).filter(({ kind }) => kind === 'never_reached');
+    assert.deepEqual(
+      found.map(({ row, other }) => [row, other]),
+      [[2, 1]],
+    );
+  });
   it('misses no near duplicate that a comparison of all with all finds', async () => {
     const { pairs } = JSON.parse(await readFile('bench/answers/data/banking-77.json', 'utf8')) as {
       pairs: { Q: { q: string }[] }[];

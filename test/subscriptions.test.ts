@@ -118,6 +118,23 @@ describe('Subscriptions', () => {
     assert.deepEqual((await store.subscriptions.held(id, 'waiting', { limit: 9 })).items, []);
   });
 
+  it('moves on over a conversation that waits, with all that comes in it', async () => {
+    await restart({}, { retries: [60_000] });
+    receiver.answer = ({ conversation }) => (conversation === 'slow' ? 503 : undefined);
+    const id = await subscribe();
+    await say('slow', 'one');
+    await eventually(async () => (await store.subscriptions.held(id, 'waiting', { limit: 9 })).items.length === 1);
+    await say('slow', 'two');
+    await say('other', 'last');
+    await eventually(async () => (await view(id))['position'] === (await store.stream.head()));
+    assert.equal((await store.subscriptions.held(id, 'waiting', { limit: 9 })).items.length, 2);
+    await restart();
+    receiver.answer = () => undefined;
+    await hub.api('PATCH', `/subscriptions/${id}`, { enabled: true });
+    await eventually(() => receiver.said('slow').length === 2);
+    assert.deepEqual(receiver.said('slow'), ['one', 'two']);
+  });
+
   it('gives up what is refused each time, goes on behind it, and tries it again when asked to', async () => {
     let refuse = true;
     receiver.answer = ({ events }) => (refuse && events[0]?.['text'] === 'bad' ? 422 : undefined);

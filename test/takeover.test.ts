@@ -92,7 +92,7 @@ describe('A conversation that a person takes over', function () {
   const read = new Map<string, string[]>();
   const chatOf = (channel: string): string => `chat-${channel}`;
   const got = (channel: string, text: string): void => void read.set(channel, [...(read.get(channel) ?? []), text]);
-  const channels = [...platformNames, 'web'];
+  const channels = [...platformNames, 'web', 'rest'];
   const conversations = new Map<string, string>(platformNames.map((name) => [name, `${name}:${chatOf(name)}`]));
   let events = 0;
 
@@ -101,7 +101,11 @@ describe('A conversation that a person takes over', function () {
     const connectors = platformNames.map((name) =>
       createStandIn(name, { apiRoot, secret: `${secret}-${name}`, limited: false }),
     );
-    return newHub({ dataDir, standIns: { engines: { rasa: slowEcho }, connectors } });
+    return newHub({
+      dataDir,
+      standIns: { engines: { rasa: slowEcho }, connectors },
+      env: { EGRESS_ALLOW: '127.0.0.1' },
+    });
   };
   before(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'sb-takeover-'));
@@ -112,15 +116,19 @@ describe('A conversation that a person takes over', function () {
       request.on('end', () => {
         const body = JSON.parse(Buffer.concat(chunks).toString()) as unknown;
         const path = request.url ?? '';
+        if (path === '/callback') got('rest', (body as { text: string }).text);
         const name = platformNames.find(
           (one) => protocols[one].post('x', '').path.split('/')[1] === path.split('/')[1],
-        )!;
-        got(name, protocols[name].posted(path, body).text);
+        );
+        if (name) got(name, protocols[name].posted(path, body).text);
         response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
       });
     }).listen(0, '127.0.0.1');
     await once(sink, 'listening');
     hub = await open();
+    const callbackUrl = `http://127.0.0.1:${(sink.address() as AddressInfo).port}/callback`;
+    const rest = await hub.api('PUT', `/bots/${appId}/channels/rest`, { enabled: true, callbackUrl });
+    assert.equal(rest.status, 200, JSON.stringify(rest.body));
     socket = io(`${hub.url}/bots/${appId}`, { transports: ['websocket'], forceNew: true });
     socket.on('bot_uttered', ({ text }: { text: string }) => got('web', text));
     socket.emit('session_request', {});
@@ -136,11 +144,21 @@ describe('A conversation that a person takes over', function () {
 
   const say = async (channel: string, text: string): Promise<void> => {
     if (channel === 'web') return void socket.emit('user_uttered', { message: text });
+    if (channel === 'rest') return sayByRest(text);
     const name = channel as (typeof platformNames)[number];
     const id = String((events += 1));
     const body = JSON.stringify(protocols[name].encode({ id, chat: chatOf(name), text }));
     const headers = { 'content-type': 'application/json', ...protocols[name].sign(body, `${secret}-${name}`) };
     const { status } = await fetch(`${hub.url}/webhooks/${name}/${appId}`, { method: 'POST', headers, body });
+    assert.equal(status, 200);
+  };
+  /** Rasa's callback channel: the answers are posted to an address of the bot's author. */
+  const sayByRest = async (message: string): Promise<void> => {
+    const { status } = await fetch(`${hub.url}/bots/${appId}/webhooks/callback/webhook`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ sender: chatOf('rest'), message }),
+    });
     assert.equal(status, 200);
   };
   const at = (channel: string): string =>
@@ -152,8 +170,10 @@ describe('A conversation that a person takes over', function () {
   it('hears no word of the bot on any channel while 20 messages a second come in; none is lost, and order is kept', async () => {
     for (const channel of channels) await say(channel, `${channel} 0`);
     await eventually(() => channels.every((channel) => seen(channel).length === 1));
-    const found = (await hub.api('GET', `/bots/${appId}/conversations?channel=web`)).body.items as { id: string }[];
-    conversations.set('web', found[0]!.id);
+    for (const channel of ['web', 'rest']) {
+      const found = (await hub.api('GET', `/bots/${appId}/conversations?channel=${channel}`)).body.items;
+      conversations.set(channel, (found as { id: string }[])[0]!.id);
+    }
     let sending = true;
     const counts = new Map(channels.map((channel) => [channel, 0]));
     const talk = async (): Promise<void> => {
@@ -204,7 +224,7 @@ describe('A conversation that a person takes over', function () {
         `${channel}: what came in, in its order`,
       );
       const held = said.filter(({ turn }) => turn?.agent === 'Ann');
-      assert.ok(held.length >= 4, `${channel}: ${held.length} came while it was held`);
+      assert.ok(held.length >= 3, `${channel}: ${held.length} came while it was held`);
       const during = seen(channel).slice(heldFrom.get(channel), heldTo.get(channel));
       assert.deepEqual(
         during,

@@ -6,7 +6,9 @@ import type { EvaluateRoutesOptions } from '../http/evaluate.js';
 import type { FindingsOf } from '../http/files.js';
 import { freeDisk } from '../machine.js';
 import { createEvaluator } from '../training/evaluate.js';
-import type { QuestionChild } from '../training/question.js';
+import { HubError } from '../errors.js';
+import { crossValidate } from '../training/cross-validate.js';
+import { inTurnWithin, type QuestionChild } from '../training/question.js';
 import { createValidator, type Validation } from '../training/validate.js';
 import { labelsOf } from '../training/labels.js';
 import { openLine } from '../training/line.js';
@@ -119,20 +121,37 @@ export interface RasaChecks {
 
 export function openChecks(parts: Parts): RasaChecks {
   const { options, store, shelf, templates, runtimeDir, warm } = parts;
-  if (!warm) return { rasa: null, findings: () => Promise.resolve(null) };
+  if (!warm || !('python' in options.rasa)) return { rasa: null, findings: () => Promise.resolve(null) };
+  const { python } = options.rasa;
   const { customCode } = options.config;
   const common = { workDir: runtimeDir, customCode, start: (child: QuestionChild) => warm.start(child) };
   const evaluator = createEvaluator(common);
   const validator = createValidator({ ...common, templates });
   const reader = createProjectReader(allowedIn(options.config));
+  const inLine = inTurnWithin(runtimeDir);
   /** Why the operator would not have this looked at, though it was allowed when it was written: Rasa imports what a config and a domain name. */
   const refusal = async (content: TrainingContent): Promise<string | null> => {
     if (customCode) return null;
     const named = content.files.filter(({ path }) => !path.startsWith('data/'));
     return codeRefusal(content) ?? reader.judge(named).then(() => null, wordsOf);
   };
+  const train = createRasaTrainer({
+    ...{ python, packageDir, workDir: runtimeDir, env: options.config.childEnv, templates, customCode },
+    start: (child) => warm.start(child),
+  });
   return {
     rasa: {
+      crossValidate: async (bot, folds, gone) => {
+        const content = await contentOf(store, bot, null);
+        const refused = await refusal(content);
+        if (refused !== null) throw new HubError('invalid', refused);
+        const parts = {
+          train: (kept: TrainingContent, signal: AbortSignal) => train(kept, () => undefined, signal),
+          ask: async ({ files }: TrainingContent, asked: { archivePath: string; yaml: string }, signal: AbortSignal) =>
+            (await evaluator.evaluate({ bot, files, ...asked, endToEnd: false }, signal)).nlu,
+        };
+        return inLine(() => crossValidate(parts, { content, folds }, gone));
+      },
       evaluate: async ({ bot, model, yaml, endToEnd }, gone) => {
         const archivePath = await shelf.fetch(model.archive ?? '');
         const { files } = JSON.parse(await readFile(await shelf.fetch(model.content), 'utf8')) as TrainingContent;

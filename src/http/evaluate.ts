@@ -14,6 +14,8 @@ export interface EvaluateRoutesOptions {
       asked: { bot: Bot; model: Model; yaml: string; endToEnd: boolean },
       gone: AbortSignal,
     ) => Promise<{ nlu: Json | null; stories: Json | null }>;
+    /** Trains and asks as often as there are folds; one bot at a time. */
+    crossValidate: (bot: Bot, folds: number, gone: AbortSignal) => Promise<unknown>;
     validate: (bot: Bot, gone: AbortSignal) => Promise<unknown>;
   } | null;
 }
@@ -25,9 +27,30 @@ const TestQuery = z.object({
     .enum(['true', 'false', '1', '0'])
     .optional()
     .meta({ description: 'the stories have the words of users in them' }),
+  folds: z.coerce.number().int().min(2).max(10).optional().meta({
+    description:
+      "cross-validation of the bot's own FAQ, without a body: so many models are trained, each asked what it was not taught",
+  }),
 });
 const Result = z.looseObject({}).nullable();
-const EvaluationView = z.object({ modelId: z.string(), nlu: Result, stories: Result }).meta({
+const CrossValidationView = z
+  .object({
+    folds: z.number(),
+    asked: z.number().meta({ description: 'questions that were held back' }),
+    accuracy: z.number().meta({ description: 'the share of them that got the answer of their own pair' }),
+    pairs: z
+      .array(z.object({ id: z.string(), asked: z.number(), right: z.number() }))
+      .meta({ description: 'the worst first' }),
+    wrong: z
+      .array(z.object({ question: z.string(), pair: z.string(), got: z.string().nullable() }))
+      .meta({ description: 'with the answer that came; null: the bot did not know' }),
+  })
+  .meta({ id: 'CrossValidation' });
+const evaluation = {
+  modelId: z.string().nullable().meta({ description: 'null for a cross-validation' }),
+  ...{ nlu: Result, stories: Result },
+};
+const EvaluationView = z.object({ ...evaluation, crossValidation: CrossValidationView.optional() }).meta({
   id: 'Evaluation',
   description: "Rasa's own reports, as of POST /model/test/intents and /model/test/stories.",
 });
@@ -63,18 +86,26 @@ export function evaluateRoutes({ store, rasa }: EvaluateRoutesOptions): Route[] 
     route({
       method: 'POST',
       path: '/bots/{appId}/evaluate',
-      summary: 'Test a model with questions (nlu) and stories that it was not trained on, in one Rasa YAML text.',
+      summary:
+        'Test a model with questions (nlu) and stories that it was not trained on, in one Rasa YAML text; or, with folds, the FAQ by cross-validation.',
       access: 'edit',
       audited: false,
       query: TestQuery,
       body: {
-        schema: z.string(),
+        schema: z.string().optional(),
+        optional: true,
         limit: dataLimit,
         types: ['application/yaml', 'application/x-yaml', 'text/yaml'],
       },
       answers: { 200: { description: 'What came out; null for what the text does not test.', schema: EvaluationView } },
       handle: async (asked) => {
         const bot = await botOf(store, asked);
+        const { folds } = asked.query;
+        if (folds !== undefined) {
+          const crossValidation = await needed().crossValidate(bot, folds, asked.gone());
+          return { body: { modelId: null, nlu: null, stories: null, crossValidation } };
+        }
+        if (!asked.body) throw new HubError('invalid', 'Send a Rasa YAML text with tests, or ask for ?folds=5.');
         const model = await modelOf(bot, asked.query.model);
         const endToEnd = asked.query.e2e === 'true' || asked.query.e2e === '1';
         const result = await needed().evaluate({ bot, model, yaml: asked.body, endToEnd }, asked.gone());

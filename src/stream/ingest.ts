@@ -60,7 +60,7 @@ class KafkaIngest implements Ingest {
 
   constructor(private readonly options: IngestOptions) {
     const quietMs = options.quietMs ?? defaultQuietMs;
-    this.timer = setInterval(() => this.inLine(() => this.sweep(quietMs)), quietMs / 2).unref();
+    this.timer = setInterval(() => void this.inLine(() => this.sweep(quietMs)), quietMs / 2).unref();
     this.running = this.run();
   }
 
@@ -73,22 +73,28 @@ class KafkaIngest implements Ingest {
   }
 
   private async run(): Promise<void> {
-    while (!this.stopped) {
+    while (!this.ended()) {
       try {
         this.reading = await this.options.open();
+        if (this.ended()) await this.reading.close();
         for await (const consumed of this.reading) {
-          if (this.stopped) break;
+          if (this.ended()) break;
           await this.inLine(() => this.take(consumed));
         }
       } catch (error) {
-        if (!this.stopped) this.options.log.warn({ err: error }, 'events from Kafka wait');
+        if (!this.ended()) this.options.log.warn({ err: error }, 'events from Kafka wait');
       }
       await this.reading?.close();
+      await this.tail;
       // What was not committed comes again.
       this.turns.clear();
       this.seen.clear();
-      if (!this.stopped) await sleep(this.options.againMs ?? defaultAgainMs);
+      if (!this.ended()) await sleep(this.options.againMs ?? defaultAgainMs);
     }
+  }
+
+  private ended(): boolean {
+    return this.stopped;
   }
 
   /** Runs `work` after what runs; what it rejects with breaks the line, so that nothing is committed that was not noted. */

@@ -229,11 +229,15 @@ class StreamPump implements Pump {
     for (let wait = shortest; !this.stopped; wait = Math.min(wait * 2, longest)) {
       const sent = await this.options.sink.send(sending);
       if (sent.outcome !== 'away') return sent;
-      if (this.stopped) return undefined;
-      await this.troubled(sent.reason);
-      await new Promise((resolve) => setTimeout(resolve, wait).unref());
+      await this.away(sent.reason, wait);
     }
     return undefined;
+  }
+
+  private async away(reason: string, wait: number): Promise<void> {
+    if (this.stopped) return;
+    await this.troubled(reason);
+    await new Promise((resolve) => setTimeout(resolve, wait).unref());
   }
 
   private async failed(lane: Lane, entry: Entry, reason: string): Promise<void> {

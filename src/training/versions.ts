@@ -117,6 +117,10 @@ export function answersIn(report: Json | null, content: TrainingContent): Map<st
   return understood;
 }
 
+/** The answer of a pair, in the words in which `answersIn` has it; null where it can't be given. */
+export const answerOf = (pair: FaqPair): string | null =>
+  topicsOf([pair]).topics.map(({ parts }) => wordsOf(parts))[0] ?? null;
+
 const wordsOf = (parts: AnswerPart[]): string => parts.map(({ text, image }) => text ?? image ?? '').join('\n');
 
 /** The questions to which two models answer otherwise. */

@@ -29,6 +29,35 @@ describe('the versions of a bot', function () {
     (await hub.api('POST', `/bots/${appId}/messages`, { sender, message: 'when are you open' })).body[0]
       ?.text as string;
 
+  it('tell how well they would understand what nobody wrote down, by cross-validation', async () => {
+    const asked: [string, ...string[]][] = [
+      ['When are you open?', 'What are your opening hours?', 'Until when are you open today?'],
+      ['Do you ship abroad?', 'Can you ship to other countries?', 'Is shipping abroad possible?'],
+      ['How can I pay?', 'Which cards can I pay with?', 'Can I pay by card?'],
+    ];
+    const faqOf = asked.map((questions) => ({ Q: questions.map((q) => ({ q })), A: `about: ${questions[0]}` }));
+    assert.equal((await hub.api('PUT', `/bots/${appId}/faq`, faqOf)).status, 200);
+    const { status, body } = await hub.api('POST', `/bots/${appId}/evaluate?folds=2`);
+    assert.equal(status, 200, JSON.stringify(body));
+    const {
+      asked: count,
+      accuracy,
+      pairs,
+      wrong,
+    } = body.crossValidation as {
+      asked: number;
+      accuracy: number;
+      pairs: { asked: number }[];
+      wrong: unknown[];
+    };
+    assert.deepEqual([count, pairs.length, pairs.reduce((sum, one) => sum + one.asked, 0)], [9, 3, 9]);
+    assert.ok(accuracy > 0.4, JSON.stringify(body));
+    assert.equal(wrong.length, Math.round(9 * (1 - accuracy)));
+    assert.deepEqual(await models(), [], 'nothing of it is kept');
+    assert.equal((await hub.api('POST', `/bots/${appId}/evaluate?folds=1`)).status, 422);
+    assert.equal((await hub.api('POST', `/bots/${appId}/evaluate`)).status, 422);
+  });
+
   it('say who made them, when, with which Rasa, and how they did when they were tested', async () => {
     const id = await trained(faq('one'));
     const [model] = await models();

@@ -16,12 +16,13 @@ export interface LintFinding {
     | 'single_question'
     | 'empty_answer'
     | 'no_question'
+    | 'never_reached'
     | 'other_language'
     | 'broken_braces'
     | 'broken_link';
   /** Place of the pair in the list, from 1. */
   row: number;
-  /** Of a near duplicate, by letters or by meaning (`alike`): the other pair. */
+  /** Of a near duplicate, by letters or by meaning (`alike`), and of what is never reached: the other pair. */
   other?: number;
   detail: string;
 }
@@ -32,7 +33,11 @@ const mostFindings = 2000;
 
 /** `language`: of the bot; absent: whatever its questions are in. */
 export function lintFaq(pairs: readonly LintPair[], language?: string): LintFinding[] {
-  return [...duplicatesIn(pairs), ...pairs.flatMap((pair, at) => lintPair(pair, at + 1, language))]
+  return [
+    ...duplicatesIn(pairs),
+    ...unreachedIn(pairs),
+    ...pairs.flatMap((pair, at) => lintPair(pair, at + 1, language)),
+  ]
     .sort((a, b) => a.row - b.row)
     .slice(0, mostFindings);
 }
@@ -60,6 +65,23 @@ export function lintPair(
     ...(answer.trim() === '' ? [{ kind: 'empty_answer', row, detail: 'The answer is empty.' } as const] : []),
     ...flawsOf({ questions: asked, answer }, row, language === undefined ? undefined : (own ?? language)),
   ];
+}
+
+/** Answers that nobody gets: each of their questions is asked in the same words above, and answered otherwise there. */
+function unreachedIn(pairs: readonly LintPair[]): LintFinding[] {
+  const first = new Map<string, number>();
+  const found: LintFinding[] = [];
+  for (const [at, { questions, answer }] of pairs.entries()) {
+    const asked = questions.filter((text) => text.trim() !== '').map(folded);
+    const others = asked.map((text) => first.get(text)).filter((other) => other !== undefined);
+    const [other] = others;
+    if (other !== undefined && others.length === asked.length && others.every((one) => pairs[one]?.answer !== answer)) {
+      const detail = `Nobody gets this answer: all its questions are asked in row ${other + 1} too, and answered otherwise there.`;
+      found.push({ kind: 'never_reached', row: at + 1, other: other + 1, detail });
+    }
+    for (const text of asked) if (!first.has(text)) first.set(text, at);
+  }
+  return found;
 }
 
 interface Question {

@@ -127,7 +127,8 @@ async function endpointUnderLoad(options: RigOptions): Promise<Finding> {
     return await withRig({ options, settings }, async (rig) => {
       const kills = options.short ? 3 : 20;
       receiver.answer = async () => {
-        await sleep(rig.random() * 20);
+        // Slow enough that every kill cuts some off.
+        await sleep(rig.random() * 400);
         return 204;
       };
       const kill = async (): Promise<void> => {
