@@ -127,8 +127,8 @@ async function endpointUnderLoad(options: RigOptions): Promise<Finding> {
     return await withRig({ options, settings }, async (rig) => {
       const kills = options.short ? 3 : 20;
       receiver.answer = async () => {
-        // Slow enough that every kill cuts some off.
-        await sleep(rig.random() * 400);
+        // Slower than the load: there is always something that waits in the hub, which every kill cuts off.
+        await sleep(rig.random() * 1200);
         return 204;
       };
       const kill = async (): Promise<void> => {
