@@ -108,6 +108,7 @@ describe('the admin API', () => {
         subscriptions: { url: 'https://example.org' },
         '{modelId}': { label: null },
         takeover: {},
+        try: { texts: ['x'] },
         release: {},
         replies: { text: 'x' },
         review: { review: 'reviewed' },
