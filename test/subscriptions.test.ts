@@ -216,6 +216,7 @@ describe('Subscriptions', () => {
   });
 
   it('sends nothing of who was erased meanwhile', async () => {
+    await restart({}, { retries: Array.from({ length: 200 }, () => 100) });
     let away = true;
     receiver.answer = () => (away ? 500 : undefined);
     const id = await subscribe();
@@ -232,6 +233,7 @@ describe('Subscriptions', () => {
   });
 
   it('follows no redirect, and stops for good where the endpoint says 410', async () => {
+    await restart();
     receiver.answer = ({ conversation }) =>
       conversation === 'moved' ? 302 : conversation === 'gone' ? 410 : undefined;
     const id = await subscribe();
@@ -328,7 +330,7 @@ describe('Subscriptions', () => {
   });
 
   it('tells the operator how far subscribers are behind', async () => {
-    await restart({}, { retries: [700] });
+    await restart({}, { retries: [2000] });
     receiver.answer = ({ conversation }) => (conversation === 'bad' ? 500 : undefined);
     const id = await subscribe();
     await say('good', 'x', 'y');

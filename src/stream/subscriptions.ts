@@ -259,12 +259,13 @@ class StreamSubscriptions implements Subscriptions {
     if (this.stopped || this.pumps.has(subscription.id)) return;
     const { store, log, onSent, paces } = this.options;
     const { id, appId } = subscription;
-    const pump = openPump({
+    const pump: Pump = openPump({
       subscription: { ...subscription },
       sink: this.sinkOf(subscription),
       ...{ stream: store.stream, store: store.subscriptions, log },
       onSent: (result, events) => onSent?.({ subscription: id, result, events }),
-      onOff: () => void this.alone(id, () => this.close(id)),
+      // Somebody may have switched it on again meanwhile.
+      onOff: () => void this.alone(id, () => (this.pumps.get(id)?.pump === pump ? this.close(id) : Promise.resolve())),
       ...(paces && { paces }),
     });
     this.pumps.set(id, { pump, appId });
