@@ -79,6 +79,14 @@ describe('an FAQ from a table', function () {
     ['with commas and no header', 'open?,9 to 5\npay?,by card\n'],
     ['with a header and a mark at its start', '\ufeffQuestion,Answer\r\nopen?,9 to 5\r\npay?,by card\r\n'],
     ['with semicolons and quotes', '"Frage";"Antwort"\n"open?";"9 to 5"\n"pay?";"by card"'],
+    [
+      'pasted from a spreadsheet, with a comma in each answer',
+      'open?\tFrom 9 to 5, daily\npay?\tBy card, or cash\n',
+      [
+        ['open?', 'From 9 to 5, daily'],
+        ['pay?', 'By card, or cash'],
+      ],
+    ],
     ['with tabs, other columns and their own order', 'id\tA\tcategory\tQ\n1\t9 to 5\tx\topen?\n2\tby card\ty\tpay?\n'],
     ['with empty rows and blanks', '\n question , answer \n\n open? , 9 to 5 \n,,\npay?,by card\n\n'],
     [

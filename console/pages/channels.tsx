@@ -127,6 +127,23 @@ function Steps({ platform }: { platform: Platform }) {
   );
 }
 
+const labs = ['slack', 'telegram', 'teams'];
+/** For who has no account there: a platform that is emulated. */
+function Lab({ name, appId }: { name: string; appId: string }) {
+  const { t } = useTranslation();
+  return (
+    <div>
+      <Text size="sm" fw={500}>
+        {t('channels.lab', { name: channelName(name) })}
+      </Text>
+      <Text size="xs" className="sb-quiet">
+        {t('channels.labText')}
+      </Text>
+      <Copy text={`npm run -s switchboard -- lab ${name} ${appId}`} />
+    </div>
+  );
+}
+
 function ChannelForm({ channel, platform }: { channel: ChannelWire; platform: Platform }) {
   const { t } = useTranslation();
   const api = useApi();
@@ -166,6 +183,7 @@ function ChannelForm({ channel, platform }: { channel: ChannelWire; platform: Pl
     <form onSubmit={save}>
       <Stack>
         {platform.steps.length > 0 && <Steps platform={platform} />}
+        {labs.includes(channel.name) && <Lab name={channel.name} appId={appId} />}
         {platform.webhook && (
           <div>
             <Text size="sm" fw={500}>

@@ -1,7 +1,8 @@
 /** Rows of a text with columns: commas, semicolons, tabs or bars between them. The only importer of csv-parse. */
 import { parse } from 'csv-parse/sync';
 
-const delimiters = [',', ';', '\t', '|'];
+/** The first of those that fit equally well counts: tabs stand in no sentence, commas in many. */
+const delimiters = ['\t', '|', ';', ','];
 const probed = 60;
 
 /** Each row's cells; a broken quote ends with its line's text as it stands. */
