@@ -571,6 +571,21 @@ export interface ConnectionContext {
   ask(message: Omit<IncomingMessage, 'appId' | 'channel'>, gone?: AbortSignal): Promise<StoredMessage>;
   /** What a person who waits is told: the bot's state and its training, if one runs. */
   progress(): Promise<BotProgress>;
+  /** The same channel of the same bot at the other hubs of the store; absent where there can be none. */
+  elsewhere?: Elsewhere | undefined;
+  /** Whether this hub is the one of several that keeps a line to the platform; absent: it is the only one. */
+  duty?: Duty | undefined;
+}
+/** What a channel tells itself at other hubs: people may be connected there. What is told may be lost; the log has it. */
+export interface Elsewhere {
+  tell(body: Json): void;
+  /** Calls `listener` with what is told there, until the channel is closed. One listener. */
+  listen(listener: (body: Json) => void): void;
+}
+/** Falls to one hub at a time, and may change. */
+export interface Duty {
+  /** Calls `change` now and whenever it changes; answers the way to end that. */
+  watch(change: (mine: boolean) => void): () => void;
 }
 export interface BotProgress {
   ready: boolean;
@@ -865,7 +880,60 @@ export interface Store {
   restore(thing: Restorable): Promise<void>;
   /** Rejects when the store cannot be written now. */
   ping(): Promise<void>;
+  /** Who has which conversations, of a store that was opened to be shared by several hubs. Absent: this hub has all. */
+  readonly leases?: Leases;
   close(): Promise<void>;
+}
+
+/** A hub of a store that several share. */
+export interface HubFacts {
+  id: string;
+  /** Where nodes and other hubs reach it; null while it does not listen. */
+  url: string | null;
+  host: string;
+  pid: number;
+  since: string;
+}
+/**
+ * How this hub stands to a conversation. `own`: it takes its turns. `opening`: it has it, and takes up what an earlier owner left. `unsure`: it
+ * had it, and has not reached the store for too long to know whether it still does. `other`: it is somebody else's, or nobody's yet.
+ */
+export type Holding = 'own' | 'opening' | 'unsure' | 'other';
+/**
+ * Who has which conversations. A hub shows by a pulse that it lives; when the pulse of another stands still for five seconds by this hub's own
+ * clock, its conversations are divided among those that live, under a higher epoch. Outcomes and sendings are written under the epoch, so a
+ * hub that stood still changes nothing afterwards: such a write rejects with `stopping`, and with `store_unavailable` while it is `unsure`.
+ */
+export interface Leases {
+  /** This hub. */
+  readonly id: string;
+  stateOf(at: At): Holding;
+  /** Whose it is, by what is known here; null: nobody's now. */
+  ownerOf(at: At): string | null;
+  /** Those that live, this one among them. */
+  hubs(): HubFacts[];
+  /** No other hub was seen for some time: nobody else can have stored anything. */
+  alone(): boolean;
+  /** Joins, and takes what is free; resolves when that is open. Called once, by app.ts. */
+  start(duties: LeaseDuties): Promise<void>;
+  /** Says where this hub is reached. */
+  show(url: string): void;
+  /** Looks at once, as when another hub told of a change. */
+  look(): Promise<void>;
+  /** Lets this hub write in a conversation of another, which has lent it under this epoch; answers the way to end that. */
+  borrow(at: At, epoch: number): () => void;
+  /** Under which epoch this hub has it. Rejects, as writes do, when it has it not. */
+  epochOf(at: At): number;
+  /** Gives everything free. */
+  leave(): Promise<void>;
+}
+export interface LeaseDuties {
+  /** Takes up what is in the conversations for which `mine` is true; their turns wait until it resolves. */
+  open(mine: (at: At) => boolean): Promise<void>;
+  /** Runs nothing of them any more? They are `other` already, and are given away then. */
+  idle(mine: (at: At) => boolean): boolean;
+  /** Called after this hub took or gave some. */
+  changed(): void;
 }
 /** What `Store.restore` takes; messages of one conversation in their order. */
 export type Restorable =
@@ -933,6 +1001,10 @@ export interface ConversationStore {
   settle(id: string, change: MessageChange, then?: Aftermath): Promise<OutboxEntry[]>;
   /** Messages that were stored but have no outcome yet, in the order received. */
   unsettled(page: Page): Promise<Listed<StoredMessage>>;
+  /** Those of one conversation, in its order. */
+  waiting(appId: string, conversation: string): Promise<StoredMessage[]>;
+  /** One message; null when there is none. */
+  get(id: string): Promise<StoredMessage | null>;
   /** Latest activity first. */
   list(appId: string, page: Page): Promise<Listed<Conversation>>;
   /** Oldest first. */
@@ -1001,6 +1073,8 @@ export interface DocumentStore {
 export interface OutboxStore {
   /** In the order they were put in. */
   pending(page: Page): Promise<Listed<OutboxEntry>>;
+  /** Those of one message, in that order. */
+  of(messageId: string): Promise<OutboxEntry[]>;
   /** It has left: removes it, and marks the message as delivered when it was its last, as `maybeTwice` when it may have left twice. */
   sent(entry: OutboxEntry): Promise<void>;
   /** Notes a failed sending: `attempts`, `maybeSent`, `error` and `hold` as they stand in `entry`. */

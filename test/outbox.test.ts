@@ -20,6 +20,7 @@ describe('the outbox', () => {
   let outbox: Outbox;
 
   const store: OutboxStore = {
+    of: () => Promise.resolve([]),
     pending: () => Promise.resolve({ items: waiting, next: null }),
     async sent(entry) {
       await Promise.resolve();

@@ -7,6 +7,8 @@ import { openSqliteThread } from './sqlite/thread.js';
 export interface StoreOptions {
   /** The clock that stamps messages; the machine's when absent. */
   now?: (() => Date) | undefined;
+  /** Other hubs may have it open as well, where the kind of store allows that. */
+  shared?: boolean | undefined;
 }
 /** What `migrateStore` did: from which schema version to which, and the names of the steps; none when it was up to date. */
 export interface Migration {

@@ -574,6 +574,12 @@ function messageTests(store: () => Store, reopen: () => Promise<void>): void {
       (await walk((page) => store().conversations.unsettled(page), 2)).map(({ id }) => id),
       [ids[2], ids[3], ids[4]],
     );
+    const waiting = async (conversation: string) =>
+      (await store().conversations.waiting('a', conversation)).map(({ id }) => id);
+    assert.deepEqual([await waiting('c0'), await waiting('c1'), await waiting('c9')], [[ids[2], ids[4]], [ids[3]], []]);
+    const settled = await store().conversations.get(ids[1] ?? '');
+    assert.deepEqual([settled?.id, settled?.state, settled?.error], [ids[1], 'failed', nasty]);
+    assert.equal(await store().conversations.get('999999'), null);
   });
   it('changes only what a settlement names', async () => {
     const { id } = (await store().conversations.receive(message('a', 'e'))).message;
@@ -705,6 +711,8 @@ function outboxTests(store: () => Store, reopen: () => Promise<void>): void {
     const fresh = { attempts: 0, maybeSent: false, error: null, hold: null };
     const expected = [1, 2].map((part, n) => ({ ...entries[n], ...address, part, reply: replies[part], ...fresh }));
     assert.deepEqual(entries, expected);
+    assert.deepEqual(await store().outbox.of(stored.id), expected);
+    assert.deepEqual(await store().outbox.of('999999'), []);
     await answered('e2', 'two');
     await reopen();
     assert.deepEqual((await pending()).slice(0, 2), expected);

@@ -1,6 +1,7 @@
 /**
  * Bots, and the door to what is a bot's own: it is written only while the bot is there, and goes with it. A bot that is being deleted is
- * marked first; what was cut off is finished at the next start. One that is made with files has that mark until they are there.
+ * marked first; what was cut off is finished at the next start. One that is made with files has that mark until they are there. Where several
+ * hubs share the database, one that was deleted keeps its mark for a while and is swept once more: another hub may have written to it yet.
  */
 import type { Bot, BotOptions, BotStore, Listed, Page, ProjectFile } from '../../contracts.js';
 import { HubError } from '../../errors.js';
@@ -18,6 +19,8 @@ interface BotDoc extends Stored, Omit<Bot, 'appId' | 'instances' | 'options' | '
   minInstances: number;
   maxInstances: number;
   deleting: boolean;
+  /** It has the mark because its files are still to come. */
+  making?: boolean | null;
   /** As JSON; absent in documents of older releases. */
   options?: string | null;
   /** Absent in documents of older releases. */
@@ -44,6 +47,7 @@ export const bots: Collection<BotDoc, Questions> = {
     createdAt: 'string',
     updatedAt: 'string',
     deleting: 'boolean',
+    making: 'boolean',
     options: 'string',
     remoteAuth: 'string',
   },
@@ -54,6 +58,10 @@ export const bots: Collection<BotDoc, Questions> = {
   },
 };
 
+/** Of a shared database: so long a bot counts as being there once it was seen, and so far apart are two looks at those that are marked. */
+const knownMs = 2000;
+const sweepMs = 10_000;
+
 /** Removes what is a bot's own from one sub-store. */
 export type Sweep = (appId: string) => Promise<unknown>;
 /** Writes the files that a bot is made with. */
@@ -63,7 +71,11 @@ export type Furnish = (appId: string, files: readonly ProjectFile[]) => Promise<
 export class MongoBots implements BotStore {
   private readonly table: Table<BotDoc, Questions>;
   private readonly doors = new Doors();
-  private readonly known = new Set<string>();
+  /** When each was last seen, by the clock of `performance`. */
+  private readonly known = new Map<string, number>();
+  /** The marked ones that were found at the last look, as they were. */
+  private marked = new Map<string, string>();
+  private timer: NodeJS.Timeout | undefined;
   private readonly sweeps: Sweep[] = [];
   private furnish: Furnish | undefined;
   private readonly pager = new Pager<BotDoc>('bots', first, (bot) => [bot.createdAt, bot.seq]);
@@ -71,6 +83,7 @@ export class MongoBots implements BotStore {
   constructor(
     private readonly mongo: Mongo,
     private readonly numbers: Numbers,
+    private readonly shared = false,
   ) {
     this.table = mongo.table(bots);
   }
@@ -88,10 +101,14 @@ export class MongoBots implements BotStore {
   /** Runs `work`, which writes something of the bot's; the bot is not deleted meanwhile. Rejects with `not_found` when there is no such bot. */
   within<T>(appId: string, work: () => Promise<T>): Promise<T> {
     return this.doors.enter(appId, async () => {
-      // Nobody else creates or deletes bots while the database is ours.
-      if (!this.known.has(appId) && !(await this.find(appId)))
-        throw new HubError('not_found', 'The bot or job this belongs to is not there (any more); create it first.');
-      this.known.add(appId);
+      // Nobody else creates or deletes bots while the database is ours alone.
+      const seen = this.known.get(appId) ?? -Infinity;
+      const now = performance.now();
+      if (now - seen > (this.shared ? knownMs : Infinity) || seen === -Infinity) {
+        if (!(await this.find(appId)))
+          throw new HubError('not_found', 'The bot or job this belongs to is not there (any more); create it first.');
+        this.known.set(appId, now);
+      }
       return work();
     });
   }
@@ -102,7 +119,8 @@ export class MongoBots implements BotStore {
       this.doors.close(appId, async () => {
         // Marked as one that goes, it is nobody's until its files are there; and goes, if that is cut off.
         const deleting = files.length > 0;
-        await this.insert({ _id: appId, seq: await this.numbers.next(), deleting, ...fieldsOf(bot) });
+        const seq = await this.numbers.next();
+        await this.insert({ _id: appId, seq, deleting, making: deleting, ...fieldsOf(bot) });
         if (!deleting) return;
         try {
           await this.furnish?.(appId, files);
@@ -110,7 +128,7 @@ export class MongoBots implements BotStore {
           await this.swept(appId);
           throw error;
         }
-        await this.table.change(appId, () => ({ set: { deleting: false }, answer: true }));
+        await this.table.change(appId, () => ({ set: { deleting: false, making: false }, answer: true }));
       }),
     );
   }
@@ -119,7 +137,8 @@ export class MongoBots implements BotStore {
     if (await this.table.insert(document)) return;
     const { _id: appId } = document;
     // Is it one whose deletion was cut off?
-    if ((await this.table.byId(appId))?.deleting) {
+    const found = await this.table.byId(appId);
+    if (found?.deleting && !(this.shared && found.making)) {
       await this.swept(appId);
       if (await this.table.insert(document)) return;
     }
@@ -160,17 +179,34 @@ export class MongoBots implements BotStore {
           const marked = await this.table.change(appId, (bot) =>
             bot.deleting ? { answer: false } : { set: { deleting: true }, answer: true },
           );
-          if (marked) await this.swept(appId);
+          if (marked && this.shared) for (const sweep of this.sweeps) await sweep(appId);
+          else if (marked) await this.swept(appId);
           return marked === true;
         }),
       { unhurried: true },
     );
   }
 
-  /** Finishes deletions that were cut off. */
+  /** Finishes deletions that were cut off; of a shared database from time to time, where nobody is at them any more. */
   async recover(): Promise<void> {
+    if (this.shared) {
+      this.timer = setInterval(() => void this.sweepMarked().catch(() => undefined), sweepMs).unref();
+      return;
+    }
     const cut = await this.table.find('all', { deleting: true }, { limit: 1000 });
     for (const bot of cut) await this.swept(bot._id);
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  /** Those that have not changed between two looks. */
+  private async sweepMarked(): Promise<void> {
+    const marked = await this.mongo.run(() => this.table.find('all', { deleting: true }, { limit: 1000 }));
+    const still = marked.filter(({ _id, rev }) => this.marked.get(_id) === rev);
+    this.marked = new Map(marked.map(({ _id, rev }) => [_id, rev]));
+    for (const bot of still) await this.mongo.unhurried(() => this.swept(bot._id));
   }
 
   private async swept(appId: string): Promise<void> {
@@ -200,6 +236,7 @@ function botOf(document: BotDoc): Bot {
     rev: _rev,
     seq: _seq,
     deleting: _deleting,
+    making: _making,
     minInstances: min,
     maxInstances: max,
     options,

@@ -54,9 +54,16 @@ export class MongoCare implements CareStore {
     const write = async (): Promise<LoggedConversation | null> => {
       const present = await this.read(_id);
       if (!present) return null;
-      const care = changedCare(present.care, change);
-      await this.table.put({ _id, appId, conversation, state: care.state, body: JSON.stringify(care) });
-      return { ...present, care };
+      for (;;) {
+        const changed = await this.table.change(_id, ({ body }) => {
+          const care = changedCare(careOf(body), change);
+          return { set: { state: care.state, body: JSON.stringify(care) }, answer: care };
+        });
+        if (changed) return { ...present, care: changed };
+        const care = changedCare(careOf(null), change);
+        const first = { _id, appId, conversation, state: care.state, body: JSON.stringify(care) };
+        if (await this.table.insert(first)) return { ...present, care };
+      }
     };
     return this.mongo.run(() => this.lanes.run(_id, () => this.bots.within(appId, write)));
   }

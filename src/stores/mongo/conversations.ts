@@ -68,6 +68,17 @@ interface CareForgetter {
   forget(appId: string, conversation: string): Promise<void>;
 }
 type Arrived = Omit<MessageDoc, 'rev'>;
+/** Answers under which epoch this hub may write in a conversation; throws when it may not. */
+export type EpochOf = (at: Pick<IncomingMessage, 'appId' | 'conversation'>) => number;
+/** The only hub of a database has everything, under no epoch. */
+export const noEpoch: EpochOf = () => Infinity;
+
+/** What a write under this epoch adds to a message. Throws `stopping` when a later one has written to it. */
+export function fenced(document: Pick<MessageDoc, 'appId' | 'conversation' | 'epoch'>, epochOf: EpochOf) {
+  const epoch = epochOf(document);
+  if ((document.epoch ?? 0) <= epoch) return epoch === Infinity ? {} : { epoch };
+  throw new HubError('stopping', 'Another hub has this conversation by now; send the message again in a moment.');
+}
 const keyOf = ({ appId, conversation }: Pick<IncomingMessage, 'appId' | 'conversation'>): string =>
   JSON.stringify([appId, conversation]);
 const eventOf = ({ appId, channel, eventId }: IncomingMessage): string => JSON.stringify([appId, channel, eventId]);
@@ -89,7 +100,13 @@ export class MongoConversations implements ConversationStore {
 
   constructor(
     private readonly mongo: Mongo,
-    private readonly beside: { bots: MongoBots; numbers: Numbers; trackers: MongoTrackers; care: CareForgetter },
+    private readonly beside: {
+      bots: MongoBots;
+      numbers: Numbers;
+      trackers: MongoTrackers;
+      care: CareForgetter;
+      epochOf: EpochOf;
+    },
     private readonly now: () => Date,
   ) {
     this.table = mongo.table(messages);
@@ -114,6 +131,7 @@ export class MongoConversations implements ConversationStore {
       const numbers = await this.beside.numbers.take(send.length + 1);
       const fresh = { attempts: 0, maybeSent: false, error: null, until: null, scope: null };
       const entries = await this.table.change(numberOf(id), (document) => {
+        const mark = fenced(document, this.beside.epochOf);
         // A settlement whose answer was lost comes again: its replies are there already.
         const there = (part: number) => document.outbox.find((entry) => entry.part === part);
         const put = send.map(
@@ -135,7 +153,7 @@ export class MongoConversations implements ConversationStore {
         const letter = { ...given, error: change.error ?? '', attempts: bury?.attempts ?? 0 };
         const buried = document.letters.some(({ kind }) => kind === 'turn');
         const letters = bury && !buried ? [...document.letters, letter] : document.letters;
-        const set = { ...fieldsOf(change), ...carrying(outbox, letters) };
+        const set = { ...fieldsOf(change), ...carrying(outbox, letters), ...mark };
         return { set, answer: put.map((entry) => entryOf(document, entry)) };
       });
       if (entries) return entries;
@@ -152,6 +170,19 @@ export class MongoConversations implements ConversationStore {
       },
       { unhurried: true },
     );
+  }
+
+  waiting(appId: string, conversation: string): Promise<StoredMessage[]> {
+    return this.mongo.run(async () =>
+      (await this.table.find('waiting', { appId, conversation }, { limit: recoverPage })).map(messageOf),
+    );
+  }
+
+  get(id: string): Promise<StoredMessage | null> {
+    return this.mongo.run(async () => {
+      const document = await this.table.byId(numberOf(id));
+      return document && messageOf(document);
+    });
   }
 
   list(appId: string, page: Page): Promise<Listed<Conversation>> {
@@ -198,6 +229,7 @@ export class MongoConversations implements ConversationStore {
     return this.mongo.run(
       () =>
         this.lanes.run(keyOf(of), async () => {
+          this.beside.epochOf(of);
           // The messages last: what is cut off is found by them when it is asked again.
           const tracker = await this.beside.trackers.forget(appId, conversation);
           await this.beside.care.forget(appId, conversation);
@@ -244,6 +276,29 @@ export class MongoConversations implements ConversationStore {
     } while (found.length === recoverPage);
   }
 
+  /** Writes the epoch of their new owner into messages that are under way: who had them before writes there no more. Counts those that nobody has counted. */
+  async claim(mine: (at: Pick<IncomingMessage, 'appId' | 'conversation'>) => boolean, epochOf: EpochOf): Promise<void> {
+    const stamp = async (message: MessageDoc): Promise<void> => {
+      if (!mine(message)) return;
+      const epoch = epochOf(message);
+      await this.table.change(message._id, (document) =>
+        (document.epoch ?? 0) < epoch ? { set: { epoch }, answer: null } : { answer: null },
+      );
+    };
+    for (let after = [0], more = true; more;) {
+      const found = await this.table.find('unsettled', {}, { after, limit: recoverPage });
+      for (const message of found) await stamp(message);
+      after = [found.at(-1)?._id ?? 0];
+      more = found.length === recoverPage;
+    }
+    for (let after = [0], more = true; more;) {
+      const found = await this.table.unwound('pending', {}, { after, limit: recoverPage });
+      for (const message of found) await stamp(message);
+      after = [found.at(-1)?.outbox[0]?.seq ?? 0];
+      more = found.length === recoverPage;
+    }
+  }
+
   private async take(message: IncomingMessage): Promise<{ message: StoredMessage; duplicate: boolean }> {
     const event = eventOf(message);
     const doubtful = this.unsure.get(event);
@@ -256,7 +311,8 @@ export class MongoConversations implements ConversationStore {
         });
         if (!present) throw lateError();
         if (present._id !== doubtful) return { message: messageOf(present), duplicate: true };
-        // Its sender was told that it is not stored, so nobody works on it: it is new.
+        // Its sender was told that it is not stored, so nobody works on it: it is new. Unless another hub has found it meanwhile.
+        if (present.state !== 'received') return { message: messageOf(present), duplicate: true };
         document = present;
       }
       await (doubtful === undefined ? this.count(document) : this.countAnew(document));
@@ -294,27 +350,38 @@ export class MongoConversations implements ConversationStore {
   private async count(message: Arrived): Promise<void> {
     const { _id: lastSeq, appId, conversation: id, channel, receivedAt: lastAt } = message;
     const key = keyOf(message);
-    const counted = (): Promise<true | undefined> =>
+    const counted = (): Promise<boolean | undefined> =>
       this.talks.change(key, (talk) => {
-        if (talk.lastSeq >= lastSeq) return { answer: true };
+        // Of two that came at once by two hubs the later may be counted first.
+        if (talk.lastSeq > lastSeq) return { answer: false };
+        if (talk.lastSeq === lastSeq) return { answer: true };
         return { set: { messages: talk.messages + 1, lastAt, lastSeq }, answer: true };
       });
     const first = { _id: key, appId, id, channel, messages: 1, firstAt: lastAt, lastAt, lastSeq };
-    if ((await counted()) || (await this.talks.insert(first))) return;
-    await counted();
+    const done = (await counted()) ?? ((await this.talks.insert(first)) || (await counted()));
+    if (!done) await this.countAnew(message);
   }
 
   private async countAnew(message: Arrived): Promise<void> {
     const { appId, conversation, channel } = message;
     const of = { appId, conversation };
-    const [oldest, newest] = [await this.table.first('ofConversation', of), await this.table.first('newest', of)];
-    const count = await this.table.count('ofConversation', of);
-    await this.talks.put({
-      ...{ _id: keyOf(message), appId, id: conversation, channel, messages: Math.max(1, count) },
-      firstAt: (oldest ?? message).receivedAt,
-      lastAt: (newest ?? message).receivedAt,
-      lastSeq: (newest ?? message)._id,
-    });
+    for (let written = false; !written;) {
+      const before = await this.talks.byId(keyOf(message));
+      const [oldest, newest] = [await this.table.first('ofConversation', of), await this.table.first('newest', of)];
+      const count = await this.table.count('ofConversation', of);
+      const fields = {
+        ...{ appId, id: conversation, channel, messages: Math.max(1, count) },
+        firstAt: (oldest ?? message).receivedAt,
+        lastAt: (newest ?? message).receivedAt,
+        lastSeq: (newest ?? message)._id,
+      };
+      // Counted again when somebody else counted meanwhile.
+      written = before
+        ? (await this.talks.change(before._id, ({ rev }) =>
+            rev === before.rev ? { set: fields, answer: true } : { answer: false },
+          )) === true
+        : await this.talks.insert({ _id: keyOf(message), ...fields });
+    }
   }
 }
 

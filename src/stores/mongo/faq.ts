@@ -76,10 +76,10 @@ export class MongoFaq implements FaqStore {
             await this.table.insert({ _id: appId, version: 0, pieces: [] });
             const version = await this.table.change(appId, (faq) => {
               const next = versionAfter(faq.version);
-              return { set: { version: next, pieces }, answer: next };
+              return { set: { version: next, pieces }, answer: { next, before: faq.pieces } };
             });
-            await this.texts.keep(of, pieces);
-            return version ?? 0;
+            await this.texts.keep(of, { before: version?.before ?? [], now: pieces });
+            return version?.next ?? 0;
           }),
         ),
       { unhurried: true },

@@ -95,12 +95,11 @@ export class MongoFiles implements FileStore {
     const kept = await this.table.change(appId, (document) => {
       const byPath = new Map(listed(document.files).map((file) => [file.path, file]));
       const sorted = [...byPath.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
-      return { set: { files: sorted }, answer: sorted };
+      return { set: { files: sorted }, answer: { now: sorted, before: document.files } };
     });
-    await this.texts.keep(
-      { appId, part: 'files' },
-      (kept ?? []).flatMap(({ pieces }) => pieces),
-    );
+    const piecesOf = (listing: Listed[] = []): number[] => listing.flatMap(({ pieces }) => pieces);
+    const pieces = { before: piecesOf(kept?.before), now: piecesOf(kept?.now) };
+    await this.texts.keep({ appId, part: 'files' }, pieces);
   }
 
   private async contents(listed: Listed[]): Promise<ProjectFile[] | null> {

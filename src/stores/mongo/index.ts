@@ -1,11 +1,11 @@
-/** The store for production: one MongoDB database, owned by one hub. */
+/** The store for production: one MongoDB database, owned by one hub or shared by several. */
 import type { Restorable, Store } from '../../contracts.js';
 import { MongoApiKeys } from './api-keys.js';
 import { MongoAudit } from './audit.js';
 import { MongoBots } from './bots.js';
 import { MongoCare } from './care.js';
 import { MongoChannels } from './channels.js';
-import { MongoConversations } from './conversations.js';
+import { type EpochOf, MongoConversations, noEpoch } from './conversations.js';
 import { connect, type Mongo } from './database.js';
 import { MongoDeadLetters } from './dead-letters.js';
 import { MongoDocuments } from './documents.js';
@@ -16,6 +16,7 @@ import { MongoFiles } from './files.js';
 import { MongoJobs } from './jobs.js';
 import { type Migrated, migrate } from './migrations.js';
 import { createMongoLog } from './log.js';
+import { MongoLeases } from './leases.js';
 import { MongoModels } from './models.js';
 import { MongoOutbox } from './outbox.js';
 import { Ownership } from './owner.js';
@@ -33,6 +34,8 @@ import { MongoUsers } from './users.js';
 export interface MongoOptions {
   /** The clock that stamps messages. */
   now?: (() => Date) | undefined;
+  /** Several hubs may have it open. */
+  shared?: boolean | undefined;
 }
 
 /**
@@ -40,9 +43,10 @@ export interface MongoOptions {
  * `store_unavailable` when another hub owns it, a newer release wrote it, or it is out of reach.
  */
 export function openMongoStore(url: string, options: MongoOptions = {}): Promise<MongoStore> {
-  return owned(url, async (mongo, owner) => {
+  const shared = options.shared ?? false;
+  return owned({ url, shared }, async (mongo, owner) => {
     await migrate(mongo);
-    const store = new MongoStore(mongo, owner, options.now ?? (() => new Date()));
+    const store = new MongoStore(mongo, owner, { shared, now: options.now ?? (() => new Date()) });
     await store.recover();
     return store;
   });
@@ -50,7 +54,7 @@ export function openMongoStore(url: string, options: MongoOptions = {}): Promise
 
 /** Brings the schema of the database that `url` names up to date and answers what it did. Rejects as `openMongoStore` does. */
 export function migrateMongo(url: string): Promise<Migrated> {
-  return owned(url, async (mongo, owner) => {
+  return owned({ url, shared: true }, async (mongo, owner) => {
     const done = await migrate(mongo);
     await mongo.close(() => owner.release());
     return done;
@@ -58,9 +62,12 @@ export function migrateMongo(url: string): Promise<Migrated> {
 }
 
 /** Runs `work` on a database that is ours, without hurry; hangs up when it fails. */
-async function owned<T>(url: string, work: (mongo: Mongo, owner: Ownership) => Promise<T>): Promise<T> {
+async function owned<T>(
+  { url, shared }: { url: string; shared: boolean },
+  work: (mongo: Mongo, owner: Ownership) => Promise<T>,
+): Promise<T> {
   const mongo = await connect(url);
-  const owner = new Ownership(mongo);
+  const owner = new Ownership(mongo, shared);
   try {
     await mongo.run(() => owner.take(), { unhurried: true });
     mongo.guard = () => owner.held();
@@ -95,16 +102,20 @@ export class MongoStore implements Store {
   readonly stream;
   readonly subscriptions;
   readonly settings;
+  readonly leases?: MongoLeases;
+  private readonly now: () => Date;
   private readonly facts: Table<FactDoc>;
 
   constructor(
     private readonly mongo: Mongo,
     private readonly owner: Ownership,
-    private readonly now: () => Date,
+    { shared, now }: { shared: boolean; now: () => Date },
   ) {
-    const numbers = new Numbers(mongo);
-    const texts = new Texts(mongo, numbers);
-    const bots = new MongoBots(mongo, numbers);
+    this.now = now;
+    const epochOf: EpochOf = shared ? (at) => this.leases?.epochOf(at) ?? Infinity : noEpoch;
+    const numbers = new Numbers(mongo, shared);
+    const texts = new Texts(mongo, numbers, shared);
+    const bots = new MongoBots(mongo, numbers, shared);
     bots.onDelete((appId) => texts.sweep(appId));
     this.bots = bots;
     this.faq = new MongoFaq(mongo, bots, texts);
@@ -114,11 +125,11 @@ export class MongoStore implements Store {
     const trackers = new MongoTrackers(mongo, bots, numbers, now);
     this.trackers = trackers;
     this.care = new MongoCare(mongo, bots);
-    this.conversations = new MongoConversations(mongo, { bots, numbers, trackers, care: this.care }, now);
+    this.conversations = new MongoConversations(mongo, { bots, numbers, trackers, care: this.care, epochOf }, now);
     this.log = createMongoLog(mongo);
     this.parses = new MongoParses(mongo, bots, numbers);
     this.documents = new MongoDocuments(mongo, bots);
-    this.outbox = new MongoOutbox(mongo, numbers, now);
+    this.outbox = new MongoOutbox(mongo, { numbers, epochOf }, now);
     this.deadLetters = new MongoDeadLetters(mongo, numbers);
     this.channels = new MongoChannels(mongo, bots);
     this.templates = new MongoTemplates(mongo);
@@ -130,6 +141,7 @@ export class MongoStore implements Store {
     this.subscriptions = new MongoSubscriptions(mongo, bots, numbers);
     this.settings = settingsOf(mongo);
     this.facts = mongo.table(facts);
+    if (shared) this.leases = new MongoLeases(mongo, (mine, epoch) => this.conversations.claim(mine, epoch));
   }
 
   /** Finishes what a crash cut off. */
@@ -154,7 +166,13 @@ export class MongoStore implements Store {
     );
   }
 
+  /** No other hub has it open, as far as is known. */
+  private get lonely(): boolean {
+    return !this.leases || this.leases.hubs().length <= 1;
+  }
+
   close(): Promise<void> {
-    return this.mongo.close(() => this.owner.release());
+    this.bots.stop();
+    return this.mongo.close(() => (this.lonely ? this.owner.release() : Promise.resolve()));
   }
 }

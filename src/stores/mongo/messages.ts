@@ -51,9 +51,12 @@ export interface MessageDoc extends Stored, Omit<StoredMessage, 'id' | 'metadata
   /** Has it entries in `letters`? */
   dead: boolean;
   letters: LetterDoc[];
+  /** Under which epoch of its conversation it was written last; absent or null: under none. */
+  epoch?: number | null;
 }
 export type MessageQuestions =
   | 'byAge'
+  | 'waiting'
   | 'newestOfAll'
   | 'byEvent'
   | 'ofBot'
@@ -92,6 +95,7 @@ export const messages: Collection<MessageDoc, MessageQuestions> = {
     outbox: 'list',
     dead: 'boolean',
     letters: 'list',
+    epoch: 'number',
   },
   inner: { 'outbox.seq': 'number', 'letters.seq': 'number' },
   indexes: {
@@ -99,6 +103,7 @@ export const messages: Collection<MessageDoc, MessageQuestions> = {
     of_conversation: { keys: ['appId', 'conversation', 'number'] },
     by_age: { keys: ['receivedAt', '_id'] },
     unsettled: { keys: ['state', '_id'], only: { state: 'received' } },
+    waiting: { keys: ['state', 'appId', 'conversation', 'number'], only: { state: 'received' } },
     outbox: { keys: ['pending', 'outbox.seq'], only: { pending: true } },
     letters: { keys: ['dead', 'letters.seq'], only: { dead: true } },
     letters_of_bot: { keys: ['dead', 'appId', 'letters.seq'], only: { dead: true } },
@@ -111,6 +116,7 @@ export const messages: Collection<MessageDoc, MessageQuestions> = {
     ofConversation: { index: 'of_conversation', equal: ['appId', 'conversation'], sorted: ['number'] },
     newest: { index: 'of_conversation', equal: ['appId', 'conversation'], sorted: ['number'], order: 'down' },
     unsettled: { index: 'unsettled', equal: [], sorted: ['_id'] },
+    waiting: { index: 'waiting', equal: ['appId', 'conversation'], sorted: ['number'] },
     pending: { index: 'outbox', equal: [], sorted: ['outbox.seq'], unwind: 'outbox' },
     letters: { index: 'letters', equal: [], sorted: ['letters.seq'], order: 'down', unwind: 'letters' },
     lettersOfBot: {
@@ -154,6 +160,7 @@ export function messageOf(document: Omit<MessageDoc, 'rev'>): StoredMessage {
     outbox: _outbox,
     dead: _dead,
     letters: _letters,
+    epoch: _epoch,
     ...rest
   } = document;
   const { rev: _rev, ...message } = rest as typeof rest & { rev?: string };

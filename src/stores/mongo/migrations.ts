@@ -11,9 +11,10 @@ import { cares } from './care.js';
 import { channelHealth, channels } from './channels.js';
 import type { Mongo } from './database.js';
 import { documents } from './documents.js';
-import { facts } from './facts.js';
+import { counters, facts, startCounting } from './facts.js';
 import { faqs } from './faq.js';
 import { files } from './files.js';
+import { hubs } from './leases.js';
 import { jobLines, jobs } from './jobs.js';
 import { conversations } from './conversations.js';
 import { messages } from './messages.js';
@@ -66,10 +67,15 @@ export const collections: readonly Collection<never>[] = [
   documents,
   subscriptions,
   heldSendings,
+  counters,
+  hubs,
 ];
 
 /** All steps, oldest first; the version of a database is how many of them it has seen. */
-export const migrations: readonly Migration[] = [{ name: 'first schema', run: () => Promise.resolve() }];
+export const migrations: readonly Migration[] = [
+  { name: 'first schema', run: () => Promise.resolve() },
+  { name: 'numbers that several hubs draw', run: startCounting },
+];
 
 /** Brings the schema up to date; answers what it did. Rejects with `store_unavailable` for a database that a newer release wrote. */
 export async function migrate(mongo: Mongo, steps: readonly Migration[] = migrations): Promise<Migrated> {

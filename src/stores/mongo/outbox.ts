@@ -2,6 +2,7 @@
 import type { Listed, OutboxEntry, OutboxStore, Page } from '../../contracts.js';
 import { Pager } from '../page.js';
 import type { Mongo } from './database.js';
+import { type EpochOf, fenced } from './conversations.js';
 import type { Numbers } from './facts.js';
 import {
   carrying,
@@ -21,7 +22,7 @@ export class MongoOutbox implements OutboxStore {
 
   constructor(
     private readonly mongo: Mongo,
-    private readonly numbers: Numbers,
+    private readonly beside: { numbers: Numbers; epochOf: EpochOf },
     private readonly now: () => Date,
   ) {
     this.table = mongo.table(messages);
@@ -39,6 +40,13 @@ export class MongoOutbox implements OutboxStore {
     );
   }
 
+  of(messageId: string): Promise<OutboxEntry[]> {
+    return this.mongo.run(async () => {
+      const message = await this.table.byId(numberOf(messageId));
+      return message?.outbox.map((entry) => entryOf(message, entry)) ?? [];
+    });
+  }
+
   sent(entry: OutboxEntry): Promise<void> {
     return this.leave(entry, ({ state, letters }, outbox) => {
       // A message with a dead letter was not delivered, whatever of it was.
@@ -51,9 +59,10 @@ export class MongoOutbox implements OutboxStore {
     const { attempts, maybeSent, error, hold } = entry;
     const noted = { attempts, maybeSent, error, until: hold?.until ?? null, scope: hold?.scope ?? null };
     await this.mongo.run(() =>
-      this.table.change(numberOf(entry.messageId), ({ outbox, letters }) => {
-        const after = outbox.map((one) => (one.seq === numberOf(entry.id) ? { ...one, ...noted } : one));
-        return { set: carrying(after, letters), answer: null };
+      this.table.change(numberOf(entry.messageId), (message) => {
+        const mark = fenced(message, this.beside.epochOf);
+        const after = message.outbox.map((one) => (one.seq === numberOf(entry.id) ? { ...one, ...noted } : one));
+        return { set: { ...carrying(after, message.letters), ...mark }, answer: null };
       }),
     );
   }
@@ -61,7 +70,7 @@ export class MongoOutbox implements OutboxStore {
   async bury(entry: OutboxEntry): Promise<void> {
     const { part, attempts, maybeSent, error } = entry;
     const at = this.now().toISOString();
-    const seq = await this.mongo.run(() => this.numbers.next());
+    const seq = await this.mongo.run(() => this.beside.numbers.next());
     const buried = { seq, kind: 'reply', part, reply: JSON.stringify(entry.reply), attempts, maybeSent, at } as const;
     await this.leave(entry, ({ letters }, outbox) => carrying(outbox, [...letters, { ...buried, error: error ?? '' }]));
   }
@@ -71,7 +80,7 @@ export class MongoOutbox implements OutboxStore {
     const { part, attempts, maybeSent, error, hold } = entry;
     const seq = numberOf(entry.id);
     const noted = { attempts, maybeSent, error, until: hold?.until ?? null, scope: hold?.scope ?? null };
-    await this.numbers.beyond(seq);
+    await this.beside.numbers.beyond(seq);
     await this.table.change(numberOf(entry.messageId), ({ outbox, letters }) => {
       const others = outbox.filter((one) => one.seq !== seq);
       const back = { seq, part, reply: JSON.stringify(entry.reply), ...noted };
@@ -88,8 +97,9 @@ export class MongoOutbox implements OutboxStore {
       this.table.change(numberOf(entry.messageId), (message) => {
         const outbox = message.outbox.filter(({ seq }) => seq !== numberOf(entry.id));
         if (outbox.length === message.outbox.length) return { answer: null };
+        const mark = fenced(message, this.beside.epochOf);
         const twice = entry.maybeSent ? { maybeTwice: true } : {};
-        return { set: { ...set(message, outbox), ...twice }, answer: null };
+        return { set: { ...set(message, outbox), ...twice, ...mark }, answer: null };
       }),
     );
   }

@@ -1,5 +1,5 @@
 /**
- * One hub per database. The owner renews a mark every two seconds; who finds the mark still for ten seconds by its own clock takes the
+ * One hub per database, or several that share it and know of each other (leases.ts): those hold it as one. The owner renews a mark every two seconds; who finds the mark still for ten seconds by its own clock takes the
  * database over, so no two clocks are compared. A dead process of this very machine need not be waited for. An owner that could not renew
  * for seven seconds (it was stopped, or the server was away) makes sure that the database is still its own before it reads or writes.
  */
@@ -16,6 +16,9 @@ const renewMs = 2000;
 const doubtMs = 7000;
 const expireMs = 10_000;
 const lookMs = 200;
+
+/** The holder of a database that several hubs share: each of them renews the mark. */
+const together = 'several hubs';
 
 interface Claim {
   holder: string;
@@ -35,10 +38,16 @@ export class Ownership {
   private renewing: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(mongo: Mongo) {
+  constructor(
+    mongo: Mongo,
+    private readonly shared = false,
+  ) {
     this.table = mongo.table(facts, { unguarded: true });
     const since = new Date().toISOString();
-    this.claim = { holder: randomUUID(), pid: process.pid, host: hostname(), place: place(), since };
+    const place = placeOfThisProcess();
+    // The pid of one of several says nothing of the others.
+    const holder = shared ? together : randomUUID();
+    this.claim = { holder, pid: process.pid, host: hostname(), place: shared ? '' : place, since };
   }
 
   /** Takes the database, after ten seconds when its owner died elsewhere. Rejects with `store_unavailable`, naming an owner that lives. */
@@ -48,6 +57,7 @@ export class Ownership {
       const found = await this.table.byId('owner');
       const now = performance.now();
       if (!found) continue;
+      if (this.shared && this.isMine(found.value)) break;
       if (seen && seen.rev !== found.rev) throw taken(JSON.parse(found.value) as Claim);
       seen ??= { rev: found.rev, at: now };
       const still = now - seen.at > expireMs || isFree(found.value);
@@ -79,9 +89,12 @@ export class Ownership {
 
   private async renewed(): Promise<void> {
     const at = performance.now();
-    const mine = await this.table.change('owner', ({ value }) =>
-      this.isMine(value) ? { set: { value }, answer: true } : { answer: false },
-    );
+    const mine = await this.table.change('owner', ({ value }) => {
+      // One of several that left for the last took it for alone.
+      const given = this.shared && value === '';
+      if (!given && !this.isMine(value)) return { answer: false };
+      return { set: { value: given ? JSON.stringify(this.claim) : value }, answer: true };
+    });
     if (mine !== true) this.lost = true;
     if (this.lost) throw stolen();
     this.renewedAt = at;
@@ -104,10 +117,11 @@ export class Ownership {
 function isFree(value: string): boolean {
   if (value === '') return true;
   const claim = JSON.parse(value) as Claim;
-  return claim.place !== '' && claim.place === place() && !isAlive(claim.pid);
+  return claim.place !== '' && claim.place === placeOfThisProcess() && !isAlive(claim.pid);
 }
 
-function isAlive(pid: number): boolean {
+/** Is there a process of this number? */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
@@ -116,7 +130,8 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function place(): string {
+/** What gives a process's number its meaning: this machine since its start, and the namespace; empty where the system does not tell. */
+export function placeOfThisProcess(): string {
   try {
     return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/pid')}`;
   } catch {
@@ -124,7 +139,12 @@ function place(): string {
   }
 }
 
-function taken({ pid, host, since }: Claim): HubError {
+function taken({ holder, pid, host, since }: Claim): HubError {
+  if (holder === together)
+    return new HubError(
+      'store_unavailable',
+      'Several hubs share this MongoDB database; set REDIS_URL to theirs to be one of them, or give this one another database in DATABASE_URL.',
+    );
   const where = host === hostname() ? '' : ` on ${host}`;
   return new HubError(
     'store_unavailable',

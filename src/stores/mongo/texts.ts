@@ -1,6 +1,7 @@
 /**
  * Texts of any size. A document ends at 16 MB, so a text is kept in pieces; what it belongs to names them. Pieces are written before they
- * are named, and those that nobody names any more are removed at the next write.
+ * are named, and those that nobody names any more are removed at the next write. Where several hubs share the database only those that a
+ * write has replaced are removed by it: others may be on their way to be named. What a cut has left of them goes with the bot.
  */
 import type { Mongo } from './database.js';
 import type { Collection, Stored } from './declare.js';
@@ -40,6 +41,7 @@ export class Texts {
   constructor(
     mongo: Mongo,
     private readonly numbers: Numbers,
+    private readonly shared = false,
   ) {
     this.table = mongo.table(texts);
   }
@@ -64,9 +66,11 @@ export class Texts {
     return text;
   }
 
-  /** Removes all pieces of a part but these. */
-  async keep(of: TextsOf, ids: number[]): Promise<void> {
-    await this.table.remove('ofPart', { ...of }, ids);
+  /** Removes what is not named any more, once `now` is named in place of `before`. */
+  async keep(of: TextsOf, { before, now }: { before: number[]; now: number[] }): Promise<void> {
+    if (!this.shared) return void (await this.table.remove('ofPart', { ...of }, now));
+    const replaced = before.filter((id) => !now.includes(id));
+    if (replaced.length > 0) await this.table.remove('byIds', { _id: replaced });
   }
 
   sweep(appId: string): Promise<number> {

@@ -61,6 +61,9 @@ const count = `
   ON CONFLICT (app_id, id) DO UPDATE SET messages = messages + 1, last_at = excluded.last_at, last_seq = excluded.last_seq`;
 const byEvent = 'SELECT * FROM messages WHERE app_id = @appId AND channel = @channel AND event_id = @eventId';
 const unsettled = "SELECT * FROM messages WHERE state = 'received' AND seq > @seq ORDER BY seq LIMIT @fetch";
+const waiting = `
+  SELECT * FROM messages WHERE app_id = @appId AND conversation = @conversation AND state = 'received' ORDER BY number`;
+const byId = 'SELECT * FROM messages WHERE seq = @seq';
 /** What a settled message may change, each a column of the same name. */
 const changeable = ['state', 'error', 'replies', 'intent', 'confidence', 'delivered', 'ms', 'turn'] as const;
 /** `which`: a bit for each of them. */
@@ -82,6 +85,8 @@ export class SqliteConversations implements ConversationStore {
   private readonly count;
   private readonly byEvent;
   private readonly open;
+  private readonly waitingOf;
+  private readonly byId;
   private readonly byActivity;
   private readonly newest;
   private readonly after;
@@ -103,6 +108,8 @@ export class SqliteConversations implements ConversationStore {
     this.count = sqlite.query(count);
     this.byEvent = sqlite.query<MessageRow>(byEvent);
     this.open = sqlite.query<MessageRow>(unsettled);
+    this.waitingOf = sqlite.query<MessageRow>(waiting);
+    this.byId = sqlite.query<MessageRow>(byId);
     this.byActivity = sqlite.query<ConversationRow>(byActivity);
     this.newest = sqlite.query<MessageRow>(newest);
     this.after = sqlite.query<MessageRow>(ofConversation);
@@ -140,6 +147,17 @@ export class SqliteConversations implements ConversationStore {
     return this.sqlite.read(() => {
       const { key, fetch } = this.unsettledPager.where(page);
       return this.unsettledPager.page(page, this.open.all({ seq: key[0] ?? 0, fetch }), messageOf);
+    });
+  }
+
+  waiting(appId: string, conversation: string): Promise<StoredMessage[]> {
+    return this.sqlite.read(() => this.waitingOf.all({ appId, conversation }).map(messageOf));
+  }
+
+  get(id: string): Promise<StoredMessage | null> {
+    return this.sqlite.read(() => {
+      const row = this.byId.get({ seq: Number(id) });
+      return row ? messageOf(row) : null;
     });
   }
 

@@ -26,6 +26,7 @@ export const insertEntry = `
   INSERT INTO outbox (message_seq, app_id, channel, conversation, address, part, reply, maybe_sent)
   VALUES (@message, @appId, @channel, @conversation, @to, @part, @reply, @maybeSent)`;
 const pending = 'SELECT * FROM outbox WHERE seq > @seq ORDER BY seq LIMIT @fetch';
+const ofMessage = 'SELECT * FROM outbox WHERE message_seq = @message ORDER BY seq';
 const remove = 'DELETE FROM outbox WHERE seq = @seq';
 const retry = `
   UPDATE outbox SET attempts = @attempts, maybe_sent = @maybeSent, error = @error, hold_until = @until, hold_scope = @scope
@@ -41,6 +42,7 @@ const delivered = `
 export class SqliteOutbox implements OutboxStore {
   private readonly insert;
   private readonly after;
+  private readonly ofMessage;
   private readonly remove;
   private readonly note;
   private readonly twice;
@@ -53,6 +55,7 @@ export class SqliteOutbox implements OutboxStore {
   ) {
     this.insert = sqlite.query(insertEntry);
     this.after = sqlite.query<OutboxRow>(pending);
+    this.ofMessage = sqlite.query<OutboxRow>(ofMessage);
     this.remove = sqlite.query(remove);
     this.note = sqlite.query(retry);
     this.twice = sqlite.query(twice);
@@ -78,6 +81,10 @@ export class SqliteOutbox implements OutboxStore {
       const { key, fetch } = this.pager.where(page);
       return this.pager.page(page, this.after.all({ seq: key[0] ?? 0, fetch }), entryOf);
     });
+  }
+
+  of(messageId: string): Promise<OutboxEntry[]> {
+    return this.sqlite.read(() => this.ofMessage.all({ message: Number(messageId) }).map(entryOf));
   }
 
   // Undone by a power cut, it costs a second copy of the reply, as a cut a moment earlier would.

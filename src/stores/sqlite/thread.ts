@@ -31,7 +31,7 @@ export interface ErrorFacts {
   cause: unknown;
 }
 type Method = 'restore' | 'ping' | 'close';
-type StorePart = Exclude<keyof Store, Method>;
+type StorePart = Exclude<keyof Store, Method | 'leases'>;
 
 /** What a thread does: the whole store, or searching the log and reading the event stream. */
 export type Role = 'store' | 'log';
