@@ -212,6 +212,7 @@ class SlackConnection implements Connection {
     const { publicUrl, bot } = this.context;
     if (this.line) {
       if (this.line.isOpen) return { ok: true, detail: 'Events come by Socket Mode.' };
+      if (this.line.elsewhere) return { ok: true, detail: 'Events come by Socket Mode, to another of the hubs.' };
       return { ok: false, detail: 'Socket Mode is not open: switch it on in the app, and check the app-level token.' };
     }
     if (publicUrl === null) {
@@ -222,29 +223,32 @@ class SlackConnection implements Connection {
 
   /** Its own reconnecting leaves a rejection that nobody handles, which ends the process (node-slack-sdk#2656): so ours. */
   private socketMode(appToken: string): Line {
-    return keepOpen({
-      open: async (broken) => {
-        const { client } = new this.sdk.SocketModeReceiver({
-          appToken,
-          logger: this.logger(),
-          dispatcher: this.options.dispatcher,
-          autoReconnectEnabled: false,
-          installerOptions: { clientOptions: this.clientOptions(this.settings.apiUrl) },
-        });
-        client.on('disconnected', broken);
-        client.on(
-          'slack_event',
-          (envelope: { body: Json; ack: () => Promise<void> }) => void this.fromSocket(envelope),
-        );
-        await client.start();
-        return () => client.disconnect();
+    return keepOpen(
+      {
+        open: async (broken) => {
+          const { client } = new this.sdk.SocketModeReceiver({
+            appToken,
+            logger: this.logger(),
+            dispatcher: this.options.dispatcher,
+            autoReconnectEnabled: false,
+            installerOptions: { clientOptions: this.clientOptions(this.settings.apiUrl) },
+          });
+          client.on('disconnected', broken);
+          client.on(
+            'slack_event',
+            (envelope: { body: Json; ack: () => Promise<void> }) => void this.fromSocket(envelope),
+          );
+          await client.start();
+          return () => client.disconnect();
+        },
+        failed: (error) => {
+          const name = slackErrorOf(error);
+          this.context.failed(`Socket Mode could not be opened. ${name ? remedyOf(name) : 'It is tried again.'}`);
+        },
+        ...(this.options.reconnectMs ? { pauseMs: this.options.reconnectMs } : {}),
       },
-      failed: (error) => {
-        const name = slackErrorOf(error);
-        this.context.failed(`Socket Mode could not be opened. ${name ? remedyOf(name) : 'It is tried again.'}`);
-      },
-      ...(this.options.reconnectMs ? { pauseMs: this.options.reconnectMs } : {}),
-    });
+      this.context.duty,
+    );
   }
 
   /** An envelope that is not acknowledged comes again. */

@@ -65,11 +65,14 @@ class TelegramConnection implements Connection {
     this.self = { id: Number(settings.token.split(':')[0]), username: null };
     this.secret = Buffer.from(webhookSecretOf(settings));
     this.bot = this.telegraf();
-    this.line = keepOpen({
-      open: (broken) => (context.publicUrl === null ? this.poll(broken) : this.setWebhook(context.publicUrl)),
-      failed: (error) => context.failed(wordsOf(error)),
-      ...(options.reconnectMs ? { pauseMs: options.reconnectMs } : {}),
-    });
+    this.line = keepOpen(
+      {
+        open: (broken) => (context.publicUrl === null ? this.poll(broken) : this.setWebhook(context.publicUrl)),
+        failed: (error) => context.failed(wordsOf(error)),
+        ...(options.reconnectMs ? { pauseMs: options.reconnectMs } : {}),
+      },
+      context.publicUrl === null ? context.duty : undefined,
+    );
   }
 
   async webhook({ headers, body }: WebhookRequest): Promise<WebhookResponse> {
@@ -112,6 +115,7 @@ class TelegramConnection implements Connection {
       };
       if (publicUrl === null) {
         if (this.line.isOpen) return { ok: true, detail: `${connected} The hub asks for updates.` };
+        if (this.line.elsewhere) return { ok: true, detail: `${connected} Another of the hubs asks for updates.` };
         return { ok: false, detail: `${connected} Updates cannot be asked for yet; try again in a minute.` };
       }
       if (info.url !== this.address(publicUrl)) {

@@ -1,5 +1,6 @@
 /** The composition root: builds every part from the config, in order, and is the only place where folders meet. */
 import { createCrowd } from './access/limits.js';
+import { newSecret } from './access/secret.js';
 import { createHttpApp } from './http/app.js';
 import { createHttpServer, guardServer } from './http/server.js';
 import { createChronicle } from './hub/chronicle.js';
@@ -7,8 +8,7 @@ import { createAnalytics } from './hub/analytics/analytics.js';
 import { createRetention } from './hub/retention.js';
 import { createLifecycle, type Lifecycle } from './lifecycle.js';
 import { createMetrics } from './metrics.js';
-import { keptSecret } from './seal.js';
-import { openJobTokens } from './training/tokens.js';
+import { jobKey, openJobTokens } from './training/tokens.js';
 import { type AppOptions, openFoundations } from './app/parts.js';
 import { openEngines } from './app/engines.js';
 import { openGateOf } from './app/gate.js';
@@ -18,7 +18,7 @@ import { openMovedHub } from './app/moved.js';
 import { openTraining } from './app/training.js';
 import { openMessagePath } from './app/path.js';
 import { openStream } from './app/stream.js';
-import { openSealOf } from './app/seal.js';
+import { agreed, openSealOf, secretOf } from './app/seal.js';
 import { buildRoutes } from './app/routes.js';
 import { firstLink, openAccess } from './app/access.js';
 import { demoBot, openAllBots } from './app/bots.js';
@@ -49,22 +49,21 @@ export async function openApp(options: AppOptions): Promise<App> {
 }
 
 async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
-  const { config, logs } = options;
+  const { config } = options;
   const parts = await openFoundations(options, life);
-  const { store, movedTo } = parts;
+  const { store, movedTo, replicas } = parts;
   if (movedTo !== null) return openMovedHub(parts, movedTo);
-  const adminToken = config.adminToken ?? (await keptSecret(config.dataDir, 'admin-token'));
-  logs.hide(adminToken);
-
-  const metrics = createMetrics();
   const seal = await openSealOf(parts);
+  const adminToken = config.adminToken ?? (await secretOf(parts, seal, 'admin-token'));
+  const metrics = createMetrics();
   const engines = openEngines(parts, { metrics, seal });
+  // Of hubs that start at once one makes it.
+  if (replicas) await agreed(store.settings, jobKey, () => newSecret(''));
   const tokens = await openJobTokens(store.settings);
   const gateParts = openGateOf(parts, engines);
   const { queue, training } = await openTraining(parts, { engines, tokens, gate: gateParts.forTraining });
   const budget = gateParts.openBudget(training);
-  const sessionKey = await keptSecret(config.dataDir, 'session-key');
-  logs.hide(sessionKey);
+  const sessionKey = await secretOf(parts, seal, 'session-key');
   let url = '';
   const publicUrl = (): string => config.publicUrl ?? url;
   const accessParts = openAccess(parts, { adminToken, seal, publicUrl });
@@ -130,7 +129,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   await desk.recover();
   await subscriptions.start();
   // Before anything new comes in: a conversation goes on where it stood.
-  const recovered = await hub.recover();
+  const recovered = replicas ? 0 : await hub.recover();
   if (recovered > 0) parts.log.info({ items: recovered }, 'took up what an earlier run had stored');
   url = await listen(server, config);
   life.onStop('listener', () => {
@@ -138,6 +137,11 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
     server.closeIdleConnections();
     return Promise.resolve();
   });
+  if (replicas) {
+    await replicas.start({ ...path, engines, forget: (appId) => metrics.forget(appId) });
+    replicas.show(url);
+    life.onStop('replicas', () => replicas.leave());
+  }
   void analytics.catchUp();
   const retention = createRetention({ store, days: config.conversationDays, log: parts.log });
   life.onStop('retention', () => retention.stop());

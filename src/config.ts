@@ -19,6 +19,8 @@ export interface Config {
   /** Null: all. */
   readonly trainerLanguages: readonly string[] | null;
   readonly publicUrl: string | null;
+  /** Null: where it listens. */
+  readonly replicaUrl: string | null;
   readonly adminToken: string | null;
   readonly secretKey: string | null;
   readonly secretKeyPrevious: string | null;
@@ -182,7 +184,7 @@ const settings = {
   },
   databaseUrl: {
     name: 'DATABASE_URL',
-    doc: 'Where bots and conversations are kept; empty: a SQLite file in DATA_DIR. One hub at a time. To move from one to the other: switchboard backup, then restore.',
+    doc: 'Where bots and conversations are kept; empty: a SQLite file in DATA_DIR. One hub at a time; several on a MongoDB, where REDIS_URL is set as well. To move from one to the other: switchboard backup, then restore.',
     example: '',
     expected: 'sqlite:PATH, or mongodb://USER:PASSWORD@HOST:27017/DATABASE',
     secret: true,
@@ -242,6 +244,13 @@ const settings = {
   publicUrl: {
     name: 'PUBLIC_URL',
     doc: 'Address under which people reach the hub, when it is not http://HOST:PORT (a proxy, a tunnel).',
+    example: '',
+    expected: 'an http:// or https:// URL',
+    read: urlOf,
+  },
+  replicaUrl: {
+    name: 'REPLICA_URL',
+    doc: 'Address under which nodes and other hubs on the same MongoDB and Redis reach this one hub, past any load balancer; empty: http://HOST:PORT.',
     example: '',
     expected: 'an http:// or https:// URL',
     read: urlOf,

@@ -1,4 +1,5 @@
 /** A line to a platform that we open ourselves, kept open: opened again whenever it breaks, with growing pauses, until it is closed. */
+import type { Duty } from '../../src/contracts.js';
 
 export interface LineOptions {
   /** Resolves when the line is open; `broken` is called once when it breaks. Rejects when it cannot be opened. Answers the way to close it. */
@@ -10,6 +11,8 @@ export interface LineOptions {
 }
 export interface Line {
   readonly isOpen: boolean;
+  /** Another hub of the store keeps it. */
+  readonly elsewhere: boolean;
   close(): Promise<void>;
 }
 
@@ -18,6 +21,7 @@ const growing = (attempt: number): number => Math.min(1000 * 2 ** (attempt - 1),
 const goodMs = 30_000;
 
 class KeptLine implements Line {
+  readonly elsewhere = false;
   private shut: (() => Promise<void>) | null = null;
   private timer: NodeJS.Timeout | undefined;
   private attempts = 0;
@@ -68,5 +72,38 @@ class KeptLine implements Line {
   }
 }
 
-/** Begins to open the line at once. */
-export const keepOpen = (options: LineOptions): Line => new KeptLine(options);
+/** Keeps it while it falls to this hub. */
+class DutyLine implements Line {
+  private line: Line | null = null;
+  private readonly end: () => void;
+
+  constructor(options: LineOptions, duty: Duty) {
+    this.end = duty.watch((mine) => {
+      if (mine) this.line ??= new KeptLine(options);
+      else void this.drop();
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.line?.isOpen ?? false;
+  }
+
+  get elsewhere(): boolean {
+    return this.line === null;
+  }
+
+  close(): Promise<void> {
+    this.end();
+    return this.drop();
+  }
+
+  private async drop(): Promise<void> {
+    const { line } = this;
+    this.line = null;
+    await line?.close();
+  }
+}
+
+/** Begins to open the line at once. `duty`: only while it falls to this hub. */
+export const keepOpen = (options: LineOptions, duty?: Duty): Line =>
+  duty ? new DutyLine(options, duty) : new KeptLine(options);

@@ -1,15 +1,23 @@
 /** One bot's web channel: who is connected in which session, what they said, and what they are told. Knows no socket library. */
 import { randomUUID } from 'node:crypto';
 
-import type { Connection, ConnectionContext, Delivery, SendResult, StoredMessage } from '../../src/contracts.js';
+import type {
+  BotMessage,
+  Connection,
+  ConnectionContext,
+  Delivery,
+  SendResult,
+  StoredMessage,
+} from '../../src/contracts.js';
 import { HubError, hubErrorOf } from '../../src/errors.js';
 import { offeredTitle } from '../message/message.js';
 import { createTyping } from '../message/typing.js';
 import { framesOf, historyOf } from './frames.js';
+import { createAbsence, type Absence } from './elsewhere.js';
 import { createRateLimit } from './limit.js';
 import { sessionRequestOf, userUtteredOf, type Uttered } from './payloads.js';
 import { createProgressWatch } from './progress.js';
-import type { Ack, ServerEvents } from './protocol.js';
+import type { Ack, ServerEvents, UserEcho } from './protocol.js';
 import type { Session, Sessions } from './session.js';
 import { webSettingsOf } from './settings.js';
 
@@ -72,6 +80,8 @@ class Channel implements WebConnection {
   private readonly mayAct;
   private readonly maySpeak;
   private readonly progress;
+  /** The same channel at other hubs; null where there are none. */
+  private readonly elsewhere: Absence | null;
   private readonly typist = createTyping((to) => this.showTyping(to, true), typingAfterMs);
 
   constructor(private readonly options: WebConnectionOptions) {
@@ -86,6 +96,15 @@ class Channel implements WebConnection {
       audience: () => this.places.size > 0,
       failed: (error) => options.failed(error, 'the progress of the bot is not known'),
     });
+    const { elsewhere } = options.context;
+    this.elsewhere = elsewhere
+      ? createAbsence(elsewhere, {
+          said: (to, reply, part) => this.show(to, reply, part),
+          typing: (to, typing) => this.tellTyping(to, typing),
+          echo: (session, echo) => this.rooms.get(session)?.forEach((client) => client.emit('user_echo', echo)),
+          stored: (to) => this.options.history(this.appId, `web:${sessionIn(to)}`),
+        })
+      : null;
   }
 
   get size(): number {
@@ -115,6 +134,14 @@ class Channel implements WebConnection {
 
   /** Whoever is away finds the reply in the history, so it counts as sent. */
   send(to: string, { reply, part }: Delivery): Promise<SendResult> {
+    this.show(to, reply, part);
+    this.elsewhere?.said(to, reply, part);
+    return Promise.resolve({ outcome: 'sent' });
+  }
+
+  /** To those who are connected here. */
+  private show(to: string, reply: BotMessage, part: number): void {
+    this.elsewhere?.shown(to, part);
     const room = this.rooms.get(sessionIn(to)) ?? new Set<Client>();
     for (const client of room) {
       for (const { body, bare } of framesOf(messageIn(to), reply, part, !client.ours))
@@ -123,7 +150,6 @@ class Channel implements WebConnection {
     // Who is answered so quickly that it was not shown needs no word that it is over.
     if (this.typist.set(to, false)) this.showTyping(to, false);
     this.progress.answered(to);
-    return Promise.resolve({ outcome: 'sent' });
   }
 
   /** Our own pages know the usual name of the event only. */
@@ -142,11 +168,17 @@ class Channel implements WebConnection {
   }
 
   private showTyping(to: string, typing: boolean): void {
+    this.tellTyping(to, typing);
+    this.elsewhere?.typing(to, typing);
+  }
+
+  private tellTyping(to: string, typing: boolean): void {
     this.rooms.get(sessionIn(to))?.forEach((client) => client.emit('bot_typing', { typing }));
   }
 
   close(): Promise<void> {
     this.typist.close();
+    this.elsewhere?.close();
     this.progress.close();
     this.options.closed();
     for (const client of this.places.keys()) client.close();
@@ -190,11 +222,12 @@ class Channel implements WebConnection {
       payload: title !== null,
     };
     this.progress.waiting(address);
+    this.elsewhere?.waiting(address);
     await this.options.context.receive({ ...message, metadata: said.metadata ?? said.customData ?? {} });
     const time = new Date(this.options.now()).toISOString();
-    this.others(client, session).forEach((tab) =>
-      tab.emit('user_echo', { from: 'user', id, text: title ?? text, time, waiting: true }),
-    );
+    const echo: UserEcho = { from: 'user', id, text: title ?? text, time, waiting: true };
+    this.others(client, session).forEach((tab) => tab.emit('user_echo', echo));
+    this.elsewhere?.echo(session.name, echo);
   }
 
   /** The session of an id; none where each connection is a session of its own. */

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { isIPv4 } from 'node:net';
-import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible';
+import { RateLimiterMemory, RateLimiterRedis, type RateLimiterRes } from 'rate-limiter-flexible';
 import type { RateLimits } from '../contracts.js';
 import { HubError } from '../errors.js';
 import type { Log } from '../log.js';
@@ -40,12 +40,21 @@ export function addressKey(address: string): string {
     .join(':')}::/64`;
 }
 
-/** Counts in this process: with several hubs behind one address, each counts what it is asked itself. */
-export function createRateLimits(rates: Rates, log: Pick<Log, 'warn'>): RateLimits {
+/** Where several hubs count together. */
+export interface SharedCount {
+  /** A connection of ioredis that fails at once while Redis is away: then each hub counts what it is asked itself. */
+  redis: unknown;
+  /** Tells this store's counts from those of another in the same Redis. */
+  prefix: string;
+}
+
+/** Counts in this process; with `shared`, together with the other hubs of the store. */
+export function createRateLimits(rates: Rates, log: Pick<Log, 'warn'>, shared?: SharedCount): RateLimits {
   const counter = (what: string, perSecond: number): ((key: string) => Promise<void>) => {
     if (perSecond === 0) return () => Promise.resolve();
     const points = perSecond * windowSeconds;
-    const limiter = new RateLimiterMemory({ points, duration: windowSeconds });
+    const alone = new RateLimiterMemory({ points, duration: windowSeconds });
+    const limiter = shared ? together(shared, { what, points, alone }) : alone;
     return async (key) => {
       try {
         await limiter.consume(key);
@@ -72,6 +81,19 @@ export function createRateLimits(rates: Rates, log: Pick<Log, 'warn'>): RateLimi
     },
     bot,
   };
+}
+
+function together(
+  { redis, prefix }: SharedCount,
+  { what, points, alone }: { what: string; points: number; alone: RateLimiterMemory },
+): RateLimiterRedis {
+  return new RateLimiterRedis({
+    storeClient: redis,
+    keyPrefix: `${prefix}:${what}`,
+    ...{ points, duration: windowSeconds, insuranceLimiter: alone, rejectIfRedisNotReady: true },
+    // Who is over it need not be looked up again.
+    inMemoryBlockOnConsumed: points + 1,
+  });
 }
 
 function over(what: string, perSecond: number, afterSeconds: number): HubError {

@@ -22,8 +22,14 @@ const forgottenAfterMs = 60 * 60_000;
 /** So that made-up names do not fill the memory; the oldest go first. */
 const most = 50_000;
 
-/** `now`: milliseconds; the machine's clock when absent. */
-export function createThrottle(now: () => number = Date.now): Throttle {
+/** The way to the same throttle at the other hubs of the store. */
+export interface OtherThrottles {
+  tell(body: { failed: string[] } | { passed: string }): void;
+  listen(listener: (body: Record<string, unknown>) => void): void;
+}
+
+/** `now`: milliseconds; the machine's clock when absent. `others`: what fails or passes at other hubs counts here as well. */
+export function createThrottle(now: () => number = Date.now, others?: OtherThrottles): Throttle {
   const entries = new Map<string, Entry>();
   const known = (key: string): Entry | undefined => {
     const entry = entries.get(key);
@@ -31,14 +37,14 @@ export function createThrottle(now: () => number = Date.now): Throttle {
     entries.delete(key);
     return undefined;
   };
-  return {
-    check(keys) {
+  const own = {
+    check(keys: string[]) {
       const wait = Math.max(...keys.map((key) => (known(key)?.until ?? 0) - now()));
       if (wait <= 0) return;
       const afterSeconds = Math.ceil(wait / 1000);
       throw new HubError('throttled', `Too many tries that failed; try again in ${afterSeconds} s.`, { afterSeconds });
     },
-    failed(keys) {
+    failed(keys: string[]) {
       for (const key of keys) {
         const failures = (known(key)?.failures ?? 0) + 1;
         const over = failures - free;
@@ -51,6 +57,21 @@ export function createThrottle(now: () => number = Date.now): Throttle {
         entries.delete(key);
       }
     },
-    passed: (key) => void entries.delete(key),
+    passed: (key: string) => void entries.delete(key),
+  };
+  others?.listen(({ failed, passed }) => {
+    if (Array.isArray(failed)) own.failed(failed.map(String));
+    if (typeof passed === 'string') own.passed(passed);
+  });
+  return {
+    check: own.check,
+    failed(keys) {
+      own.failed(keys);
+      others?.tell({ failed: keys });
+    },
+    passed(key) {
+      own.passed(key);
+      others?.tell({ passed: key });
+    },
   };
 }

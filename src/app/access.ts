@@ -31,9 +31,14 @@ interface AccessNeeds {
 export function openAccess(parts: Parts, { adminToken, seal, publicUrl }: AccessNeeds): AccessParts {
   const {
     store,
+    replicas,
     options: { config },
   } = parts;
-  const onChange = (): void => access.forget();
+  const onChange = (): void => {
+    access.forget();
+    replicas?.bus.tell(null, 'access', {});
+  };
+  replicas?.bus.on('access', () => access.forget());
   const keys = createKeys({ store, onChange });
   const sessions = createSessions({
     store,
@@ -45,7 +50,7 @@ export function openAccess(parts: Parts, { adminToken, seal, publicUrl }: Access
     store,
     passwords: createPasswords(),
     sessions,
-    throttle: createThrottle(),
+    throttle: createThrottle(Date.now, replicas?.throttles),
     registration: config.registration,
     onChange,
   });
@@ -56,7 +61,7 @@ export function openAccess(parts: Parts, { adminToken, seal, publicUrl }: Access
     sessions: (secret) => sessions.find(secret),
   });
   const { rateLimitAddress: perAddress, rateLimitKey: perCaller, rateLimitBot: perBot } = config;
-  const limits = createRateLimits({ perAddress, perCaller, perBot }, parts.log);
+  const limits = createRateLimits({ perAddress, perCaller, perBot }, parts.log, replicas?.count);
   return { access, limits, keys, sessions, accounts, openId };
 }
 

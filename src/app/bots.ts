@@ -1,5 +1,6 @@
 /** What happens to bots when the hub starts and when one is made. */
 import type { Bot, Engines, Store, Training } from '../contracts.js';
+import { HubError } from '../errors.js';
 import { newBot } from '../http/bots.js';
 import type { Channels } from '../hub/channels.js';
 import type { Parts } from './parts.js';
@@ -40,7 +41,15 @@ export async function demoBot(parts: Parts, made: BotParts & { training: Trainin
   if (!template) return null;
   const engine = 'python' in parts.options.rasa ? 'rasa' : 'lite';
   const bot = newBot(template, { appId, name: template.title.en, engine });
-  if (!(await store.bots.get(appId))) await store.bots.create(bot, template.files);
+  if (!(await store.bots.get(appId))) {
+    try {
+      await store.bots.create(bot, template.files);
+    } catch (error) {
+      // Another hub on the same store was faster.
+      if (error instanceof HubError && error.code === 'bot_exists') return appId;
+      throw error;
+    }
+  }
   await welcome(parts, made, bot);
   try {
     await made.training.request(appId, {});

@@ -18,6 +18,7 @@ import { openShelf } from '../training/shelf.js';
 import { loadTemplates, type Template } from '../training/templates.js';
 import type { Paces } from '../stream/paces.js';
 import type { Trainer } from '../training/training.js';
+import { openReplicas, type Replicas } from './replicas.js';
 import { createVectors, type Vectors } from '../training/vectors.js';
 
 /** Where Rasa is, and which version where that is known, or in words why there is none. */
@@ -67,16 +68,21 @@ export interface Parts {
   /** What texts mean, by the encoder of this machine's Rasa. */
   vectors: Vectors;
   egress: Egress;
+  /** What this hub shares with others on its store; null where it is the only one. */
+  replicas: Replicas | null;
 }
 
 export async function openFoundations(options: AppOptions, life: Lifecycle): Promise<Parts> {
   const { config, logs } = options;
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   if (sharedHere(config.childUids) === null) await closeToOthers(config);
-  const opened = await openStore(config.databaseUrl);
+  // Hubs that share a store hear of each other over Redis: without one there is one hub.
+  const opened = await openStore(config.databaseUrl, { shared: config.redisUrl !== null });
   life.onStop('store', () => opened.close());
   await refuseHalfRestored(opened);
-  const store = options.standIns?.store?.(opened) ?? opened;
+  const own = options.standIns?.store?.(opened) ?? opened;
+  const replicas = openReplicas({ store: own, config, logs, life });
+  const store = replicas?.telling(own) ?? own;
   const shelf = await openShelf(config.modelStorage, join(config.dataDir, 'models'));
   const runtimeDir = await openScratch(tmpdir());
   life.onStop('runtime folder', () => rm(runtimeDir, { recursive: true, force: true }));
@@ -95,6 +101,7 @@ export async function openFoundations(options: AppOptions, life: Lifecycle): Pro
     warm,
     vectors: createVectors({ encode: warm && ((texts) => warm.encode(texts)) }),
     egress: createEgress(config.egressAllow),
+    replicas,
   };
 }
 

@@ -4,6 +4,7 @@ import { createConnectors } from '../../connectors/index.js';
 import { addressOf, createCrowd } from '../access/limits.js';
 import type {
   Access,
+  At,
   BotProgress,
   Engines,
   Hub,
@@ -45,7 +46,8 @@ export function openMessagePath(
   parts: Parts,
   { engines, training, metrics, budget, sessionKey, seal, access, limits, chronicle }: PathParts,
 ) {
-  const { store, log, life, egress } = parts;
+  const { store, log, life, egress, replicas } = parts;
+  const shared = replicas?.sharing;
   const history = (appId: string, conversation: string): Promise<StoredMessage[]> =>
     store.conversations.latest(appId, conversation, 100);
   const counted = async ({ appId, channel }: IncomingMessage): Promise<void> => {
@@ -89,6 +91,7 @@ export function openMessagePath(
     progress: (appId) => progressOf(parts, { engines, training }, appId),
     history,
     publicUrl: parts.options.config.publicUrl,
+    among: replicas?.among,
     news: {
       event: ({ appId, channel }) => notes.note(appId, channel, { lastEventAt: new Date().toISOString() }),
       failure: ({ appId, channel }, lastError) =>
@@ -106,10 +109,17 @@ export function openMessagePath(
     hide: (secret) => parts.options.logs.hide(secret),
     log,
   });
-  const outbox = createOutbox({ store: store.outbox, connections, log, onBuried: (entry) => metrics.buried(entry) });
-  const news = createNews();
+  const outbox = createOutbox({
+    store: store.outbox,
+    shared,
+    connections,
+    log,
+    onBuried: (entry) => metrics.buried(entry),
+  });
+  const news = createNews(replicas?.bus);
   const aside: Hub['aside'] = (at, work) => hub.aside(at, work);
-  const desk = createDesk({ store, hub: { aside }, outbox, connections, log, chronicle, tell: news.tell });
+  const mine = shared && ((at: At): boolean => shared.mine(at));
+  const desk = createDesk({ store, hub: { aside }, outbox, connections, log, chronicle, tell: news.tell, mine });
   life.onStop('desk', () => Promise.resolve(void desk.stop()));
   const requestLog = createRequestLog({ store: store.parses, log });
   life.onStop('request log', () => requestLog.stop());
@@ -119,6 +129,7 @@ export function openMessagePath(
     });
   const hub = createHub({
     store,
+    shared,
     engines,
     connections,
     outbox,

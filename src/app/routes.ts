@@ -115,6 +115,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
       store: storePlaceOf(options.config.databaseUrl),
       queue: queuePlaceOf(options.config.redisUrl),
       childUids: { own: parts.warm?.shared === null, reason: parts.warm?.shared ?? null },
+      hubs: parts.replicas?.hubs() ?? [],
     }),
     queue,
     pool: () => engines.usage(),

@@ -1,12 +1,16 @@
 /** Wires the seal of secrets at rest, and changes its key when the operator has set another. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Bot } from '../contracts.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Bot, Store } from '../contracts.js';
 import { placeOf } from '../hub/channels.js';
 import { keptSecret, openSeal, type Rotation, type Seal } from '../seal.js';
 import { subscriptionPlace } from '../stream/subscriptions.js';
 import { remotePlace } from './engines.js';
 import type { Parts } from './parts.js';
+
+type Settings = Pick<Store['settings'], 'get' | 'set'>;
+const agreeMs = 500;
 
 /** The key of the channels' secrets: SECRET_KEY, or one that is made once and kept in the data folder. */
 export async function openSealOf(parts: Parts): Promise<Seal> {
@@ -25,6 +29,26 @@ export async function openSealOf(parts: Parts): Promise<Seal> {
   });
   if (rotation) await rotate(parts, rotation);
   return seal;
+}
+
+/**
+ * A secret of this hub: one that its data folder keeps, made on first use; where several hubs share a store, one that the store keeps, sealed.
+ * Hidden from logs.
+ */
+export async function secretOf({ options, store, replicas }: Parts, seal: Seal, name: string): Promise<string> {
+  const kept = await keptSecret(options.config.dataDir, name);
+  const secret = replicas ? seal.open(await agreed(store.settings, name, () => seal.seal(kept, name)), name) : kept;
+  options.logs.hide(secret);
+  return secret;
+}
+
+/** A setting that the first hub of a store makes. Of two that start at once the later one's counts, for both. */
+export async function agreed(settings: Settings, name: string, make: () => string): Promise<string> {
+  if (!(await settings.get(name))) {
+    await settings.set(name, make());
+    await sleep(agreeMs);
+  }
+  return (await settings.get(name)) ?? make();
 }
 
 /** Puts everything that is sealed under the new key. Cut short, it is done again at the next start: what was renewed already opens as well. */

@@ -14,6 +14,7 @@ import { labelsOf } from '../training/labels.js';
 import { openLine } from '../training/line.js';
 import { openBullQueue } from '../training/queue-bull.js';
 import { createEmbeddedQueue } from '../training/queue-embedded.js';
+import { sharedQueue } from '../training/shared-queue.js';
 import { createProjectReader } from '../training/import/thread.js';
 import { createPacker } from '../training/packer.js';
 import { createSelf, type Self } from '../training/self.js';
@@ -62,7 +63,8 @@ async function openQueue(parts: Parts, tokens: JobTokens): Promise<TrainingQueue
     log.warn({ err: error }, 'trainings wait for Redis');
   }
   const pack = createPacker({ shelf, tokens, trainers: () => line.keys.trainers(), rasa: versionOf(options.rasa) });
-  return openBullQueue({ ...common, line, pack, ...paces });
+  const queue = openBullQueue({ ...common, line, pack, ...paces });
+  return parts.replicas ? sharedQueue(queue, { bus: parts.replicas.bus, jobs: store.jobs, log }) : queue;
 }
 
 export async function openTraining(

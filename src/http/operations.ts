@@ -1,6 +1,6 @@
 /** Routes for operators: health, metrics, the machine. */
 import { z } from 'zod';
-import type { EngineName, PoolUsage, Store, TrainingQueue } from '../contracts.js';
+import type { EngineName, HubFacts, PoolUsage, Store, TrainingQueue } from '../contracts.js';
 import { HubError } from '../errors.js';
 import type { Machine } from '../machine.js';
 import { PoolView } from '../wire.js';
@@ -9,8 +9,8 @@ import { type Asked, type Route, route } from './route.js';
 export interface OperationsOptions {
   store: Pick<Store, 'ping'>;
   queue: Pick<TrainingQueue, 'ping'>;
-  /** With the store and the queue in use: what kind, and where; and whose rights bots' processes have. */
-  machine: () => Promise<Machine & { store: Place; queue: Place; childUids: ChildUsers }>;
+  /** With the store and the queue in use: what kind, and where; whose rights bots' processes have; and the hubs that live. */
+  machine: () => Promise<Machine & { store: Place; queue: Place; childUids: ChildUsers; hubs: HubFacts[] }>;
   /** The memory of awake bots. */
   pool: () => PoolUsage;
   /** Whether Rasa can be had here, and in words why not. */
@@ -34,6 +34,13 @@ const ChildUsersView = z
   .object({ own: z.boolean(), reason: z.string().nullable() })
   .meta({ description: "Whether each bot's process has a user id of its own (CHILD_UIDS), and if not, why" });
 const PlaceView = z.object({ kind: z.string(), at: z.string().nullable() });
+const HubView = z.object({
+  id: z.string(),
+  url: z.string().nullable(),
+  host: z.string(),
+  pid: z.number(),
+  since: z.string(),
+});
 const State = z.object({ status: z.string() });
 const Ready = z.object({
   status: z.enum(['ok', 'limited']),
@@ -111,12 +118,15 @@ export function machineRoutes(options: OperationsOptions): Route[] {
       method: 'GET',
       path: '/machine',
       summary:
-        'Cores, load, memory, disk and GPUs of this machine, what its bots use, sizes in bytes; the store and the queue in use; whether processes have users of their own.',
+        'Cores, load, memory, disk and GPUs of this machine, what its bots use, sizes in bytes; the store and the queue in use; whether processes have users of their own; and the hubs that live on that store, this one among them, where several may.',
       access: 'watch',
       answers: {
         200: {
           description: 'The machine.',
-          schema: z.looseObject({ pool: PoolView, store: PlaceView, queue: PlaceView, childUids: ChildUsersView }),
+          schema: z.looseObject({
+            ...{ pool: PoolView, store: PlaceView, queue: PlaceView, childUids: ChildUsersView },
+            hubs: z.array(HubView),
+          }),
         },
       },
       handle: async () => ({ body: { ...(await options.machine()), pool: options.pool() } }),

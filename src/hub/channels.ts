@@ -32,6 +32,8 @@ export interface ChannelState extends ChannelHealth {
 export interface Channels {
   /** Opens what can be opened of the bot's channels. Called for every bot at start, and for a new one. */
   open(bot: Bot): Promise<void>;
+  /** Opens or closes one as the store says, where another hub of it was told. */
+  reopen(bot: Bot, name: string): Promise<void>;
   list(appId: string): Promise<ChannelState[]>;
   /** Rejects with `not_found` for a channel that has no settings. */
   get(appId: string, name: string): Promise<ChannelState>;
@@ -78,6 +80,13 @@ class SetChannels implements Channels {
   async open(bot: Bot): Promise<void> {
     const records = new Map((await this.options.store.channels.list(bot.appId)).map((one) => [one.channel, one]));
     for (const connector of this.byName.values()) this.apply(bot, connector, records.get(connector.name) ?? null);
+  }
+
+  reopen(bot: Bot, name: string): Promise<void> {
+    return this.inLine(bot.appId, name, async () => {
+      const connector = this.byName.get(name);
+      if (connector) this.apply(bot, connector, await this.options.store.channels.get(bot.appId, name));
+    });
   }
 
   async list(appId: string): Promise<ChannelState[]> {

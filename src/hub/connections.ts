@@ -3,6 +3,7 @@ import type {
   Bot,
   BotProgress,
   Connection,
+  ConnectionContext,
   Connector,
   Delivery,
   IncomingMessage,
@@ -34,7 +35,7 @@ export interface Connections {
   stop(): Promise<void>;
 }
 export type Address = Pick<IncomingMessage, 'appId' | 'channel' | 'to'>;
-type Place = Pick<Address, 'appId' | 'channel'>;
+export type Place = Pick<Address, 'appId' | 'channel'>;
 /** What connections tell of themselves, for the health page. */
 export interface ConnectionNews {
   /** A message came in and is stored. */
@@ -49,6 +50,8 @@ export interface ConnectionsOptions {
   progress: (appId: string) => Promise<BotProgress>;
   history: (appId: string, conversation: string) => Promise<StoredMessage[]>;
   publicUrl: string | null;
+  /** How a channel reaches itself at other hubs, and which of them keeps its line to the platform; absent: there are no others. */
+  among?: ((place: Place) => Pick<ConnectionContext, 'elsewhere' | 'duty'>) | undefined;
   news: ConnectionNews;
   log: Log;
 }
@@ -124,7 +127,7 @@ class OpenConnections implements Connections {
   }
 
   private connect(bot: Bot, connector: Connector, settings: Json): Connection {
-    const { receive, ask, progress, history, publicUrl, news } = this.options;
+    const { receive, ask, progress, history, publicUrl, among, news } = this.options;
     const { appId, name, language } = bot;
     const place = { appId, channel: connector.name };
     return connector.open({
@@ -143,6 +146,7 @@ class OpenConnections implements Connections {
       progress: () => progress(appId),
       history: (conversation) => history(appId, conversation),
       failed: (reason) => news.failure(place, reason),
+      ...among?.(place),
     });
   }
 

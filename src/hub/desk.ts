@@ -34,8 +34,10 @@ export interface HubDesk extends Desk {
   called(at: At): Promise<void>;
   /** Drops what is known of a conversation that is being erased, or of all of a bot. */
   forget(appId: string, conversation?: string): void;
-  /** Takes up what an earlier run of the hub left; before any message is taken up. */
+  /** Reads who holds what from the store: what an earlier run of the hub left, before any message is taken up, and what other hubs changed. */
   recover(): Promise<void>;
+  /** As `recover`, of one conversation. False: there is no such conversation (any more). */
+  refresh(at: At): Promise<boolean>;
   stop(): void;
 }
 export interface DeskOptions {
@@ -48,6 +50,8 @@ export interface DeskOptions {
   chronicle?: Pick<Chronicle, 'wanted'>;
   /** Hears of every conversation whose care changes. */
   tell?: NewsListener;
+  /** Has this hub the conversation, and gives it back when its time is over? Absent: it has all. */
+  mine?: ((at: At) => boolean) | undefined;
   /** Milliseconds since 1970; the machine's clock when absent. */
   now?: () => number;
   /** Between two looks for conversations whose time is over. */
@@ -67,6 +71,8 @@ const free: Pick<Care, 'state' | 'since' | 'returnAt' | 'agent'> = {
 class StoredDesk implements HubDesk {
   /** Conversations that wait or are held. */
   private readonly active = new Map<string, { at: At; care: Care }>();
+  /** Counts the changes that were made here: what was read before one is not news. */
+  private changes = 0;
   private readonly timer;
   private readonly now;
 
@@ -140,7 +146,22 @@ class StoredDesk implements HubDesk {
   }
 
   async recover(): Promise<void> {
-    for (const { care, ...at } of await this.options.store.care.active()) this.active.set(keyOf(at), { at, care });
+    let { changes } = this;
+    let active = await this.options.store.care.active();
+    for (; changes !== this.changes; active = await this.options.store.care.active()) ({ changes } = this);
+    this.active.clear();
+    for (const { care, ...at } of active) this.active.set(keyOf(at), { at, care });
+  }
+
+  async refresh({ appId, conversation }: At): Promise<boolean> {
+    let { changes } = this;
+    let found = await this.options.store.care.get(appId, conversation);
+    for (; changes !== this.changes; found = await this.options.store.care.get(appId, conversation))
+      ({ changes } = this);
+    const at = { appId, conversation };
+    if (found && found.care.state !== 'bot') this.active.set(keyOf(at), { at, care: found.care });
+    else this.active.delete(keyOf(at));
+    return found !== null;
   }
 
   stop(): void {
@@ -168,6 +189,7 @@ class StoredDesk implements HubDesk {
   private async hold(at: At, change: CareChange): Promise<LoggedConversation> {
     const key = keyOf(at);
     const before = this.active.get(key);
+    this.changes += 1;
     const untouched = { ...free, assignee: null, review: 'unread' as const, tags: [], notes: [] };
     this.active.set(key, { at, care: { ...(before?.care ?? untouched), ...change } });
     try {
@@ -180,6 +202,8 @@ class StoredDesk implements HubDesk {
       if (before) this.active.set(key, before);
       else this.active.delete(key);
       throw error;
+    } finally {
+      this.changes += 1;
     }
   }
 
@@ -210,6 +234,7 @@ class StoredDesk implements HubDesk {
       await this.note(at, [{ event: 'resume' }, ...told]);
       const released = await this.options.store.care.change(at.appId, at.conversation, free);
       this.active.delete(keyOf(at));
+      this.changes += 1;
       this.options.tell?.(at, 'care');
       return released;
     });
@@ -219,7 +244,8 @@ class StoredDesk implements HubDesk {
   private async look(): Promise<void> {
     const now = new Date(this.now()).toISOString();
     const due = ({ returnAt }: Care): boolean => returnAt !== null && returnAt <= now;
-    for (const { at, care } of [...this.active.values()].filter((one) => due(one.care))) {
+    const own = ({ at }: { at: At }): boolean => this.options.mine?.(at) ?? true;
+    for (const { at, care } of [...this.active.values()].filter((one) => due(one.care) && own(one))) {
       try {
         await this.giveBack(at, [], due);
         this.options.log.info({ appId: at.appId, was: care.state }, 'a bot takes its conversation back');

@@ -1,7 +1,7 @@
 /**
  * The message path. `receive` stores a message and answers its connector; then, one turn at a time per conversation, the bot is asked
  * (turns.ts), its replies are stored with their places in the outbox, and leave from there (outbox.ts). What a crash cuts off is in the
- * store, and taken up by `recover`.
+ * store, and taken up by `recover`. Of several hubs on one store each takes the turns of its own conversations (sharing.ts).
  */
 import type {
   At,
@@ -11,6 +11,7 @@ import type {
   Hub,
   IncomingMessage,
   MessageChange,
+  OutboxEntry,
   Parse,
   RunningEngine,
   Store,
@@ -23,14 +24,17 @@ import type { Chronicle } from './chronicle.js';
 import type { Connections } from './connections.js';
 import type { HubDesk } from './desk.js';
 import { asksForPerson, factsOf } from './facts.js';
-import { createMailbox } from './mailbox.js';
 import type { Outbox } from './outbox.js';
+import type { Host, Sharing } from './sharing.js';
 import { untilStored } from './stored.js';
+import { stoppingError, type Talk, Talks, type Waiting } from './talks.js';
 import { createTurns, maxTries, type TakeTurn } from './turns.js';
 import { createUnasked } from './unasked.js';
 
 export interface HubOptions {
   store: Pick<Store, 'bots' | 'conversations' | 'deadLetters' | 'ping'>;
+  /** Absent: this is the only hub on the store. */
+  shared?: Sharing | undefined;
   engines: Pick<Engines, 'use'>;
   connections: Pick<Connections, 'reaches' | 'typing'>;
   outbox: Outbox;
@@ -53,30 +57,13 @@ export interface HubOptions {
   onParsed?: (facts: { appId: string; ok: boolean; ms: number }) => void;
 }
 
-/** Messages that may wait in one conversation before the next is refused in words. */
-const mailboxCapacity = 20;
 /** How long running turns and sendings get when the hub stops; what is not done is stored, and taken up at the next start. */
 const drainMs = 5000;
-const pageSize = 500;
 
-/** A message on its way to its answer. */
-interface Waiting {
-  message: StoredMessage;
-  /** How many hold the line for the replies. */
-  listeners: number;
-  /** It may have been answered in an earlier run of the hub. */
-  recovered: boolean;
-  learning: boolean;
-  /** The user was told that it takes longer. */
-  late: boolean;
-  settled: boolean;
-  slow: NodeJS.Timeout;
-  turn: Promise<StoredMessage>;
-}
-/** What goes on in one conversation: who waits, oldest first, and whether the user was told that it takes longer. */
-interface Talk {
-  waiting: Set<Waiting>;
-  told: boolean;
+/** What the hub needs to serve others. */
+interface Visitors extends Pick<Host, 'visited'> {
+  /** What is to be sent of a message. */
+  entriesOf(messageId: string): Promise<OutboxEntry[]>;
 }
 /** What becomes of a message, what is said about it, and whether that is sent. */
 interface Outcome {
@@ -89,33 +76,41 @@ interface Outcome {
 
 class MessagePath implements Hub {
   readonly say: Hub['say'];
-  private readonly mailbox = createMailbox(mailboxCapacity);
-  private readonly talks = new Map<string, Talk>();
-  private readonly waiting = new Map<string, Waiting>();
   private readonly closing = new AbortController();
+  private readonly talks: Talks;
   private readonly take: TakeTurn;
   private stopping = false;
 
   constructor(private readonly options: HubOptions) {
-    const { engines, store, trained, log } = options;
+    const { engines, store, trained, shared, log } = options;
     this.say = createUnasked(options);
-    this.take = createTurns({ engines, ping: () => store.ping(), trained, log, closing: this.closing.signal });
+    const check = shared && ((message: StoredMessage): void => shared.check(message));
+    const closing = this.closing.signal;
+    this.take = createTurns({ engines, ping: () => store.ping(), trained, check, log, closing });
+    const answer = (waiting: Waiting): Promise<StoredMessage> => this.answer(waiting);
+    const slow = (talk: Talk): void => this.tell(talk, 'slow');
+    this.talks = new Talks({ store, shared, answer, slow, slowAnswerMs: options.slowAnswerMs, closing, log });
   }
 
   async receive(incoming: IncomingMessage): Promise<boolean> {
     const { message, duplicate } = await this.accept(incoming);
-    if (!duplicate) this.start(message);
+    if (!duplicate || this.mayBeLost(message)) this.place(message);
     return !duplicate;
   }
 
   async ask(incoming: IncomingMessage, gone?: AbortSignal): Promise<StoredMessage> {
     if (this.stopping) throw stoppingError();
     const { message, duplicate } = await this.accept(incoming);
-    const waiting = duplicate ? this.waiting.get(message.id) : this.start(message);
+    const { shared } = this.options;
+    if (shared && !shared.mine(message)) return message.state === 'received' ? shared.outcome(message, gone) : message;
+    const waiting = duplicate && !this.mayBeLost(message) ? this.talks.get(message.id) : this.talks.start(message);
     if (!waiting) return message;
     waiting.listeners += 1;
     gone?.addEventListener('abort', () => (waiting.listeners -= 1), { once: true });
-    return waiting.turn;
+    return waiting.turn.catch((error: unknown) => {
+      if (shared && this.hasMoved(error)) return shared.outcome(message, gone);
+      throw error;
+    });
   }
 
   async parse(appId: string, text: string, language?: string): Promise<{ parse: Parse; engine: EngineName }> {
@@ -139,12 +134,23 @@ class MessagePath implements Hub {
     work: (running: RunningEngine) => Promise<T>,
   ): Promise<T> {
     if (this.stopping) throw stoppingError();
-    this.mailbox.check(keyOf(at));
-    return this.mailbox.post(keyOf(at), () => this.options.engines.use(at.appId, work));
+    this.talks.check(at);
+    return this.aside(at, () => this.options.engines.use(at.appId, work));
   }
 
   aside<T>(at: At, work: () => Promise<T>): Promise<T> {
-    return this.mailbox.post(keyOf(at), work);
+    const { shared } = this.options;
+    if (!shared) return this.talks.held(at, work);
+    if (!shared.mine(at)) return shared.borrow(at, work);
+    let begun = false;
+    const mine = this.talks.held(at, () => {
+      begun = true;
+      return work();
+    });
+    return mine.catch((error: unknown) => {
+      if (!begun && this.hasMoved(error)) return shared.borrow(at, work);
+      throw error;
+    });
   }
 
   erase(at: At): Promise<boolean> {
@@ -162,32 +168,61 @@ class MessagePath implements Hub {
     const revived = await this.options.store.deadLetters.revive(deadLetterId);
     if (!revived) return false;
     if ('entry' in revived) this.options.outbox.post([revived.entry]);
-    else this.start(revived.message, true);
+    else this.place(revived.message, true);
     return true;
   }
 
-  /** Takes up what an earlier run of the hub stored and did not finish, oldest first; before anything new is received. Answers how much. */
-  async recover(): Promise<number> {
-    const { store, outbox } = this.options;
-    let count = await outbox.recover();
-    for (let cursor: string | undefined, more = true; more;) {
-      const page = await store.conversations.unsettled({ limit: pageSize, cursor });
-      for (const message of page.items) this.start(message, true);
-      count += page.items.length;
-      cursor = page.next ?? undefined;
-      more = page.next !== null;
+  /**
+   * Takes up what an earlier run of the hub, or another hub, stored and did not finish, oldest first; before anything new is received in the
+   * conversations for which `mine` is true. Answers how much.
+   */
+  async recover(mine: (at: At) => boolean = () => true): Promise<number> {
+    let count = await this.options.outbox.recover(mine);
+    for await (const message of this.talks.unsettled()) {
+      if (!mine(message)) continue;
+      this.talks.start(message, true);
+      count += 1;
     }
     return count;
   }
 
+  /** Takes up messages of its own conversations that were stored and of which nobody told it. */
+  look(): Promise<void> {
+    return this.talks.look();
+  }
+
+  /** Nothing runs, waits or is sent in these conversations. */
+  idle(which: (at: At) => boolean): boolean {
+    return this.talks.idleIn(which) && !this.options.outbox.sends(which);
+  }
+
+  /** What other hubs may ask of this one. */
+  host({ visited, entriesOf }: Visitors): Host {
+    const { shared, outbox } = this.options;
+    return {
+      come: async (at, heard) => {
+        if (!shared?.mine(at)) return;
+        if (heard) this.talks.hear(heard);
+        await this.talks.find(at);
+        // It was not among those that wait: it has its outcome.
+        if (heard && !this.talks.get(heard.messageId) && this.talks.hungUp(heard.messageId))
+          shared.settled(heard.by, heard.messageId);
+      },
+      hungUp: (messageId) => void this.talks.hungUp(messageId),
+      post: async (messageId) => outbox.post(await entriesOf(messageId)),
+      aside: (at, work) => this.talks.held(at, work),
+      visited,
+    };
+  }
+
   /** The messages that are not settled yet. */
-  *underway(): Iterable<StoredMessage> {
-    for (const { message } of this.waiting.values()) yield message;
+  underway(): Iterable<StoredMessage> {
+    return this.talks.underway();
   }
 
   async stop(): Promise<void> {
     this.stopping = true;
-    const drained = this.mailbox.idle().then(() => this.options.outbox.stop());
+    const drained = this.talks.idle().then(() => this.options.outbox.stop());
     await within(drained, drainMs);
     this.closing.abort();
     void this.options.outbox.stop();
@@ -195,9 +230,9 @@ class MessagePath implements Hub {
 
   private async accept(incoming: IncomingMessage): Promise<{ message: StoredMessage; duplicate: boolean }> {
     try {
-      this.mailbox.check(keyOf(incoming));
+      this.talks.check(incoming);
     } catch (error) {
-      this.tell(this.talks.get(keyOf(incoming)), 'busy');
+      this.tell(this.talks.of(incoming), 'busy');
       throw error;
     }
     const received = await this.options.store.conversations.receive(incoming);
@@ -205,31 +240,21 @@ class MessagePath implements Hub {
     return received;
   }
 
-  /** Puts the message into its conversation's mailbox. */
-  private start(message: StoredMessage, recovered = false): Waiting {
-    const key = keyOf(message);
-    const talk = this.talks.get(key) ?? { waiting: new Set(), told: false };
-    this.talks.set(key, talk);
-    const slow = setTimeout(() => this.tell(talk, 'slow'), this.options.slowAnswerMs);
-    const facts = { message, recovered, listeners: 0, learning: false, late: false, settled: false, slow };
-    const waiting: Waiting = { ...facts, turn: this.mailbox.post(key, () => this.answer(waiting)) };
-    talk.waiting.add(waiting);
-    this.waiting.set(message.id, waiting);
-    waiting.turn.then(
-      () => this.leave(waiting, talk),
-      (error: unknown) => this.leave(waiting, talk, hubErrorOf(error)),
-    );
-    return waiting;
+  /** To the hub that has the conversation. */
+  private place(message: StoredMessage, recovered = false): void {
+    const { shared } = this.options;
+    if (!shared || shared.mine(message)) this.talks.start(message, recovered);
+    else shared.pass(message);
   }
 
-  private leave(waiting: Waiting, talk: Talk, error?: HubError): void {
-    const { message } = waiting;
-    clearTimeout(waiting.slow);
-    this.waiting.delete(message.id);
-    talk.waiting.delete(waiting);
-    if (talk.waiting.size === 0) this.talks.delete(keyOf(message));
-    if (!error || error.code === 'stopping') return;
-    this.options.log.error({ messageId: message.id, err: error }, 'a message could not be settled');
+  /** Is it one that was stored before, and of which the hub that has it may not know? */
+  private mayBeLost({ state }: StoredMessage): boolean {
+    return this.options.shared !== undefined && state === 'received';
+  }
+
+  /** Has another hub the conversation by now? */
+  private hasMoved(error: unknown): boolean {
+    return !this.stopping && error instanceof HubError && error.code === 'stopping';
   }
 
   /** Rejects with `stopping` when the message is left for the next start; what else goes wrong is in the message. */
@@ -309,6 +334,7 @@ class MessagePath implements Hub {
     outbox.post(await untilStored(write, this.closing.signal));
     if (outgoing.length === 0) connections.typing(message, false);
     Object.assign(message, outcome);
+    for (const by of waiting.heardBy) this.options.shared?.settled(by, message.id);
     this.options.onSettled?.(message);
     return message;
   }
@@ -343,12 +369,9 @@ class MessagePath implements Hub {
   }
 }
 
-const stoppingError = (): HubError =>
-  new HubError('stopping', 'The hub is shutting down; send the message again in a moment.');
-const keyOf = (message: Pick<IncomingMessage, 'appId' | 'conversation'>): string =>
-  `${message.appId} ${message.conversation}`;
-
 /** Builds the message path; `recover` takes up what an earlier run left, once the channels are open. */
-export function createHub(options: HubOptions): Hub & Pick<MessagePath, 'recover' | 'underway'> {
+export function createHub(
+  options: HubOptions,
+): Hub & Pick<MessagePath, 'recover' | 'underway' | 'look' | 'idle' | 'host'> {
   return new MessagePath(options);
 }

@@ -6,6 +6,8 @@ export interface Mailbox {
   post<T>(key: string, work: () => Promise<T>): Promise<T>;
   /** Throws `mailbox_full` when too much waits under `key`; asked before anything new is accepted. */
   check(key: string): void;
+  /** Under which keys something waits or runs. */
+  keys(): Iterable<string>;
   /** Resolves when nothing waits or runs. */
   idle(): Promise<void>;
 }
@@ -36,6 +38,7 @@ export function createMailbox(capacity: number): Mailbox {
         if (box.size === 0) tails.delete(key);
       }
     },
+    keys: () => tails.keys(),
     async idle() {
       while (tails.size > 0) await Promise.all([...tails.values()].map((box) => box.last));
     },

@@ -4,30 +4,37 @@
  */
 import type { OutboxEntry, OutboxStore, SendResult, SendScope } from '../contracts.js';
 import { withinSignal } from '../deadline.js';
-import { HubError } from '../errors.js';
+import { HubError, hubErrorOf } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Connections } from './connections.js';
 import { createPace, type Pace } from './pace.js';
+import type { Sharing } from './sharing.js';
 import { untilStored } from './stored.js';
 
 export interface Outbox {
   /** Sends stored entries, each after what already waits in its conversation. */
   post(entries: OutboxEntry[]): void;
-  /** Takes up what an earlier run of the hub left; answers how much that was. */
-  recover(): Promise<number>;
+  /** Takes up what an earlier run of the hub left, or another hub, in the conversations for which `mine` is true; answers how much that was. */
+  recover(mine?: (entry: OutboxEntry) => boolean): Promise<number>;
   /** Resolves when nothing of the conversation waits or is being sent. */
   settled(appId: string, conversation: string): Promise<void>;
   /** Sends nothing more of the conversation, which is being erased; what is on its way just now may still arrive. */
   drop(appId: string, conversation: string): void;
+  /** Is one of these being sent just now? */
+  sends(which: (entry: OutboxEntry) => boolean): boolean;
+  /** Does this entry wait here? */
+  has(entry: OutboxEntry): boolean;
   /** Entries that wait or are being sent. */
   readonly size: number;
   /** Begins no sending any more, and resolves when those that run have ended. */
   stop(): Promise<void>;
 }
 export interface OutboxOptions {
-  store: OutboxStore;
+  store: Pick<OutboxStore, 'pending' | 'sent' | 'retry' | 'bury'>;
   connections: Pick<Connections, 'send' | 'limits'>;
   log: Log;
+  /** Of a store that several hubs share: whose each conversation is, and how its owner hears that something is to be sent. */
+  shared?: Pick<Sharing, 'mine' | 'hold' | 'send'> | undefined;
   /** Called with every entry that was given up, for metrics. */
   onBuried?: (entry: OutboxEntry) => void;
   /** How long one sending may take before it counts as `unsure`. */
@@ -53,6 +60,8 @@ function exponential(attempt: number): number {
 interface Lane {
   queue: OutboxEntry[];
   running: Promise<void> | null;
+  /** Its first entry is on its way, or what became of it is being written down. */
+  sending: boolean;
 }
 const laneOf = (entry: Pick<OutboxEntry, 'appId' | 'conversation'>): string => `${entry.appId} ${entry.conversation}`;
 const botOf = (entry: OutboxEntry): string => `${entry.appId} ${entry.channel}`;
@@ -71,9 +80,12 @@ class StoredOutbox implements Outbox {
   }
 
   post(entries: OutboxEntry[]): void {
-    for (const entry of entries) {
+    const { shared } = this.options;
+    const own = shared ? entries.filter((entry) => shared.mine(entry) && !this.has(entry)) : entries;
+    if (own.length < entries.length) shared?.send(entries.filter((entry) => !shared.mine(entry)));
+    for (const entry of own) {
       const key = laneOf(entry);
-      const lane = this.lanes.get(key) ?? { queue: [], running: null };
+      const lane = this.lanes.get(key) ?? { queue: [], running: null, sending: false };
       this.lanes.set(key, lane);
       lane.queue.push(entry);
       this.waiting += 1;
@@ -81,11 +93,20 @@ class StoredOutbox implements Outbox {
     }
   }
 
-  async recover(): Promise<number> {
+  has(entry: OutboxEntry): boolean {
+    return this.lanes.get(laneOf(entry))?.queue.some(({ id }) => id === entry.id) ?? false;
+  }
+
+  sends(which: (entry: OutboxEntry) => boolean): boolean {
+    for (const { sending, queue } of this.lanes.values()) if (sending && queue[0] && which(queue[0])) return true;
+    return false;
+  }
+
+  async recover(mine: (entry: OutboxEntry) => boolean = () => true): Promise<number> {
     const found: OutboxEntry[] = [];
     for (let cursor: string | undefined, more = true; more;) {
       const page = await this.options.store.pending({ limit: pageSize, cursor });
-      found.push(...page.items);
+      found.push(...page.items.filter((entry) => mine(entry) && !this.has(entry)));
       cursor = page.next ?? undefined;
       more = page.next !== null;
     }
@@ -128,22 +149,33 @@ class StoredOutbox implements Outbox {
           ended();
           continue;
         }
+        if (!(await this.still(entry))) {
+          ended();
+          this.drop(entry.appId, entry.conversation);
+          break;
+        }
+        lane.sending = true;
         const result = await this.send(entry);
         const over = this.note(entry, result);
         // Only now: a pause that the platform asked for holds for who is next.
         ended();
         await this.record(entry, result, over);
+        lane.sending = false;
         if (!over || lane.queue[0] !== entry) continue;
         lane.queue.shift();
         this.waiting -= 1;
       }
     } catch (error) {
-      // Only a store that failed to the end of the run comes here: the entries are in it still.
-      this.options.log.error({ err: error, entries: lane.queue.length }, 'replies wait for the next start of the hub');
+      // Only a store that failed to the end of the run comes here, or one where another hub has the conversation: the entries are in it still.
+      const moved = this.options.shared && hubErrorOf(error).code === 'stopping';
+      const { length: entries } = lane.queue;
+      if (moved) this.options.log.info({ entries }, 'replies are left to another hub');
+      else this.options.log.error({ err: error, entries }, 'replies wait for the next start of the hub');
       this.waiting -= lane.queue.length;
       lane.queue = [];
     }
     lane.running = null;
+    lane.sending = false;
     if (lane.queue.length === 0) this.lanes.delete(key);
   }
 
@@ -161,6 +193,16 @@ class StoredOutbox implements Outbox {
       return null;
     }
     return end;
+  }
+
+  /** Has this hub the conversation still? With one hub on the store, always. */
+  private async still(entry: OutboxEntry): Promise<boolean> {
+    const { shared } = this.options;
+    if (!shared) return true;
+    return shared.hold(entry, this.closing.signal).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** Writes down what became of a sending. */

@@ -25,6 +25,8 @@ export interface TurnsOptions {
   /** Resolves when no training of the bot waits or runs. */
   trained: (appId: string) => Promise<void>;
   log: Log;
+  /** Throws `stopping` when the conversation is another hub's by now; absent: this is the only one. */
+  check?: ((message: StoredMessage) => void) | undefined;
   /** Aborts when the hub gives up waiting for its store. */
   closing: AbortSignal;
 }
@@ -46,11 +48,12 @@ const eventKey = 'switchboard_event';
 
 /** The way to take turns. It rejects with the HubError that ended the turn; `stopping` when the turn is still to be taken, after a restart. */
 export function createTurns(options: TurnsOptions): TakeTurn {
-  const { engines, ping, trained, log, closing } = options;
+  const { engines, ping, trained, check, log, closing } = options;
 
   const once = (message: StoredMessage, suspect: boolean): Promise<Answer> =>
     engines.use(message.appId, async (running) => {
       const done = suspect ? await alreadyDone(message, running) : null;
+      check?.(message);
       return { ...(done ?? (await running.reply(turnOf(message)))), engine: running.engine };
     });
 

@@ -7,12 +7,13 @@ export interface JobTokens {
   /** Is it this job's token? */
   fits(jobId: string, token: unknown): boolean;
 }
-const name = 'training-key';
+/** The setting that has the key they are made of. */
+export const jobKey = 'training-key';
 
 /** The tokens of this store, the same for all hubs on it. The first hub makes the key. */
 export async function openJobTokens(settings: Store['settings']): Promise<JobTokens> {
-  if (!(await settings.get(name))) await settings.set(name, randomBytes(32).toString('base64url'));
-  const key = (await settings.get(name)) ?? '';
+  if (!(await settings.get(jobKey))) await settings.set(jobKey, randomBytes(32).toString('base64url'));
+  const key = (await settings.get(jobKey)) ?? '';
   const of = (jobId: string): string => createHmac('sha256', key).update(jobId).digest('base64url');
   return {
     of,
