@@ -27,6 +27,8 @@ export interface HubSpec {
   env: Record<string, string>;
   /** Planted faults, by which the rig itself is tested. */
   mutations: Mutation[];
+  /** False: it leaves trainings to trainers. */
+  trains: boolean;
 }
 export type Mutation = 'ack-before-write' | 'no-dedupe';
 
@@ -87,7 +89,7 @@ const standIn = (name: PlatformName) =>
 const connectors = spec.standIns ? platformNames.map(standIn) : [];
 const store = spec.mutations.includes('no-dedupe') ? { store: withoutDedupe } : {};
 const rasa = spec.python ? { python: spec.python } : { reason: 'This scenario needs no Rasa.' };
-const app = await openApp({ config, rasa, logs, standIns: { connectors, ...store } });
+const app = await openApp({ config, rasa, logs, trains: spec.trains, standIns: { connectors, ...store } });
 
 process.on('message', (message: { clock?: number; tick?: number; gc?: boolean }) => {
   if (message.tick !== undefined) ahead = message.tick;

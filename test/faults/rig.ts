@@ -1,4 +1,4 @@
-/** What every scenario works with: a hub in a process of its own, three fake platforms, a bot that outlives the hub, and what they noted. */
+/** What every scenario works with: a hub in a process of its own, or several on one MongoDB and Redis, three fake platforms, a bot that outlives the hub, and what they noted. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type PlatformName, platformNames } from '../support/standins.js';
 import { MongoServer } from '../support/mongo.js';
+import { TestRedis } from '../support/redis.js';
 import { JournalBot } from './bot.js';
 import { check, type Counts } from './checker.js';
 import type { HubSpec, Mutation } from './hub-process.js';
@@ -22,6 +23,9 @@ export interface RigOptions {
   /** The catalogue's figures, or a tenth of them for the everyday test run. */
   short: boolean;
   python: string | null;
+  /** How long a long run is, and how many faults a campaign has; the catalogue's figures when absent. */
+  minutes?: number | undefined;
+  faults?: number | undefined;
   /** What the hub keeps its messages in; SQLite when absent. */
   store?: 'sqlite' | 'mongo' | undefined;
   /** The real connectors with the SDKs in them, or stand-ins that cost nothing (when absent): then the hub alone is under test. */
@@ -33,6 +37,10 @@ export interface Settings {
   slowAnswerSeconds?: number;
   mutations?: Mutation[];
   rasa?: boolean;
+  /** Several hubs on one MongoDB and one Redis. */
+  hubs?: number;
+  /** False: trainings are left to trainers. */
+  trains?: boolean;
   /** A Python in the place of the one that has Rasa, to plant a fault in its processes. */
   python?: (python: string) => Promise<string>;
   /** Settings of the hub. */
@@ -72,6 +80,7 @@ export function randomOf(seed: number): () => number {
 }
 
 const entry = fileURLToPath(new URL('hub-process.js', import.meta.url));
+const mostStarts = 10;
 const adminToken = 'rig-admin-token-0123456789';
 
 async function freePort(): Promise<number> {
@@ -96,12 +105,17 @@ export class Rig {
   readonly log = join(tmpdir(), `switchboard-faults-${process.pid}.log`);
   readonly random: () => number;
   dataDir = '';
+  readonly adminToken = adminToken;
+  /** Faults that may have cost a second copy. */
+  faults = 0;
   /** When the hub was killed, by the clock of `performance`. */
   readonly kills: number[] = [];
   /** The database server, where there is one. */
   readonly mongo = new MongoServer();
-  hub: ChildProcess | null = null;
-  private spec!: HubSpec;
+  /** The Redis of several hubs. */
+  redis: TestRedis | null = null;
+  readonly hubs: (ChildProcess | null)[] = [];
+  private readonly specs: HubSpec[] = [];
   /** Hubs that were started beside the one under test. */
   private readonly others: ChildProcess[] = [];
   private botUrl = '';
@@ -118,7 +132,7 @@ export class Rig {
     const { settings } = this;
     this.dataDir = await mkdtemp(join(settings.within ?? tmpdir(), 'sb-faults-'));
     const secret = 'rig-signing-secret';
-    const facts = { hubUrl: () => this.url, secret, timeScale: settings.timeScale ?? 0.02 };
+    const facts = { hubUrl: () => this.anyUrl, secret, timeScale: settings.timeScale ?? 0.02 };
     const real = this.options.connectors === 'real';
     for (const name of platformNames) {
       this.platforms[name] = real ? new RealPlatform(name, facts) : new FakePlatform(name, facts);
@@ -127,11 +141,16 @@ export class Rig {
     this.botUrl = await this.bot.open();
     const { python: given } = this.options;
     const python = settings.rasa && given ? ((await settings.python?.(given)) ?? given) : null;
-    const databaseUrl = this.options.store === 'mongo' ? (await this.mongo.start()).url('faults') : '';
-    this.spec = {
+    const count = settings.hubs ?? 1;
+    const databaseUrl = this.options.store === 'mongo' || count > 1 ? (await this.mongo.start()).url('faults') : '';
+    if (count > 1) this.redis = await TestRedis.open();
+    const several = {
+      REDIS_URL: this.redis?.url ?? '',
+      SECRET_KEY: 'rig-secret-key-0123456789',
+      MODEL_STORAGE: `file:${join(this.dataDir, 'models')}`,
+    };
+    const spec = {
       databaseUrl,
-      port: await freePort(),
-      dataDir: this.dataDir,
       adminToken,
       standIns: !real,
       apiRoots: { slack: slack!, telegram: telegram!, teams: teams! },
@@ -139,10 +158,15 @@ export class Rig {
       limited: settings.limited ?? false,
       slowAnswerSeconds: settings.slowAnswerSeconds ?? 10,
       python,
-      env: settings.env ?? {},
+      env: { ...(count > 1 && several), ...settings.env },
       mutations: settings.mutations ?? [],
+      trains: settings.trains ?? true,
     };
-    await this.start();
+    for (let i = 0; i < count; i += 1) {
+      const dataDir = count > 1 ? join(this.dataDir, `hub${i}`) : this.dataDir;
+      this.specs.push({ ...spec, port: await freePort(), dataDir });
+      await this.start(i);
+    }
     for (let i = 0; i < bots; i += 1) {
       const remoteUrl = `${this.botUrl}/b${i}`;
       const { appId } = (await this.api('POST', '/bots', { name: `Bot ${i}`, engine: 'remote', remoteUrl })) as {
@@ -158,31 +182,53 @@ export class Rig {
   }
 
   async close(): Promise<void> {
-    await this.kill();
+    for (const i of this.specs.keys()) await this.kill(i);
     for (const other of this.others.splice(0)) await ended(other);
     await Promise.all(platformNames.map((name) => this.platforms[name].close()));
     this.bot.close();
     await this.mongo.dispose();
+    await this.redis?.close();
     await rm(this.dataDir, { recursive: true, force: true });
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.spec.port}`;
+    return this.urlOf(0);
+  }
+  urlOf(hub: number): string {
+    return `http://127.0.0.1:${this.specs[hub]?.port ?? 0}`;
+  }
+  /** One of several, as a load balancer picks them that does not know yet which of them live. */
+  get anyUrl(): string {
+    return this.urlOf(this.specs.length > 1 ? Math.floor(this.random() * this.specs.length) : 0);
+  }
+  get hub(): ChildProcess | null {
+    return this.hubs[0] ?? null;
   }
   get pid(): number {
-    return this.hub?.pid ?? 0;
+    return this.pidOf(0);
+  }
+  pidOf(hub: number): number {
+    return this.hubs[hub]?.pid ?? 0;
   }
 
   /** Starts the hub on its port and data; answers the milliseconds until it listened. */
-  async start(): Promise<number> {
+  async start(which = 0, tries = 1): Promise<number> {
     const started = performance.now();
-    this.hub = await this.spawned(this.spec);
+    const spec = this.specs[which]!;
+    // As a supervisor does: a store that is away at the start of one of several is no end.
+    const again = this.specs.length > 1 && tries < mostStarts;
+    const hub = await this.spawned(spec).catch((error: unknown) => {
+      if (!again) throw error;
+      return null;
+    });
+    if (!hub) return this.start(which, tries + 1);
+    this.hubs[which] = hub;
     return performance.now() - started;
   }
 
   /** Starts another hub like it on data of its own, to be ended by `close`; answers its address. */
   async beside(dataDir: string): Promise<string> {
-    const spec = { ...this.spec, dataDir, port: await freePort() };
+    const spec = { ...this.specs[0]!, dataDir, port: await freePort() };
     this.others.push(await this.spawned(spec));
     return `http://127.0.0.1:${spec.port}`;
   }
@@ -206,9 +252,9 @@ export class Rig {
   }
 
   /** kill -9, and waits until it has gone. */
-  async kill(): Promise<void> {
-    const hub = this.hub;
-    this.hub = null;
+  async kill(which = 0): Promise<void> {
+    const hub = this.hubs[which];
+    this.hubs[which] = null;
     if (!hub || hub.exitCode !== null || hub.signalCode !== null) return;
     this.note(`kill -9 ${hub.pid}`);
     this.kills.push(performance.now());
@@ -216,9 +262,9 @@ export class Rig {
   }
 
   /** SIGTERM; answers its exit code and how long it took. */
-  async term(): Promise<{ code: number | null; ms: number }> {
-    const hub = this.hub!;
-    this.hub = null;
+  async term(which = 0): Promise<{ code: number | null; ms: number }> {
+    const hub = this.hubs[which]!;
+    this.hubs[which] = null;
     const started = performance.now();
     this.note(`TERM ${hub.pid}`);
     const gone = once(hub, 'exit') as Promise<[number | null]>;
@@ -227,9 +273,19 @@ export class Rig {
     return { code, ms: performance.now() - started };
   }
 
-  /** One call of the admin API; answers the body, and throws for a status of 400 or more. */
-  async api(method: string, path: string, body?: unknown): Promise<unknown> {
-    const response = await fetch(`${this.url}/api/v1${path}`, {
+  /** SIGSTOP for so long, then SIGCONT. Counts as a kill: what was on its way may arrive twice. */
+  async pause(which: number, ms: number): Promise<void> {
+    this.note(`STOP ${this.pidOf(which)}`);
+    this.kills.push(performance.now());
+    process.kill(this.pidOf(which), 'SIGSTOP');
+    await sleep(ms);
+    process.kill(this.pidOf(which), 'SIGCONT');
+    this.note(`CONT ${this.pidOf(which)}`);
+  }
+
+  /** One call of the admin API, of this hub; answers the body, and throws for a status of 400 or more. */
+  async api(method: string, path: string, body?: unknown, which = 0): Promise<unknown> {
+    const response = await fetch(`${this.urlOf(which)}/api/v1${path}`, {
       method,
       headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -1,5 +1,5 @@
 /**
- * `npm run faults [F1 F15 …] [--short] [--seed N] [--store mongo] [--connectors real]`: breaks the hub in every way that RELIABILITY's catalogue names and prints
+ * `npm run faults [F1 F15 …] [--short] [--minutes N] [--faults N] [--seed N] [--store mongo] [--connectors real]`: breaks the hub in every way that RELIABILITY's catalogue names and prints
  * one table.
  * Exit code 1 when anything did not hold.
  */
@@ -13,6 +13,8 @@ import { scenarios } from './scenarios/index.js';
 interface Asked {
   ids: string[];
   short: boolean;
+  minutes: number | undefined;
+  faults: number | undefined;
   seed: number;
   store: 'sqlite' | 'mongo';
   connectors: 'real' | undefined;
@@ -24,6 +26,8 @@ function askedFor(args: string[]): Asked {
   const options = {
     short: { type: 'boolean' },
     seed: { type: 'string' },
+    minutes: { type: 'string' },
+    faults: { type: 'string' },
     store: { type: 'string' },
     connectors: { type: 'string' },
   } as const;
@@ -34,6 +38,8 @@ function askedFor(args: string[]): Asked {
   return {
     ids,
     short: values.short ?? false,
+    minutes: values.minutes === undefined ? undefined : Number(values.minutes),
+    faults: values.faults === undefined ? undefined : Number(values.faults),
     seed: values.seed === undefined ? Math.floor(Math.random() * 1e9) : Number(values.seed),
     store: values.store === 'mongo' ? 'mongo' : 'sqlite',
     connectors: values.connectors === 'real' ? 'real' : undefined,
@@ -70,12 +76,12 @@ function rowOf(scenario: Scenario, finding: Finding, seconds: number): string {
 }
 
 async function main(): Promise<boolean> {
-  const { ids, short, seed, store, connectors } = askedFor(process.argv.slice(2));
+  const { ids, short, minutes, faults, seed, store, connectors } = askedFor(process.argv.slice(2));
   const able = scenarios.filter(
     ({ onlySqlite, onlyReal }) => (!onlySqlite || store === 'sqlite') && (!onlyReal || connectors === 'real'),
   );
   const chosen = able.filter(({ id }) => ids.length === 0 || ids.includes(id));
-  const options = { seed, short, store, connectors, python: await pythonFor(chosen) };
+  const options = { seed, short, minutes, faults, store, connectors, python: await pythonFor(chosen) };
   say(`seed ${seed}, store ${store}, ${connectors ?? 'stand-in'} connectors`);
   const titles = ['scenario', 'faults', ...columns.map(([title]) => title), 'figures', 'verdict'];
   say(`| ${titles.join(' | ')} |\n|${titles.map(() => '---|').join('')}`);

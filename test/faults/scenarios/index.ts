@@ -6,6 +6,7 @@ import { deliveryScenarios } from './delivery.js';
 import { engineScenarios } from './engines.js';
 import { memoryScenarios } from './memory.js';
 import { realScenarios } from './real.js';
+import { replicaScenarios } from './replicas.js';
 import { storeScenarios } from './store.js';
 import { streamScenarios } from './stream.js';
 import { trainingScenarios } from './training.js';
@@ -22,4 +23,5 @@ export const scenarios: Scenario[] = [
   ...realScenarios,
   ...trainingScenarios,
   ...streamScenarios,
+  ...replicaScenarios,
 ].sort((a, b) => number(a) - number(b));
