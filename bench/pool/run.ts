@@ -4,8 +4,9 @@
  *
  *   --bots 1000   registered bots   --budget 4g    MEMORY_BUDGET   --callers 4   questions at once
  *   --asks 1000   questions         --seed 1       of the order    --stand-in    an engine without Rasa, to time the hub alone
+ *   --pipeline semantic | classic   of the bots
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -24,15 +25,15 @@ const { values: asked } = parseArgs({
     budget: { type: 'string', default: '4g' },
     callers: { type: 'string', default: '4' },
     seed: { type: 'string', default: '1' },
+    pipeline: { type: 'string', default: 'semantic' },
     'stand-in': { type: 'boolean', default: false },
   },
 });
-const question = 'When are you open?';
-const answer = 'From 9 to 5.';
-const faq = [
-  { Q: [{ q: question }, { q: 'opening hours' }, { q: 'At what time do you open?' }], A: answer },
-  { Q: [{ q: 'Can I pay by card?' }, { q: 'Which payment methods are there?' }], A: 'By card.' },
-];
+const { pairs: faq } = JSON.parse(await readFile(join('bench', 'answers', 'data', 'shop-20.json'), 'utf8')) as {
+  pairs: { Q: { q: string }[]; A: string }[];
+};
+const { q: question } = faq[0]!.Q[0]!;
+const answer = faq[0]!.A;
 /** How often the memory is looked at. */
 const sampleMs = 250;
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -91,13 +92,17 @@ type Api = (method: string, path: string, body?: unknown) => Promise<unknown>;
 
 /** Trains one bot and gives its model to all others. */
 async function register(api: Api, store: Store, count: number): Promise<string[]> {
-  const { appId: first } = (await api('POST', '/bots', { name: 'Bot 0' })) as { appId: string };
+  const { appId: first } = (await api('POST', '/bots', { name: 'Bot 0', pipeline: asked.pipeline })) as {
+    appId: string;
+  };
   const job = (await api('POST', `/bots/${first}/train?wait=true`, faq)) as { state: string; modelId: string };
   if (job.state !== 'done') throw new Error(`The training ended as ${job.state}.`);
   const model = (await store.models.get(first, job.modelId))!;
   const appIds = [first];
   while (appIds.length < count) {
-    const { appId } = (await api('POST', '/bots', { name: `Bot ${appIds.length}` })) as { appId: string };
+    const { appId } = (await api('POST', '/bots', { name: `Bot ${appIds.length}`, pipeline: asked.pipeline })) as {
+      appId: string;
+    };
     await store.models.add({ ...model, appId });
     await store.bots.update(appId, { activeModel: model.id });
     appIds.push(appId);
