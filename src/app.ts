@@ -19,6 +19,7 @@ import { openTraining } from './app/training.js';
 import { openMessagePath } from './app/path.js';
 import { openStream } from './app/stream.js';
 import { agreed, openSealOf, secretOf } from './app/seal.js';
+import { openNodeLines } from './app/nodes.js';
 import { buildRoutes } from './app/routes.js';
 import { firstLink, openAccess } from './app/access.js';
 import { demoBot, openAllBots } from './app/bots.js';
@@ -80,6 +81,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
     underway: () => hub.underway(),
     outbox: () => outbox.size,
     pool: () => engines.usage(),
+    nodes: () => nodes.list(),
     jobs: () => training.unfinished(),
     trainers: () => queue.trainers(),
     subscribers: () => subscriptions.standings(),
@@ -89,8 +91,10 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   life.onStop('analytics', () => analytics.stop());
   const misses = openMisses(parts, { hub, training });
   const server = createHttpServer();
+  const nodes = await openNodeLines(parts, { server, cluster: engines, access, limits });
   const routes = buildRoutes(parts, {
     engines,
+    nodes,
     tokens,
     training,
     queue,

@@ -16,6 +16,11 @@ export interface Config {
   readonly modelsKept: number;
   readonly hubUrls: readonly string[] | null;
   readonly trainerToken: string | null;
+  readonly nodeToken: string | null;
+  /** Null: the host name. */
+  readonly nodeUrl: string | null;
+  /** Bytes of models that a node keeps. */
+  readonly modelCache: number;
   /** Null: all. */
   readonly trainerLanguages: readonly string[] | null;
   readonly publicUrl: string | null;
@@ -215,7 +220,7 @@ const settings = {
   },
   hubUrls: {
     name: 'HUB_URL',
-    doc: 'For a trainer: the hub, or several separated by commas.',
+    doc: 'For a trainer or a node: the hub, or several separated by commas. A node opens a line to each of them.',
     example: '',
     expected: 'http:// or https:// URLs',
     read: (text) => {
@@ -230,6 +235,28 @@ const settings = {
     expected: 'at least 16 characters without blanks',
     secret: true,
     read: (text) => (/^[\x21-\x7e]{16,}$/.test(text) ? text : undefined),
+  },
+  nodeToken: {
+    name: 'NODE_TOKEN',
+    doc: "What nodes show to the hub, at least 16 characters, the same on both; empty: only the admin token will do. A node that shows a bot's API key (role builder) runs that bot alone.",
+    example: '',
+    expected: 'at least 16 characters without blanks',
+    secret: true,
+    read: (text) => (/^[\x21-\x7e]{16,}$/.test(text) ? text : undefined),
+  },
+  nodeUrl: {
+    name: 'NODE_URL',
+    doc: 'For a node: the address by which it is shown, at GET /nodes and in the request log. It is not called there: nodes open their lines themselves. Empty: its host name.',
+    example: '',
+    expected: 'an address without blanks',
+    read: (text) => (/^[\x21-\x7e]{1,200}$/.test(text) ? text : undefined),
+  },
+  modelCache: {
+    name: 'MODEL_CACHE',
+    doc: 'For a node: how much of the models that it has fetched it keeps in DATA_DIR; those that were not needed for longest go first.',
+    example: '4g',
+    expected: 'a size like 4g, at least 64m',
+    read: sizeFrom(64 * 2 ** 20),
   },
   trainerLanguages: {
     name: 'TRAINER_LANGUAGES',

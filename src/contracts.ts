@@ -438,9 +438,11 @@ export interface RunningEngine {
   readonly engine: EngineName;
   /** OS process, where there is one. */
   readonly pid: number | null;
+  /** Address of the node that it runs on; absent: this machine. */
+  readonly node?: string;
   /**
    * One turn. The pool calls it; turns of one sender never overlap. Rejects with `turn_failed` when the bot broke (it may be asked again
-   * once `tracker` shows that the turn did not happen), with `turn_timeout` when nobody knows whether the turn will still happen. An
+   * once `tracker` shows that the turn did not happen), with `node_lost` when its node did (likewise, on another), with `turn_timeout` when nobody knows whether the turn will still happen. An
    * empty list is a real answer: an engine whose server says `[]` for a failure looks closer first.
    */
   reply(turn: Turn): Promise<TurnResult>;
@@ -490,10 +492,14 @@ export interface PoolUsage {
   waiting: number;
   waitsFor: string | null;
 }
+export interface UseOptions {
+  /** `work` may be done again when the node that it began on is lost. */
+  repeatable?: boolean;
+}
 /** The pool of awake bots: the hub's only way to an engine. */
 export interface Engines {
   /** Wakes the bot if needed, however long that has to wait for memory, and lends the freest of its processes for `work`; none is stopped while lent. Rejects with `no_model`, `bot_quarantined` or `wake_failed`. */
-  use<T>(appId: string, work: (running: RunningEngine) => Promise<T>): Promise<T>;
+  use<T>(appId: string, work: (running: RunningEngine) => Promise<T>, how?: UseOptions): Promise<T>;
   /** Launches a process of its own for `work`, with the given model or the active one, and ends it afterwards: for what would keep the bot from answering. Rejects as `use` does, with `not_found` for a model that the bot has not. */
   apart<T>(
     appId: string,
@@ -1245,17 +1251,17 @@ export interface SubscriptionStore {
 export type Role = 'admin' | 'editor' | 'builder' | 'agent' | 'viewer';
 /** What a route asks of its caller: the left column of the policy. */
 export type Right =
-  'member' | 'train' | 'watch' | 'create' | 'administer' | 'read' | 'converse' | 'edit' | 'build' | 'own';
+  'member' | 'train' | 'watch' | 'create' | 'administer' | 'read' | 'converse' | 'edit' | 'build' | 'serve' | 'own';
 /** Whoever calls, once the credentials were looked at. */
 export interface Principal {
-  /** `token`: ADMIN_TOKEN; `trainer`: TRAINER_TOKEN; `key`: an API key; `user`: somebody who signed in. */
-  readonly kind: 'token' | 'trainer' | 'key' | 'user';
+  /** `token`: ADMIN_TOKEN; `trainer`: TRAINER_TOKEN; `node`: NODE_TOKEN; `key`: an API key; `user`: somebody who signed in. */
+  readonly kind: 'token' | 'trainer' | 'node' | 'key' | 'user';
   /** Of the key or the user; the kind for the tokens. */
   readonly id: string;
   /** For people who read who did something. */
   readonly name: string;
   /** On the whole hub, and so on every bot. */
-  readonly role: Role | 'trainer' | null;
+  readonly role: Role | 'trainer' | 'node' | null;
   /** By APP_ID, what somebody is on single bots beside that. */
   readonly bots: Readonly<Record<string, Role>>;
 }

@@ -44,6 +44,7 @@ const table = {
   wake_failed: { status: 503, title: 'The bot could not be started', retry: true },
   turn_failed: { status: 502, title: 'The bot failed on this message', retry: true },
   turn_timeout: { status: 504, title: 'The bot took too long', retry: true },
+  node_lost: { status: 503, title: 'The node that had the bot was lost', retry: true },
   mailbox_full: { status: 429, title: 'Too many messages wait in this conversation', retry: true, chat: 'busy' },
   conversation_held: { status: 409, title: 'Somebody else holds that conversation', retry: false },
   not_held: { status: 409, title: 'Nobody holds that conversation', retry: false },

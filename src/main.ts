@@ -75,6 +75,7 @@ async function openLogs(config: Config): Promise<Logs> {
   for (const secret of [
     config.adminToken,
     config.trainerToken,
+    config.nodeToken,
     config.metricsToken,
     config.secretKey,
     config.secretKeyPrevious,
@@ -89,8 +90,8 @@ async function openLogs(config: Config): Promise<Logs> {
   return logs;
 }
 
-/** `trains`: false leaves the trainings to trainers elsewhere. */
-async function start(trains: boolean): Promise<void> {
+/** `trains`: false leaves the trainings to trainers elsewhere. `engines`: whether it runs bots itself. */
+async function start(trains: boolean, engines: 'always' | 'alone' | 'never'): Promise<void> {
   const config = readConfig();
   if (!trains && !config.redisUrl) {
     complain(
@@ -104,7 +105,7 @@ async function start(trains: boolean): Promise<void> {
   const end = onSignals(starting, running, logs);
   try {
     const { openApp } = await import('./app.js');
-    const app = await openApp({ config, logs, trains, rasa: await findRasa(config, logs, starting.signal) });
+    const app = await openApp({ config, logs, trains, engines, rasa: await findRasa(config, logs, starting.signal) });
     running.app = app;
     greet(app, logs);
   } catch (error) {
@@ -125,6 +126,29 @@ async function train(): Promise<void> {
     const rasa = await findRasa(config, logs, starting.signal);
     const { openTrainer } = await import('./trainer.js');
     running.app = await openTrainer({ config, logs, rasa: 'python' in rasa ? rasa : null, signal: starting.signal });
+  } catch (error) {
+    if (starting.signal.aborted) process.exit(0);
+    throw error;
+  }
+  if (starting.signal.aborted) await end();
+}
+
+/** A node for a host of its own. */
+async function node(): Promise<void> {
+  const config = readConfig();
+  const logs = await openLogs(config);
+  const starting = new AbortController();
+  const running: Running = {};
+  const end = onSignals(starting, running, logs);
+  try {
+    const rasa = await findRasa(config, logs, starting.signal);
+    const { openNode } = await import('./node.js');
+    const opened = await openNode({ config, logs, rasa });
+    running.app = opened;
+    await opened.ready.catch(async (error: unknown) => {
+      await opened.stop();
+      throw error;
+    });
   } catch (error) {
     if (starting.signal.aborted) process.exit(0);
     throw error;
@@ -195,15 +219,17 @@ const program = new Command('switchboard').description('A hub that puts many Ras
 program
   .command('start', { isDefault: true })
   .description('hub, engines and trainer in one process tree')
-  .action(() => start(true));
+  .action(() => start(true, 'always'));
 program
   .command('hub')
-  .description('hub and engines; trainings are left to trainers (REDIS_URL)')
-  .action(() => start(false));
+  .option('--no-engines', 'run no bots here, also while no node is there')
+  .description('hub alone: trainings are left to trainers (REDIS_URL), bots to nodes as soon as one is there')
+  .action(({ engines }: { engines: boolean }) => start(false, engines ? 'alone' : 'never'));
 program
   .command('trainer')
   .description('a trainer for a host of its own: REDIS_URL, HUB_URL, TRAINER_TOKEN')
   .action(train);
+program.command('node').description('a node for a host of its own, which runs bots: HUB_URL, NODE_TOKEN').action(node);
 program
   .command('migrate')
   .description("bring the store's schema up to date and exit")

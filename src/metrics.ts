@@ -13,11 +13,19 @@ export interface Watched {
   /** How many replies wait to leave. */
   outbox: () => number;
   pool: () => PoolUsage;
+  /** Where bots run: this hub, and its nodes. */
+  nodes: () => NodeFigures[];
   /** Trainings that have not ended. May reject: then the figures stay away, which says that nobody knows. */
   jobs: () => Promise<TrainingJob[]>;
   trainers: () => Promise<TrainerStatus[]>;
   /** How far each subscriber to the event stream is behind. */
   subscribers: () => { subscription: string; held: number; lagSeconds: number }[];
+}
+export interface NodeFigures {
+  address: string;
+  state: string;
+  usage: PoolUsage | null;
+  outstanding: number;
 }
 export interface Metrics {
   received(message: Pick<StoredMessage, 'appId' | 'channel'>): void;
@@ -75,6 +83,7 @@ export function createMetrics(): Metrics {
     watch(watched) {
       messageGauges(registers, watched);
       poolGauges(registers, watched.pool);
+      nodeGauges(registers, watched.nodes);
       trainingGauges(registers, watched);
       streamGauges(registers, watched);
     },
@@ -314,4 +323,30 @@ function poolGauges(registers: Registers, usage: () => PoolUsage): void {
     labels: ['state'],
     now: () => Object.entries(usage().states).map(([state, count]) => [{ state }, count]),
   });
+}
+
+function nodeGauges(registers: Registers, nodes: () => NodeFigures[]): void {
+  gauge(registers, {
+    name: 'switchboard_nodes',
+    help: 'Machines that run bots, this hub among them, by state',
+    labels: ['state'],
+    now: () => counted(nodes(), ({ state }) => ({ state })),
+  });
+  const figures: [name: string, help: string, of: (node: NodeFigures) => number | undefined][] = [
+    ['switchboard_node_outstanding', 'What this hub has a machine do now', ({ outstanding }) => outstanding],
+    ['switchboard_node_bots_awake', 'Bots awake on a machine', ({ usage }) => usage?.states.awake],
+    ['switchboard_node_memory_used_bytes', 'Memory that bots use on a machine', ({ usage }) => usage?.used],
+    ['switchboard_node_memory_budget_bytes', 'Memory that bots may use on a machine', ({ usage }) => usage?.budget],
+  ];
+  for (const [name, help, of] of figures)
+    gauge(registers, {
+      name,
+      help,
+      labels: ['node'],
+      now: () =>
+        nodes().flatMap((node): [Record<string, string>, number][] => {
+          const value = of(node);
+          return value === undefined ? [] : [[{ node: node.address }, value]];
+        }),
+    });
 }

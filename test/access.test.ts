@@ -15,6 +15,7 @@ const allowed: Record<string, string[]> = {
   converse: ['admin', 'builder', 'editor', 'agent'],
   edit: ['admin', 'builder', 'editor'],
   build: ['admin', 'builder'],
+  serve: ['admin', 'builder'],
   own: ['admin'],
 };
 const ofHub = ['watch', 'create', 'administer', 'train'];
@@ -185,6 +186,8 @@ own DELETE /api/v1/subscriptions/{subscriptionId}/dead-letters/{position}
 watch GET /api/v1/jobs
 watch GET /api/v1/trainers
 watch GET /api/v1/machine
+watch GET /api/v1/nodes
+administer POST /api/v1/nodes/{nodeId}/drain
 train GET /api/v1/jobs/{jobId}/project
 train PUT /api/v1/jobs/{jobId}/model
 `

@@ -17,7 +17,7 @@ const facts = [
   'src/kafka-url.ts',
 ];
 const rules: { files: RegExp; own: string | null; may: string[] }[] = [
-  { files: /^src\/((app|main|trainer|lab)\.ts|app\/\w+\.ts)$/, own: null, may: ['src/', 'connectors/'] },
+  { files: /^src\/((app|main|trainer|node|lab)\.ts|app\/\w+\.ts)$/, own: null, may: ['src/', 'connectors/'] },
   { files: /^src\/(contracts|wire|errors)\.ts$/, own: null, may: [] },
   { files: /^src\/cli\//, own: '$folder', may: [...ground, ...facts, 'src/client.ts', 'src/training/import/tar.ts'] },
   { files: /^src\/\w+\.ts$/, own: null, may: [...ground, ...facts] },
@@ -57,6 +57,7 @@ const onePlace = [
   'openid-client',
   'rate-limiter-flexible',
   '@platformatic/kafka',
+  'ws',
 ];
 
 function filesUnder(folder: string): string[] {

@@ -10,6 +10,8 @@ export interface AccessOptions {
   adminToken: string;
   /** Null where trainers show the admin token. */
   trainerToken: string | null;
+  /** Null where nodes show the admin token. */
+  nodeToken?: string | null;
   /** By API key; absent: there are none. */
   keys?: Finder;
   /** By session cookie; absent: there are none. */
@@ -31,11 +33,13 @@ export interface CachedAccess extends Access {
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 const admin: Principal = { kind: 'token', id: 'token', name: 'admin', role: 'admin', bots: {} };
 const trainer: Principal = { kind: 'trainer', id: 'trainer', name: 'trainer token', role: 'trainer', bots: {} };
+const node: Principal = { kind: 'node', id: 'node', name: 'node token', role: 'node', bots: {} };
 
 export function createAccess(options: AccessOptions): CachedAccess {
   const { keys, sessions, now = Date.now } = options;
   const adminDigest = digest(options.adminToken);
   const trainerDigest = options.trainerToken === null ? null : digest(options.trainerToken);
+  const nodeDigest = options.nodeToken ? digest(options.nodeToken) : null;
   const kept = new Map<string, { until: number; found: Promise<Principal | null> }>();
 
   const lookedUp = (kind: string, secret: string, find: Finder | undefined): Promise<Principal | null> => {
@@ -60,6 +64,7 @@ export function createAccess(options: AccessOptions): CachedAccess {
       const given = digest(token);
       if (timingSafeEqual(given, adminDigest)) return Promise.resolve(admin);
       if (trainerDigest && timingSafeEqual(given, trainerDigest)) return Promise.resolve(trainer);
+      if (nodeDigest && timingSafeEqual(given, nodeDigest)) return Promise.resolve(node);
       return lookedUp('key', token, keys);
     },
   };

@@ -4,7 +4,7 @@ import type { Principal, Right, Role } from '../contracts.js';
 interface Row {
   /** On one bot (a role on the whole hub will do), on the hub as a whole, or for whoever it is. */
   on: 'bot' | 'hub' | 'self';
-  roles: readonly (Role | 'trainer')[];
+  roles: readonly (Role | 'trainer' | 'node')[];
   /** In words, for people. */
   means: string;
 }
@@ -25,6 +25,7 @@ export const policy: Readonly<Record<Right, Row>> = {
   },
   edit: { on: 'bot', roles: ['admin', 'builder', 'editor'], means: 'change what a bot answers, train and test it' },
   build: { on: 'bot', roles: ['admin', 'builder'], means: 'change its settings, project, channels and processes' },
+  serve: { on: 'bot', roles: ['admin', 'builder', 'node'], means: 'be a node that runs a bot' },
   own: { on: 'bot', roles: ['admin'], means: "delete a bot; its keys and its people's roles; its audit log" },
 };
 
@@ -44,7 +45,7 @@ export function rightsOf(principal: Principal): { hub: Right[]; bots: Record<str
 /** May `principal` do this on the bot `appId`, or, with null, on the hub as a whole? */
 export function may(principal: Principal, right: Right, appId: string | null): boolean {
   const row = policy[right];
-  if (row.on === 'self') return principal.role !== 'trainer';
+  if (row.on === 'self') return principal.role !== 'trainer' && principal.role !== 'node';
   if (principal.role !== null && row.roles.includes(principal.role)) return true;
   if (row.on === 'hub' || appId === null || !Object.hasOwn(principal.bots, appId)) return false;
   const role = principal.bots[appId];

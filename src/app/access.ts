@@ -57,6 +57,7 @@ export function openAccess(parts: Parts, { adminToken, seal, publicUrl }: Access
   const access = createAccess({
     adminToken,
     trainerToken: config.trainerToken,
+    nodeToken: config.nodeToken,
     keys: (secret) => keys.find(secret),
     sessions: (secret) => sessions.find(secret),
   });

@@ -1,4 +1,5 @@
 /** What every part of the hub is built from: the options, the store, the shelf, a short-lived folder, and where Rasa processes come from. */
+import { readFileSync } from 'node:fs';
 import { chmod, mkdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { movedTo } from '../backup/moved.js';
 import type { Config } from '../config.js';
 import type { Connector, Engine, ModelShelf, Store } from '../contracts.js';
 import { createEgress, type Egress } from '../egress.js';
+import type { LiveLimits } from '../engines/cluster/socket.js';
 import { sharedHere } from '../engines/rasa/users.js';
 import { openWarmRasa, type WarmRasa } from '../engines/rasa/warm.js';
 import type { Lifecycle } from '../lifecycle.js';
@@ -30,12 +32,16 @@ export interface AppOptions {
   logs: Logs;
   /** False: trainings are left to trainers elsewhere (REDIS_URL). */
   trains?: boolean;
+  /** Does this hub run bots itself? `always` when absent; `alone`: while no node is there; `never`: only nodes do. */
+  engines?: 'always' | 'alone' | 'never';
   /** For tests, benches and the fault rig: what stands in for a part, and what is added. */
   standIns?: StandIns;
 }
 
 export interface StandIns {
   engines?: { rasa?: Engine };
+  /** How soon a node's line counts as lost. */
+  nodeLimits?: LiveLimits;
   /** Channels beside the real ones. */
   connectors?: Connector[];
   /** Wraps the store of the message path. */
@@ -48,7 +54,13 @@ export interface StandIns {
 
 export const here = fileURLToPath(new URL('.', import.meta.url));
 
-const templatesDir = join(here, '..', '..', 'templates');
+export const templatesDir = join(here, '..', '..', 'templates');
+
+/** The release that this is. */
+export function release(): string {
+  const file = join(here, '..', '..', '..', 'package.json');
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
 
 export const packageDir = join(here, '..', 'engines', 'rasa');
 
@@ -121,7 +133,10 @@ async function closeToOthers({ dataDir, databaseUrl, modelStorage }: Config): Pr
   }
 }
 
-function openWarm({ config, rasa, logs }: AppOptions, runtimeDir: string): WarmRasa | null {
+export function openWarm(
+  { config, rasa, logs }: Pick<AppOptions, 'config' | 'rasa' | 'logs'>,
+  runtimeDir: string,
+): WarmRasa | null {
   if (!('python' in rasa)) return null;
   const warm = openWarmRasa({
     pythons: { '': rasa.python, ...config.rasaRuntimes },

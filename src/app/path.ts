@@ -39,6 +39,14 @@ interface PathParts {
   chronicle: Chronicle;
 }
 
+/** A text that was only to be understood: whether it was, and by which node; absent: by the hub itself. */
+export interface ParsedFacts {
+  appId: string;
+  ok: boolean;
+  ms: number;
+  node?: string | null | undefined;
+}
+
 /** Where anybody may say something, or whoever has the bot's key; all other channels are signed by their platforms. */
 const openChannels = ['web', 'rest'];
 
@@ -123,9 +131,9 @@ export function openMessagePath(
   life.onStop('desk', () => Promise.resolve(void desk.stop()));
   const requestLog = createRequestLog({ store: store.parses, log });
   life.onStop('request log', () => requestLog.stop());
-  const noteParse = (channel: string, { appId, ok, ms }: { appId: string; ok: boolean; ms: number }): void =>
+  const noteParse = (channel: string, { appId, ok, ms, node = null }: ParsedFacts): void =>
     requestLog.note({
-      ...{ appId, channel, node: null, status: ok ? 'answered' : 'failed', ms, at: new Date().toISOString() },
+      ...{ appId, channel, node, status: ok ? 'answered' : 'failed', ms, at: new Date().toISOString() },
     });
   const hub = createHub({
     store,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Engines, Hub, Training, TrainingQueue } from '../contracts.js';
 import { isOwn } from '../access/limits.js';
 import { digestOf } from '../access/secret.js';
+import type { Nodes } from '../engines/cluster/nodes.js';
 import type { WarmRasa } from '../engines/rasa/warm.js';
 import { rightsOf } from '../access/policy.js';
 import { bearerIn, sessionIn } from '../http/admission.js';
@@ -28,6 +29,7 @@ import { gateRoutes } from '../http/gate.js';
 import { openApiOf } from '../http/openapi.js';
 import { healthRoutes, machineRoutes, type OperationsOptions, type Place } from '../http/operations.js';
 import { missRoutes } from '../http/misses.js';
+import { nodeRoutes } from '../http/nodes.js';
 import { modelRoutes } from '../http/models.js';
 import { pageRoutes } from '../http/pages.js';
 import { processRoutes } from '../http/processes.js';
@@ -65,7 +67,7 @@ import { redisPlaceOf } from '../training/redis.js';
 import type { JobTokens } from '../training/tokens.js';
 import type { AccessParts } from './access.js';
 import { here, type Parts } from './parts.js';
-import { isLoopback } from './path.js';
+import { isLoopback, type ParsedFacts } from './path.js';
 import { openChecks } from './training.js';
 import { allowedIn, openProjects } from './projects.js';
 import { openTemplates } from './templates.js';
@@ -85,6 +87,7 @@ function queuePlaceOf(redisUrl: string | null): Place {
 
 interface RouteParts {
   engines: Engines;
+  nodes: Nodes;
   tokens: JobTokens;
   training: Training;
   queue: TrainingQueue;
@@ -94,7 +97,7 @@ interface RouteParts {
   misses: Misses;
   analytics: Analytics;
   gate: Gate;
-  noteParse: (channel: string, facts: { appId: string; ok: boolean; ms: number }) => void;
+  noteParse: (channel: string, facts: ParsedFacts) => void;
   connections: Connections;
   channels: Channels;
   metrics: Metrics;
@@ -119,10 +122,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     }),
     queue,
     pool: () => engines.usage(),
-    engine: () =>
-      'python' in options.rasa
-        ? { engine: 'rasa' as const, reason: plainReason(parts.warm) }
-        : { engine: 'lite' as const, reason: options.rasa.reason },
+    engine: () => engineOf(parts, made.nodes),
     metrics: () => metrics.text(),
     mayMeasure: mayMeasureOf(parts, made),
   };
@@ -132,7 +132,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     training,
     templates,
     fetchModel: fetchModelOf(parts),
-    defaultEngine: operations.engine().engine,
+    defaultEngine: () => operations.engine().engine,
     refusal: (url) => parts.egress.refusal(url),
     sealAuth: (appId, authorization) => made.seal.seal(authorization, remotePlace(appId)),
     optionFaults: (chosen) => optionFaults(chosen, allowedIn(options.config)),
@@ -199,6 +199,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     ...channelRoutes({ store, channels, publicUrl }),
     ...subscriptionRoutes({ store, subscriptions: made.subscriptions }),
     ...machineRoutes(operations),
+    ...nodeRoutes({ nodes: made.nodes }),
     ...accessRoutes(parts, made),
   ];
   const health = healthRoutes(operations);
@@ -312,6 +313,16 @@ function fetchModelOf({ options, runtimeDir, egress }: Parts): FetchModel | null
     freeDisk: () => freeDisk(runtimeDir),
     minFreeDisk: config.minFreeDisk,
   });
+}
+
+/** What answers trained bots: this machine's Rasa, or that of nodes. */
+function engineOf({ options, warm }: Parts, nodes: Nodes): ReturnType<OperationsOptions['engine']> {
+  if (options.engines === 'never' || nodes.list().some(({ rasa }) => rasa !== null)) {
+    const reason = nodes.list().length > 1 ? null : 'Bots run on nodes alone (--no-engines), and none is there.';
+    return { engine: 'rasa', reason };
+  }
+  if ('python' in options.rasa) return { engine: 'rasa', reason: plainReason(warm) };
+  return { engine: 'lite', reason: options.rasa.reason };
 }
 
 /** Why Rasa is slower and larger here than it could be; null when it is not. */

@@ -43,7 +43,7 @@ export interface BotRoutesOptions {
   /** Fetches an initial model to a file; null where no Rasa could start it. */
   fetchModel: ((source: { url: string; sha256: string }, signal: AbortSignal) => Promise<string>) | null;
   templates: Templates;
-  defaultEngine: EngineName;
+  defaultEngine: () => EngineName;
   /** Why this URL of a remote bot is not called; null when it is. */
   refusal: (url: string) => string | null;
   /** Seals what a remote bot is called with. */
@@ -169,7 +169,7 @@ export function botMaker(options: BotRoutesOptions) {
     present: botPresenter(options),
     /** A bot as asked for, its template chosen by its language where none is named. */
     newBot: async (asked: Partial<Bot> & { name: string }): Promise<Bot> =>
-      newBot(await templateOf(options, asked.template, asked.language), { engine: options.defaultEngine, ...asked }),
+      newBot(await templateOf(options, asked.template, asked.language), { engine: options.defaultEngine(), ...asked }),
     /**
      * Keeps the bot with the files of its project, those of its template when none are given, and gives it what `fill` brings; when that
      * fails there is no such bot.

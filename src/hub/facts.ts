@@ -1,8 +1,15 @@
 /** What the hub reads in the answer of a bot beside what is to be said. */
 import type { TurnFacts, TurnResult } from '../contracts.js';
 
-/** What is kept of a turn: empty things are left out, and so is what no engine said. */
-export function factsOf({ parse, slots = {}, actions = [], model, language }: TurnResult): { turn?: TurnFacts } {
+/** What is kept of a turn: empty things are left out, and so is what no engine said. `node`: the address of the node that answered. */
+export function factsOf({
+  parse,
+  slots = {},
+  actions = [],
+  model,
+  language,
+  node,
+}: TurnResult & Pick<TurnFacts, 'node'>): { turn?: TurnFacts } {
   const entities = parse?.entities ?? [];
   const turn: TurnFacts = {
     ...(entities.length > 0 && { entities }),
@@ -10,6 +17,7 @@ export function factsOf({ parse, slots = {}, actions = [], model, language }: Tu
     ...(actions.length > 0 && { actions }),
     ...(model !== undefined && { model }),
     ...(language !== undefined && { language }),
+    ...(node !== undefined && { node }),
   };
   return Object.keys(turn).length > 0 ? { turn } : {};
 }

@@ -54,7 +54,7 @@ export interface HubOptions {
   /** Called with every conversation that was erased. */
   onErased?: (at: At) => void;
   /** Called with every text that was only to be understood, for the request log. */
-  onParsed?: (facts: { appId: string; ok: boolean; ms: number }) => void;
+  onParsed?: (facts: { appId: string; ok: boolean; ms: number; node?: string | undefined }) => void;
 }
 
 /** How long running turns and sendings get when the hub stops; what is not done is stored, and taken up at the next start. */
@@ -116,16 +116,17 @@ class MessagePath implements Hub {
   async parse(appId: string, text: string, language?: string): Promise<{ parse: Parse; engine: EngineName }> {
     const started = Date.now();
     let ok = false;
+    let node: string | undefined;
     try {
-      const work = async (running: RunningEngine) => ({
-        parse: await running.parse(text, language),
-        engine: running.engine,
-      });
-      const answer = await this.options.engines.use(appId, work);
+      const work = async (running: RunningEngine) => {
+        node = running.node;
+        return { parse: await running.parse(text, language), engine: running.engine };
+      };
+      const answer = await this.options.engines.use(appId, work, { repeatable: true });
       ok = true;
       return answer;
     } finally {
-      this.options.onParsed?.({ appId, ok, ms: Date.now() - started });
+      this.options.onParsed?.({ appId, ok, ms: Date.now() - started, node });
     }
   }
 

@@ -17,6 +17,8 @@ import { untilStored } from './stored.js';
 
 export interface Answer extends TurnResult {
   engine: EngineName;
+  /** Address of the node that answered; absent: this machine. */
+  node?: string;
 }
 export interface TurnsOptions {
   engines: Pick<Engines, 'use'>;
@@ -41,6 +43,8 @@ export type TakeTurn = (message: StoredMessage, context: TurnContext) => Promise
 
 /** A message that breaks its bot is tried once more, then given up, so that the conversation goes on (RELIABILITY.md F19). */
 export const maxTries = 2;
+/** Nodes that are lost are not the message's fault; one that loses many of them is given up all the same. */
+const maxLost = 4;
 /** How long a message waits for the bot's first training. */
 const learningLimitMs = 10 * 60_000;
 /** Our event id in the user event's metadata: by it a turn that did happen is recognised. */
@@ -54,7 +58,8 @@ export function createTurns(options: TurnsOptions): TakeTurn {
     engines.use(message.appId, async (running) => {
       const done = suspect ? await alreadyDone(message, running) : null;
       check?.(message);
-      return { ...(done ?? (await running.reply(turnOf(message)))), engine: running.engine };
+      const { engine, node } = running;
+      return { ...(done ?? (await running.reply(turnOf(message)))), engine, ...(node !== undefined && { node }) };
     });
 
   /** Was it the store that failed the turn? Then waits for it. */
@@ -70,6 +75,7 @@ export function createTurns(options: TurnsOptions): TakeTurn {
 
   return async (message, { recovered, learning }) => {
     let waited = false;
+    let lost = 0;
     for (let tries = 1, suspect = recovered; ; suspect = true) {
       try {
         return await once(message, suspect);
@@ -82,6 +88,8 @@ export function createTurns(options: TurnsOptions): TakeTurn {
           learning(true);
           await within(trained(message.appId), learningLimitMs);
           learning(false);
+        } else if (failure.code === 'node_lost' && lost < maxLost) {
+          lost += 1;
         } else if (!(await storeFailed())) {
           if (failure.code !== 'turn_failed' || tries >= maxTries) throw failure;
           tries += 1;

@@ -32,6 +32,8 @@ export interface HubOptions {
   standIns?: AppOptions['standIns'];
   /** False: a hub that leaves trainings to trainers elsewhere. */
   trains?: boolean;
+  /** Whether it runs bots itself. */
+  engines?: AppOptions['engines'];
 }
 
 /** The Python with Rasa that `npm test` provisioned; fails with words when a test is run by hand without it. */
@@ -64,6 +66,7 @@ export async function newHub(options: HubOptions = {}): Promise<TestHub> {
     rasa,
     logs,
     trains: options.trains ?? true,
+    ...(options.engines && { engines: options.engines }),
     ...(options.standIns ? { standIns: options.standIns } : {}),
   });
   return {

@@ -45,8 +45,8 @@ export interface PoolOptions {
 }
 /** All in bytes. */
 export interface MemoryOptions {
-  /** What all awake bots may use together. */
-  budget: number;
+  /** What all awake bots may use together; read anew each time. */
+  readonly budget: number;
   /** What one process may have. */
   cap: number;
   floors: { memory: number; disk: number };
@@ -79,7 +79,9 @@ class Pool implements Engines {
     const { cap } = memory;
     this.budget = new Budget({
       ...memory,
-      bytes: memory.budget,
+      get bytes() {
+        return memory.budget;
+      },
       park: (instance) => void this.processes.park(this.pooled(instance.appId), instance, 'memory'),
       keeps: (instance) => this.needed(instance),
       busy: (instance) => this.busy(instance),

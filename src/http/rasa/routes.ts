@@ -21,7 +21,7 @@ export interface RasaRoutesOptions extends CallerOptions, ModelOptions, Callback
   engines: Pick<Engines, 'use' | 'apart'>;
   hub: Pick<Hub, 'hold' | 'say'>;
   /** Called with every text that was only to be understood, for the request log. */
-  noteParse: (facts: { appId: string; ok: boolean; ms: number }) => void;
+  noteParse: (facts: { appId: string; ok: boolean; ms: number; node?: string | undefined }) => void;
 }
 type Does = (options: RasaRoutesOptions, bot: Bot, asked: RasaAsked) => Promise<Reply>;
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -44,16 +44,20 @@ const passes =
   async ({ engines }, { appId }, asked) =>
     replyOf(await engines.use(appId, (running) => ask(running, requestFor(asked, method))));
 
-/** The same, for the request log to know. */
-const parses: Does = async (options, bot, asked) => {
+/** The same, for the request log to know. What is only to be understood may be asked twice. */
+const parses: Does = async ({ engines, noteParse }, { appId }, asked) => {
   const started = Date.now();
-  let ok = false;
+  let [ok, node]: [boolean, string | undefined] = [false, undefined];
+  const work = (running: RunningEngine): Promise<ApiResponse> => {
+    node = running.node;
+    return ask(running, requestFor(asked, 'POST'));
+  };
   try {
-    const reply = await passes('POST')(options, bot, asked);
+    const reply = replyOf(await engines.use(appId, work, { repeatable: true }));
     ok = (reply.status ?? 200) === 200;
     return reply;
   } finally {
-    options.noteParse({ appId: bot.appId, ok, ms: Date.now() - started });
+    noteParse({ appId, ok, ms: Date.now() - started, node });
   }
 };
 
