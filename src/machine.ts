@@ -38,6 +38,12 @@ export async function readMachine(folder: string): Promise<Machine> {
   };
 }
 
+/** Names of this machine's graphics cards that have memory of their own. Never rejects. */
+export async function gpuNames(): Promise<string[]> {
+  const { controllers } = await si.graphics().catch(() => ({ controllers: [] }));
+  return controllers.filter(({ vram }) => vram).map(({ model }) => model);
+}
+
 /** Free bytes on the disk of `folder`. */
 export async function freeDisk(folder: string): Promise<number> {
   const disk = await statfs(folder);

@@ -5,7 +5,7 @@ import { availableParallelism, hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { budgetOf, memoryOf, openRasa } from './app/engines.js';
-import { openWarm, type RasaRuntime, release, templatesDir } from './app/parts.js';
+import { closeToOthers, openWarm, type RasaRuntime, release, templatesDir } from './app/parts.js';
 import type { Config } from './config.js';
 import type { Bot, Engine, Engines, LoadableModel, Model } from './contracts.js';
 import { createEgress } from './egress.js';
@@ -14,6 +14,7 @@ import { type Dialer, startDialer } from './engines/cluster/dialer.js';
 import { Household } from './engines/cluster/household.js';
 import { createHubs, type Hubs } from './engines/cluster/hubs.js';
 import { type Hello, protocol } from './engines/cluster/protocol.js';
+import type { Peer } from './engines/cluster/peer.js';
 import { createResidents, type Residents } from './engines/cluster/residents.js';
 import type { LiveLimits } from './engines/cluster/socket.js';
 import { createLiteEngine } from './engines/lite.js';
@@ -21,7 +22,7 @@ import { type MemoryOptions, openPool } from './engines/pool/index.js';
 import type { WarmRasa } from './engines/rasa/warm.js';
 import { createLifecycle, type Lifecycle } from './lifecycle.js';
 import type { Logs } from './log.js';
-import { readMachine } from './machine.js';
+import { gpuNames } from './machine.js';
 import { openScratch } from './scratch.js';
 import { keptSecret } from './seal.js';
 import { openModelShelf } from './training/models.js';
@@ -35,6 +36,8 @@ export interface NodeOptions {
   standIns?: {
     rasa?: Engine;
     limits?: LiveLimits;
+    /** How often it tells of itself. */
+    tellMs?: number;
     drainMs?: number;
     hello?: Partial<Hello>;
     backoffMs?: readonly number[];
@@ -56,7 +59,7 @@ interface Place extends NodeOptions {
   templates: Template[];
   cache: ModelCache;
   memory: MemoryOptions;
-  households: Map<string, Promise<Household>>;
+  households: Map<string, Household>;
 }
 
 /** Starts a node. Rejects, with everything stopped again, when it cannot. */
@@ -79,8 +82,7 @@ async function startParts(options: NodeOptions, life: Lifecycle): Promise<{ read
   logs.hide(token);
   const place = await openPlace(options, life);
   const hello = { ...(await helloOf(options)), ...standIns?.hello };
-  const welcomed = async (installation: string, peer: Parameters<Household['welcome']>[0]) =>
-    (await householdOf(place, installation)).welcome(peer);
+  const welcomed = (installation: string, peer: Peer) => householdOf(place, installation).welcome(peer);
   const limits = standIns?.limits;
   const dialers = urls.map((url) =>
     startDialer({ url, token, hello, welcomed, log: logs.log, ...(limits && { limits }) }),
@@ -103,15 +105,16 @@ function needed({ hubUrls, nodeToken, adminToken }: Config): { urls: readonly st
 async function openPlace(options: NodeOptions, life: Lifecycle): Promise<Place> {
   const { config } = options;
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  await closeToOthers(config);
   const workDir = await openScratch(tmpdir());
   life.onStop('work folder', () => rm(workDir, { recursive: true, force: true }));
   const warm = options.standIns?.rasa ? null : openWarm(options, workDir);
   life.onStop('Rasa parents', async () => warm?.stop());
   const folder = join(config.dataDir, 'node-models');
   const cache = await openModelCache({ shelf: await openModelShelf(folder), folder, bytes: config.modelCache });
-  const households = new Map<string, Promise<Household>>();
+  const households = new Map<string, Household>();
   life.onStop('bots', async () => {
-    for (const household of households.values()) await (await household).stop();
+    for (const household of households.values()) await household.stop();
   });
   const whole = memoryOf(config, workDir);
   // Installations know nothing of each other: each gets its part.
@@ -129,7 +132,6 @@ async function helloOf({ config, rasa, standIns }: NodeOptions): Promise<Hello> 
     .replace(/[^\w.-]/g, '')
     .slice(0, 60);
   const kept = await keptSecret(config.dataDir, 'node-id');
-  const { gpus } = await readMachine(config.dataDir);
   return {
     protocol,
     version: release(),
@@ -138,25 +140,26 @@ async function helloOf({ config, rasa, standIns }: NodeOptions): Promise<Hello> 
     address: config.nodeUrl ?? hostname(),
     cores: availableParallelism(),
     memoryBudget: budgetOf(config),
-    gpus: gpus.map(({ model }) => model),
+    gpus: standIns?.hello?.gpus ?? (await gpuNames()),
     rasa: standIns?.rasa ? 'a stand-in' : 'python' in rasa ? (rasa.version ?? 'unknown') : null,
     runtimes: Object.keys(config.rasaRuntimes),
   };
 }
 
-function householdOf(place: Place, installation: string): Promise<Household> {
+function householdOf(place: Place, installation: string): Household {
   const known = place.households.get(installation);
   if (known) return known;
-  const opening = openHousehold(place);
-  place.households.set(installation, opening);
-  return opening;
+  const made = openHousehold(place);
+  place.households.set(installation, made);
+  return made;
 }
 
 function openHousehold(place: Place): Household {
   const hubs = createHubs();
   const residents = createResidents();
   const engines = openEngines(place, { hubs, residents });
-  return new Household({ engines, residents, hubs });
+  const { tellMs } = place.standIns ?? {};
+  return new Household({ engines, residents, hubs, ...(tellMs !== undefined && { tellMs }) });
 }
 
 function openEngines(place: Place, { hubs, residents }: { hubs: Hubs; residents: Residents }): Engines {
@@ -198,7 +201,7 @@ async function loaded(cache: ModelCache, hubs: Hubs, model: Model): Promise<Load
 
 /** Says that it takes no more, and waits until its bots are elsewhere, or for so long. */
 async function drained({ households }: Place, limitMs: number): Promise<void> {
-  const all = await Promise.all(households.values());
+  const all = [...households.values()];
   for (const household of all) household.drain(true);
   const end = performance.now() + limitMs;
   const left = (): boolean => all.some(({ busy, awake }) => busy > 0 || awake > 0);

@@ -137,10 +137,14 @@ describe('bots on several machines', () => {
     assert.equal(rig.engines.usage().states.awake, 30);
     const { engine } = await join('east');
     // The hub of the rig has the weight 1, the node as many cores as there are.
-    await eventually(() => engine.launched.length >= 10);
-    await eventually(
-      () => rig.log.filter((line) => line.includes('a bot has moved')).length === engine.launched.length,
-    );
+    let seen = -1;
+    await eventually(async () => {
+      const before = seen;
+      seen = engine.launched.length;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      const moved = rig.log.filter((line) => line.includes('a bot has moved')).length;
+      return seen >= 10 && seen === before && seen === moved;
+    });
     const answers = await Promise.all(appIds.map((appId) => ask(appId)));
     const moved = answers.filter((one) => one?.startsWith('east')).length;
     assert.equal(moved, engine.launched.length, 'nobody woke twice');

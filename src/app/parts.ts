@@ -87,7 +87,7 @@ export interface Parts {
 export async function openFoundations(options: AppOptions, life: Lifecycle): Promise<Parts> {
   const { config, logs } = options;
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-  if (sharedHere(config.childUids) === null) await closeToOthers(config);
+  await closeToOthers(config);
   // Hubs that share a store hear of each other over Redis: without one there is one hub.
   const opened = await openStore(config.databaseUrl, { shared: config.redisUrl !== null });
   life.onStop('store', () => opened.close());
@@ -117,8 +117,9 @@ export async function openFoundations(options: AppOptions, life: Lifecycle): Pro
   };
 }
 
-/** Bots' processes are other users here: what the hub keeps is not for them, however its folders were made. */
-async function closeToOthers({ dataDir, databaseUrl, modelStorage }: Config): Promise<void> {
+/** Where bots' processes are other users: what the hub keeps is not for them, however its folders were made. */
+export async function closeToOthers({ childUids, dataDir, databaseUrl, modelStorage }: Config): Promise<void> {
+  if (sharedHere(childUids) !== null) return;
   const places = [
     dataDir,
     ...[databaseUrl, modelStorage].map((url) => /^(?:sqlite|file):(?:\/\/(?=\/))?(.+)$/.exec(url)?.[1]),

@@ -147,6 +147,35 @@ async function users(client: Client): Promise<Finding[]> {
   return reason === null ? [] : [warn(what, `all run as the hub's user: ${reason}.`)];
 }
 
+interface NodeShown {
+  address: string;
+  local: boolean;
+  state: string;
+  version: string;
+}
+/** Machines that run bots; nothing for a key that may not see them. */
+async function nodes(client: Client): Promise<Finding[]> {
+  const shown = await client.get('/nodes').catch((error: unknown) => {
+    if (error instanceof HubRefusal && [403, 404].includes(error.status)) return { items: [] };
+    throw error;
+  });
+  const { items } = shown as { items: NodeShown[] };
+  const hub = items.find(({ local }) => local);
+  const others = items.filter(({ local }) => !local);
+  const old = others.filter(({ version }) => version !== hub?.version);
+  return [
+    ...(others.length > 0 ? [ok('nodes', others.map(({ address }) => address).join(', '))] : []),
+    ...others
+      .filter(({ state }) => state === 'draining')
+      .map(({ address }) =>
+        warn(`node ${address}`, 'it takes no bots: stop it, or POST /nodes/ID/drain {"on": false}.'),
+      ),
+    ...old.map(({ address, version }) =>
+      warn(`node ${address}`, `release ${version}, the hub has ${hub?.version ?? 'another'}: install the same.`),
+    ),
+  ];
+}
+
 async function atHub(options: DoctorOptions): Promise<Finding[]> {
   let target: Target;
   try {
@@ -157,12 +186,9 @@ async function atHub(options: DoctorOptions): Promise<Finding[]> {
   const found = await service(target.url);
   if (found.some(({ what, state }) => what === 'hub' && state === 'bad')) return found;
   try {
-    return [
-      ...found,
-      ok('key', `from ${target.keyFrom}`),
-      ...(await users(options.client(target))),
-      ...(await bots(options.client(target))),
-    ];
+    const client = options.client(target);
+    const looked = [...(await users(client)), ...(await nodes(client)), ...(await bots(client))];
+    return [...found, ok('key', `from ${target.keyFrom}`), ...looked];
   } catch (error) {
     const denied = error instanceof HubRefusal && error.status === 401;
     return [

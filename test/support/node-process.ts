@@ -29,7 +29,7 @@ const node = await openNode({
   config,
   logs: openLog({ level: 'info', pretty: false, write: (line) => void process.stderr.write(line) }),
   rasa: spec.standIn || !python ? { reason: 'A stand-in answers.' } : { python },
-  ...(spec.standIn && { standIns: { rasa: engine } }),
+  ...(spec.standIn && { standIns: { rasa: engine, tellMs: 100, hello: { gpus: [] } } }),
 });
 const stop = async (): Promise<void> => {
   await node.stop();

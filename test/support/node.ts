@@ -63,9 +63,10 @@ export async function newNode(spec: NodeSpec): Promise<TestNode> {
     standIns: {
       limits: quick,
       backoffMs: [0, 20],
+      tellMs: 50,
       drainMs: spec.drainMs ?? 0,
       ...(spec.engine && { rasa: spec.engine }),
-      ...(spec.hello && { hello: spec.hello }),
+      hello: { gpus: [], ...spec.hello },
     },
   });
   return {

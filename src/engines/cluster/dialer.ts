@@ -11,7 +11,7 @@ export interface DialerOptions {
   token: string;
   hello: Hello;
   /** What the node does for the hub, once it knows whose that is. */
-  welcomed: (installation: string, peer: Peer) => Promise<Session>;
+  welcomed: (installation: string, peer: Peer) => Session;
   limits?: LiveLimits;
   log: Log;
 }
@@ -100,7 +100,7 @@ async function open(options: DialerOptions, made: (peer: Peer) => void): Promise
   made(peer);
   try {
     const { value } = await peer.call('hello', { value: hello });
-    const opened = await options.welcomed(Welcome.parse(value).installation, peer);
+    const opened = options.welcomed(Welcome.parse(value).installation, peer);
     void peer.closed.then(() => opened.end());
     known(opened);
     return peer;

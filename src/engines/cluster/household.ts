@@ -11,9 +11,11 @@ export interface HouseholdOptions {
   engines: Engines;
   residents: Residents;
   hubs: Hubs;
+  /** How often hubs are told. */
+  tellMs?: number;
 }
 
-const tellMs = 500;
+const defaultTellMs = 500;
 
 export class Household {
   private readonly agents = new Map<Agent, Peer>();
@@ -21,7 +23,7 @@ export class Household {
   private draining = false;
 
   constructor(private readonly options: HouseholdOptions) {
-    this.timer = setInterval(() => this.tellAll(), tellMs).unref();
+    this.timer = setInterval(() => this.tellAll(), options.tellMs ?? defaultTellMs).unref();
   }
 
   /** Questions of hubs under way. */

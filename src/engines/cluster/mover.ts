@@ -57,11 +57,15 @@ class SlowMover implements Mover {
     const facts = { appId, from: nameOf(from), to: nameOf(to) };
     try {
       await to.engines.use(appId, () => Promise.resolve());
-      await router.clear(from, appId);
-      log.info(facts, 'a bot has moved');
     } catch (error) {
       log.warn({ ...facts, err: error }, 'a bot could not be moved');
+      return;
     }
+    // A long turn there holds up nobody here.
+    void router.clear(from, appId).then(
+      () => log.info(facts, 'a bot has moved'),
+      (error: unknown) => log.warn({ ...facts, err: error }, 'a bot that has moved could not be put to sleep'),
+    );
   }
 
   /** Bots that are awake where they are not to be. */
