@@ -10,7 +10,8 @@ import type { Config } from './config.js';
 import type { Bot, Engine, Engines, LoadableModel, Model } from './contracts.js';
 import { createEgress } from './egress.js';
 import { type ModelCache, openModelCache } from './engines/cluster/cache.js';
-import { type Dialer, startDialer } from './engines/cluster/dialer.js';
+import { startCalls } from './engines/cluster/calls.js';
+import type { Dialer } from './engines/cluster/dialer.js';
 import { Household } from './engines/cluster/household.js';
 import { createHubs, type Hubs } from './engines/cluster/hubs.js';
 import { type Hello, protocol } from './engines/cluster/protocol.js';
@@ -41,6 +42,8 @@ export interface NodeOptions {
     drainMs?: number;
     hello?: Partial<Hello>;
     backoffMs?: readonly number[];
+    /** The addresses of a host. */
+    resolve?: (host: string) => Promise<string[]>;
   };
 }
 export interface RunningNode {
@@ -83,10 +86,9 @@ async function startParts(options: NodeOptions, life: Lifecycle): Promise<{ read
   const place = await openPlace(options, life);
   const hello = { ...(await helloOf(options)), ...standIns?.hello };
   const welcomed = (installation: string, peer: Peer) => householdOf(place, installation).welcome(peer);
-  const limits = standIns?.limits;
-  const dialers = urls.map((url) =>
-    startDialer({ url, token, hello, welcomed, log: logs.log, ...(limits && { limits }) }),
-  );
+  const { limits, resolve } = standIns ?? {};
+  const calls = { token, hello, welcomed, log: logs.log, ...(limits && { limits }), ...(resolve && { resolve }) };
+  const dialers = urls.map((url) => startCalls({ url, ...calls }));
   life.onStop('lines', async () => void (await Promise.all(dialers.map((dialer) => dialer.stop()))));
   life.onStop('drain', () => drained(place, standIns?.drainMs ?? defaultDrainMs));
   return { ready: firstOf(dialers) };

@@ -84,7 +84,7 @@ describe('bots on several machines', () => {
   };
   /** A line on which a test says what it likes. */
   const raw = async (token = nodeToken, handlers: Json = {}): Promise<Peer> => {
-    const line = await dial(`${rig.url}/api/v1/nodes/line`, token, quick);
+    const line = await dial(`${rig.url}/api/v1/nodes/line`, { token, limits: quick });
     return createPeer(line, (name) => handlers[name] as never, 'lost');
   };
   const hello = (change: Json = {}): Json => ({
@@ -189,6 +189,7 @@ describe('bots on several machines', () => {
   it('of servers elsewhere are called by the hub alone, which has their secret', async () => {
     await open();
     rig.bots.set('bot-1', someBot({ engine: 'remote', remoteUrl: 'https://example.com', remoteAuth: 'sealed' }));
+    rig.engines.register('bot-1', { min: 0, max: 1 });
     const { node } = await join('east');
     assert.equal(await ask(), 'hub m1');
     const peer = await raw(nodeToken, { news: nothing });
@@ -317,6 +318,25 @@ describe('bots on several machines', () => {
     assert.equal(await ask(), 'east m1');
   });
 
+  it('are run once for all hubs behind one name, each of which is called', async () => {
+    await open();
+    const port = Number(new URL(rig.url).port);
+    const replica = await new ClusterRig().open(hubEngine(), 'never', { at: { host: '127.0.0.2', port } });
+    replica.bots.set('bot-1', someBot());
+    try {
+      const engine = said('east');
+      // The third is the first once more: a hub that stands behind the name twice.
+      const resolve = () => Promise.resolve(['127.0.0.1', '127.0.0.2', '::ffff:127.0.0.1']);
+      const node = await newNode({ hub: `http://hubs.test:${port}`, engine, resolve });
+      started.push(node);
+      await eventually(() => rig.nodes.list().length === 2 && replica.nodes.list().length === 2);
+      assert.deepEqual([await ask(), await ask('bot-1', replica)], ['east m1', 'east m1']);
+      assert.equal(engine.launched.length, 1);
+    } finally {
+      await replica.close();
+    }
+  });
+
   it('belong to a node of their own where one shows their key, and only they do', async () => {
     await open();
     addBots(2);
@@ -396,22 +416,25 @@ describe('bots on several machines', () => {
       const first = await raw();
       await first.call('hello', { value: hello() });
       await assert.rejects(first.call('hello', { value: hello() }), { code: 'invalid' });
-      const twin = await raw();
-      await assert.rejects(twin.call('hello', { value: hello({ run: 'another' }) }));
-      assert.equal((await twin.closed).code, goodbye.twin);
+      for (const run of ['r', 'another']) {
+        const twin = await raw();
+        await assert.rejects(twin.call('hello', { value: hello({ run }) }));
+        assert.equal((await twin.closed).code, goodbye.twin);
+      }
       assert.equal(first.open, true);
-      // The same process has lost its line, and this hub has not seen it yet.
+      assert.equal(rig.nodes.list().length, 2);
+      first.close(1000, '');
+      await first.closed;
+      await eventually(() => rig.nodes.list().length === 1);
       const again = await raw();
       await again.call('hello', { value: hello() });
-      assert.equal((await first.closed).code, goodbye.twin);
-      assert.equal(rig.nodes.list().length, 2);
       again.close(1000, '');
     });
     it('that says what no node says', async () => {
       const peer = await raw();
       await assert.rejects(peer.call('hello', { value: hello({ id: '../x' }) }));
       assert.equal((await peer.closed).code, goodbye.hello);
-      const line = await dial(`${rig.url}/api/v1/nodes/line`, nodeToken, quick);
+      const line = await dial(`${rig.url}/api/v1/nodes/line`, { token: nodeToken, limits: quick });
       const closed = new Promise<number>((resolve) =>
         line.listen({ frame: () => undefined, closed: ({ code }) => resolve(code) }),
       );

@@ -40,6 +40,8 @@ export interface NodeSpec {
   env?: Record<string, string>;
   drainMs?: number;
   hello?: Partial<Hello>;
+  /** The addresses that stand behind a name. */
+  resolve?: (host: string) => Promise<string[]>;
   /** Kept when it stops, and used again. */
   dataDir?: string;
 }
@@ -67,6 +69,7 @@ export async function newNode(spec: NodeSpec): Promise<TestNode> {
       drainMs: spec.drainMs ?? 0,
       ...(spec.engine && { rasa: spec.engine }),
       hello: { gpus: [], ...spec.hello },
+      ...(spec.resolve && { resolve: spec.resolve }),
     },
   });
   return {
@@ -134,7 +137,11 @@ export class ClusterRig {
   private folder = '';
 
   /** `engine`: of the hub's own pool. */
-  async open(engine: Engine, here: Here, options: { waitMs?: number; installation?: string } = {}): Promise<this> {
+  async open(
+    engine: Engine,
+    here: Here,
+    options: { waitMs?: number; installation?: string; at?: { host: string; port: number } } = {},
+  ): Promise<this> {
     this.folder = await mkdtemp(join(tmpdir(), 'sb-rig-'));
     const { log } = openLog({ level: 'info', pretty: false, write: (line) => void this.log.push(line) });
     const bot = (appId: string) => Promise.resolve(this.bots.get(appId) ?? null);
@@ -176,8 +183,9 @@ export class ClusterRig {
       limits: quick,
       log,
     });
-    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
-    this.url = `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    const { host, port } = options.at ?? { host: '127.0.0.1', port: 0 };
+    await new Promise<void>((resolve) => this.server.listen(port, host, resolve));
+    this.url = `http://${host}:${(this.server.address() as AddressInfo).port}`;
     return this;
   }
 

@@ -1,6 +1,7 @@
 /** A node's end of one line: does what the hub asks of its bots, and tells what becomes of them. */
 import type { ApiRequest, Engines, Json, LaunchOptions, LogLine, Model, RunningEngine, Turn } from '../../contracts.js';
 import { HubError } from '../../errors.js';
+import { asleep } from './member.js';
 import type { Handler } from './peer.js';
 import type { Apart, Awake, News } from './protocol.js';
 import type { Residents } from './residents.js';
@@ -39,6 +40,8 @@ class HubAgent implements Agent {
   /** What the hub knows, by APP_ID. */
   private readonly told = new Map<string, string>();
   private readonly unfollow = new Map<string, () => void>();
+  /** The number of the last line of each log that it has heard. */
+  private readonly read = new Map<string, number>();
   private lines: NonNullable<News['lines']> = [];
   private tickets = 0;
 
@@ -73,7 +76,11 @@ class HubAgent implements Agent {
         engines.register(appId, { min, max });
         return Promise.resolve();
       }),
-      forget: asked(({ appId }) => engines.forget(appId)),
+      forget: asked(async ({ appId }) => {
+        await engines.forget(appId);
+        options.residents.leave(appId);
+        this.read.delete(appId);
+      }),
       drain: (value) => {
         options.drain((value as { on: boolean }).on);
         return Promise.resolve();
@@ -83,6 +90,7 @@ class HubAgent implements Agent {
 
   look(): void {
     for (const appId of this.options.residents.known()) this.lookAt(appId);
+    for (const appId of this.unfollow.keys()) if (!this.options.residents.has(appId)) this.lookAt(appId);
     this.flush();
   }
 
@@ -154,6 +162,12 @@ class HubAgent implements Agent {
 
   private lookAt(appId: string): void {
     const { engines, residents } = this.options;
+    if (!residents.has(appId)) {
+      this.unfollow.get(appId)?.();
+      this.unfollow.delete(appId);
+      if (this.told.delete(appId)) this.options.tell({ bots: [{ appId, status: asleep, models: [] }] });
+      return;
+    }
     if (!this.unfollow.has(appId)) {
       for (const line of engines.log(appId)) this.heard(appId, line);
       this.unfollow.set(
@@ -168,7 +182,9 @@ class HubAgent implements Agent {
     this.options.tell({ bots: [seen] });
   }
 
-  private heard(appId: string, { source, pid, at, line }: LogLine): void {
+  private heard(appId: string, { number, source, pid, at, line }: LogLine): void {
+    if (number <= (this.read.get(appId) ?? 0)) return;
+    this.read.set(appId, number);
     this.lines.push({ appId, source, pid, at, line });
   }
 

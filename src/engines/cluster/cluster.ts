@@ -49,6 +49,8 @@ const queuedTurns = 2;
 /** A member that is lost while it wakes a bot is no reason to give up; many are. */
 const maxTries = 4;
 const restMs = 10_000;
+/** What was read of a bot counts for so long: another hub may change it. */
+const placeMs = 5000;
 const defaultWaitMs = 60_000;
 
 export function createCluster(options: ClusterOptions): Cluster {
@@ -58,7 +60,8 @@ export function createCluster(options: ClusterOptions): Cluster {
 class BotCluster implements Cluster {
   private readonly router: Router;
   private readonly mover: Mover;
-  private readonly places = new Map<string, BotPlace>();
+  /** What was read of bots a moment ago. */
+  private readonly places = new Map<string, { bot: BotPlace; until: number }>();
   private readonly limits = new Map<string, Limits>();
   private readonly journals = new Map<string, Journal>();
   /** Bots that nobody can have at present, and who waits for that. */
@@ -134,7 +137,7 @@ class BotCluster implements Cluster {
   register(appId: string, instances: Limits): void {
     this.places.delete(appId);
     this.limits.set(appId, instances);
-    if (this.router.nodes.size === 0) this.options.pool.register(appId, instances);
+    if (this.router.nodes.size === 0 && this.options.here !== 'never') this.options.pool.register(appId, instances);
     else void this.deal([appId]);
   }
 
@@ -212,12 +215,12 @@ class BotCluster implements Cluster {
 
   private async place(appId: string): Promise<BotPlace> {
     const known = this.places.get(appId);
-    if (known) return known;
+    if (known && known.until > performance.now()) return known.bot;
     const bot = await this.options.bot(appId);
     if (!bot) throw new HubError('not_found', `There is no bot ${appId}.`);
     const { engine, runtime } = bot;
     const place = { appId, engine, runtime };
-    this.places.set(appId, place);
+    this.places.set(appId, { bot: place, until: performance.now() + placeMs });
     return place;
   }
 
@@ -260,7 +263,7 @@ class BotCluster implements Cluster {
   /** One more instance elsewhere, when all that it has are busy and it may have more. */
   private async grow(appId: string, member: Member): Promise<void> {
     const { max } = this.limits.get(appId) ?? oneAtMost;
-    const bot = this.places.get(appId);
+    const { bot } = this.places.get(appId) ?? {};
     if (max < 2 || !bot || this.router.strain(member, appId) < queuedTurns) return;
     if ((this.resting.get(appId) ?? 0) > performance.now() || this.status(appId).pids.length >= max) return;
     const next = this.router.next(bot);

@@ -8,6 +8,8 @@ import { dial, type LiveLimits, Refused } from './socket.js';
 
 export interface DialerOptions {
   url: string;
+  /** Of several that stand behind its name; absent: whichever the system takes. */
+  address?: string | undefined;
   token: string;
   hello: Hello;
   /** What the node does for the hub, once it knows whose that is. */
@@ -44,14 +46,14 @@ export function startDialer(options: DialerOptions): Dialer {
   first.catch(() => undefined);
   let said = '';
   const complain = (words: string): void => {
-    if (words !== said) log.warn({ hub: url }, words);
+    if (words !== said) log.warn({ hub: url, address: options.address }, words);
     said = words;
   };
   const once = async (): Promise<'ended' | 'refused'> => {
     const peer = await open(options, (made) => (current = made));
     settle();
     said = '';
-    log.info({ hub: url }, 'the hub has taken this node');
+    log.info({ hub: url, address: options.address }, 'the hub has taken this node');
     const { code, reason } = await peer.closed;
     if (stopping.signal.aborted) return 'ended';
     complain(`the line to the hub ended: ${reason || `code ${code}`}`);
@@ -63,6 +65,8 @@ export function startDialer(options: DialerOptions): Dialer {
         const words = error instanceof Error ? error.message : String(error);
         complain(`the hub does not take this node: ${words}`);
         if (!(error instanceof Refused) || error.status >= 500) return 'again';
+        // Itself, by another address of the same hub; or a node that has yet to be missed.
+        if (error.status === 409) return 'refused';
         settle(new Error(`The hub at ${url} does not take this node: ${words}`));
         return 'refused';
       });
@@ -86,8 +90,8 @@ export function startDialer(options: DialerOptions): Dialer {
 
 /** A line on which the hub has answered the hello. Rejects with `Refused` when it would not. */
 async function open(options: DialerOptions, made: (peer: Peer) => void): Promise<Peer> {
-  const { url, token, hello, limits } = options;
-  const line = await dial(`${url}${linePath}`, token, limits);
+  const { url, address, token, hello, limits } = options;
+  const line = await dial(`${url}${linePath}`, { token, address, limits });
   let known: (session: Session) => void = () => undefined;
   const session = new Promise<Session>((resolve) => (known = resolve));
   // The hub may ask for something in the same breath in which it answers the hello.
@@ -106,7 +110,7 @@ async function open(options: DialerOptions, made: (peer: Peer) => void): Promise
     return peer;
   } catch (error) {
     const { code, reason } = await closedBy(peer);
-    throw code >= 4000 ? new Refused(code === goodbye.twin ? 503 : 403, reason) : error;
+    throw code >= 4000 ? new Refused(code === goodbye.twin ? 409 : 403, reason) : error;
   }
 }
 

@@ -71,5 +71,8 @@ export class Household {
       agent.look();
       peer.tell('news', news);
     }
+    const { engines, residents } = this.options;
+    // There may be thousands; what sleeps is told once more, and then no more looked at.
+    for (const appId of residents.known()) if (engines.status(appId).state === 'asleep') residents.leave(appId);
   }
 }

@@ -1,9 +1,12 @@
 /** Brings bots to where they are to be, one after the other and without haste, when members have come, gone or want to be rid of them. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bot } from '../../contracts.js';
 import type { Log } from '../../log.js';
 import type { BotPlace, Member } from './member.js';
-import { movesOf, placesOf } from './placement.js';
+import { type Host, movesOf, placesOf } from './placement.js';
 import type { Router } from './router.js';
+
+const pauseMs = 250;
 
 export interface MoverOptions {
   router: Router;
@@ -47,6 +50,8 @@ class SlowMover implements Mover {
       } catch (error) {
         this.options.log.warn({ err: error }, 'where bots are could not be looked at');
       }
+      // Each turn that strays asks for a look, and all bots are looked at each time.
+      if (this.again) await sleep(pauseMs, undefined, { ref: false });
     }
     this.running = false;
   }
@@ -95,20 +100,26 @@ class SlowMover implements Mover {
     }
   }
 
-  /** Where those are that may move, and who could have them. Bots that only some may have stay: their hosts are theirs. */
-  private async spread(): Promise<{ placed: [string, string[]][]; candidates: Member[] }> {
+  /**
+   * Where those are that may move, and what each who could have them carries: without what is about to leave, which still counts there. Bots
+   * that only some may have stay: their hosts are theirs.
+   */
+  private async spread(): Promise<{ placed: [string, string[]][]; candidates: Host[] }> {
     const { router, bots, place } = this.options;
     const placed: [string, string[]][] = [];
     const candidates = new Set<Member>();
+    const loads = new Map<string, number>();
     for (const [appId, { min }] of bots()) {
-      if (min > 0 || !this.isAwake(appId)) continue;
+      if (!this.isAwake(appId)) continue;
       const bot = await place(appId);
+      const on = router.awake(bot).map(({ id }) => id);
+      for (const id of on) loads.set(id, (loads.get(id) ?? 0) + 1);
       const hosts = router.hosts(bot);
-      if (hosts.length < 2 || hosts.some((host) => host.admits(bot) === 'own')) continue;
-      placed.push([appId, router.awake(bot).map(({ id }) => id)]);
+      if (min > 0 || hosts.length < 2 || hosts.some((host) => host.admits(bot) === 'own')) continue;
+      placed.push([appId, on]);
       for (const host of hosts) candidates.add(host);
     }
-    return { placed, candidates: [...candidates] };
+    return { placed, candidates: [...candidates].map(({ id, weight }) => ({ id, weight, load: loads.get(id) ?? 0 })) };
   }
 
   private isAwake(appId: string): boolean {

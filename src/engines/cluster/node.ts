@@ -102,12 +102,17 @@ export class NodeMember implements Member {
     const { draining, usage, bots = [], lines = [] } = read.data;
     const { serves } = this.options.scope;
     if (usage) this.last = { ...usage, states: { ...noStates, ...usage.states } };
-    for (const { appId, status, models } of bots) if (serves(appId)) this.known.set(appId, { status, models });
+    for (const { appId, status, models } of bots) if (serves(appId)) this.note(appId, { status, models });
     for (const { appId, ...line } of lines) if (serves(appId)) this.lineListener(appId, line);
     if (draining !== undefined && draining === this.taking) {
       this.taking = !draining;
       this.changeListener();
     }
+  }
+
+  private note(appId: string, told: { status: BotStatus; models: string[] }): void {
+    if (told.status.state === 'asleep') this.known.delete(appId);
+    else this.known.set(appId, told);
   }
 
   private async use<T>(appId: string, work: (running: RunningEngine) => Promise<T>): Promise<T> {

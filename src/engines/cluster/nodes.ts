@@ -182,12 +182,9 @@ class NodeList implements Nodes {
     if (!read.success) return no(goodbye.hello, 'The hello does not fit.');
     const twin = this.joined.get(read.data.id);
     if (!twin) return read.data;
-    if (twin.hello.run !== read.data.run)
-      return no(goodbye.twin, `A node with this id is there (${twin.knock.from}): each needs a DATA_DIR of its own.`);
-    // The same process dials again because its line broke; here that had not shown yet.
-    twin.peer.close(goodbye.twin, 'It has another line.');
-    this.joined.delete(read.data.id);
-    return read.data;
+    const words = `A node with this id is there (${twin.knock.from})`;
+    if (twin.hello.run === read.data.run) return no(goodbye.twin, `${words}: this one, on another line.`);
+    return no(goodbye.twin, `${words}: each needs a DATA_DIR of its own.`);
   }
 
   private join(one: Joined): void {

@@ -4,6 +4,9 @@ import type { Engine } from '../../contracts.js';
 export interface Residents {
   /** A hub asked for this bot. */
   meet(appId: string): void;
+  /** Nothing of it is left to be told. */
+  leave(appId: string): void;
+  has(appId: string): boolean;
   known(): Iterable<string>;
   /** The models of its processes, each once. */
   modelsOf(appId: string): string[];
@@ -20,6 +23,8 @@ export function createResidents(): Residents {
   };
   return {
     meet: (appId) => void known.add(appId),
+    leave: (appId) => void known.delete(appId),
+    has: (appId) => known.has(appId),
     known: () => known,
     modelsOf: (appId) => [...new Set(running.get(appId))].sort(),
     watched: (engine) => ({

@@ -3,6 +3,7 @@
  * asks the other every second whether it lives. The only importer of ws.
  */
 import type { IncomingMessage, Server } from 'node:http';
+import { isIP, type LookupFunction } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
 
@@ -98,9 +99,17 @@ export class Refused extends Error {
   }
 }
 
+export interface DialOptions {
+  token: string;
+  /** Of several that stand behind the name in the URL; absent: whichever the system takes. */
+  address?: string | undefined;
+  limits?: LiveLimits | undefined;
+}
+
 /** Opens a line. Rejects with `Refused`, or with what the network says. */
-export function dial(url: string, token: string, limits = liveLimits): Promise<Line> {
+export function dial(url: string, { token, address, limits = liveLimits }: DialOptions): Promise<Line> {
   const socket = new WebSocket(url.replace(/^http/, 'ws'), {
+    ...(address !== undefined && { lookup: lookupOf(address) }),
     headers: { authorization: `Bearer ${token}` },
     handshakeTimeout: dialMs,
     perMessageDeflate: false,
@@ -117,6 +126,12 @@ export function dial(url: string, token: string, limits = liveLimits): Promise<L
       response.on('error', reject);
     });
   });
+}
+
+/** As `dns.lookup`, with one answer to every question. */
+function lookupOf(address: string): LookupFunction {
+  const family = isIP(address);
+  return (_host, { all }, answer) => (all ? answer(null, [{ address, family }]) : answer(null, address, family));
 }
 
 /** The detail of a problem document, or the text as it came. */
