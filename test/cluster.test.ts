@@ -386,7 +386,8 @@ describe('bots on several machines', () => {
     await assert.rejects(peer.call('trackers.read', { value: { appId: 'bot-2', sender: 1 } }), { code: 'invalid' });
     const asleep = rig.engines.status('bot-1');
     const status = { ...asleep, state: 'awake', pids: [1] };
-    peer.tell('news', { bots: [{ appId: 'bot-1', status, models: [] }], lines: [{ appId: 'bot-1', line: 'forged' }] });
+    const forged = { appId: 'bot-1', source: 'bot', pid: null, at: null, line: 'forged' };
+    peer.tell('news', { bots: [{ appId: 'bot-1', status, models: [] }], lines: [forged] });
     peer.tell('news', { bots: 'nonsense' });
     await peer.call('synced');
     assert.deepEqual(rig.engines.status('bot-1'), asleep);

@@ -51,7 +51,7 @@ describe('Nodes', function () {
     assert.equal(status, 200, JSON.stringify(body));
     return (body as { text: string }[])[0]?.text ?? '';
   };
-  const nodes = async (on = hub): Promise<NodeWire[]> => (await on.api('GET', '/nodes')).body.items as NodeWire[];
+  const nodes = async (on = hub) => (await on.api('GET', '/nodes')).body.items as NodeWire[];
   const named = async (address: string): Promise<NodeWire | undefined> =>
     (await nodes()).find((node) => node.address === address);
   const state = async (): Promise<string> => (await hub.api('GET', `/bots/${appId}`)).body.state as string;
@@ -74,7 +74,7 @@ describe('Nodes', function () {
     await hub.api('POST', `/bots/${appId}/parse`, { text: 'hello' });
     const { items } = (await eventually(async () => {
       const { body } = await hub.api('GET', `/requests?appId=${appId}&node=${home}`);
-      return (body.items as { kind: string }[]).some(({ kind }) => kind === 'parse') ? body : null;
+      return (body.items as { kind: string }[]).some(({ kind }) => kind === 'parse') ? (body as unknown) : null;
     })) as { items: { kind: string; node: string }[] };
     assert.deepEqual(new Set(items.map(({ kind }) => kind)), new Set(['message', 'parse']));
     const { body } = await hub.api('GET', `/bots/${appId}/conversations`);

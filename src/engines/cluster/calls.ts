@@ -15,7 +15,7 @@ const lookMs = 5000;
 /** Keeps a line to each of them until it is stopped. `first`: as a dialer's, but rejects only when none would have the node. */
 export function startCalls({ resolve = addressesOf, ...options }: CallsOptions): Dialer {
   const dialers = new Map<string, Dialer>();
-  const refused = new Map<Dialer, Error>();
+  const refused = new Set<Dialer>();
   let settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
   const first = new Promise<void>((done, reject) => (settle = { resolve: done, reject }));
   first.catch(() => undefined);
@@ -24,9 +24,9 @@ export function startCalls({ resolve = addressesOf, ...options }: CallsOptions):
   const start = (address: string): void => {
     const dialer = startDialer({ ...options, address });
     dialers.set(address, dialer);
-    dialer.first.then(settle?.resolve, (error: Error) => {
-      refused.set(dialer, error);
-      if ([...dialers.values()].every((one) => refused.has(one))) settle?.reject(error);
+    dialer.first.then(settle?.resolve, (error: unknown) => {
+      refused.add(dialer);
+      if ([...dialers.values()].every((one) => refused.has(one))) settle?.reject(error as Error);
     });
   };
   const look = async (): Promise<void> => {
@@ -43,7 +43,7 @@ export function startCalls({ resolve = addressesOf, ...options }: CallsOptions):
     }
   };
   let looking = look();
-  const timer = setInterval(() => (looking = looking.then(look)), lookMs).unref();
+  const timer = setInterval(() => void (looking = looking.then(look)), lookMs).unref();
   return {
     first,
     async stop() {

@@ -17,7 +17,7 @@ import { within } from '../../deadline.js';
 import { HubError } from '../../errors.js';
 import type { Log } from '../../log.js';
 import { isLost, switchAll } from './barrier.js';
-import { Journal } from './journal.js';
+import { Journals } from './journal.js';
 import { asleep, type BotPlace, type Member } from './member.js';
 import { createMover, type Mover } from './mover.js';
 import { type Here, Router } from './router.js';
@@ -63,7 +63,7 @@ class BotCluster implements Cluster {
   /** What was read of bots a moment ago. */
   private readonly places = new Map<string, { bot: BotPlace; until: number }>();
   private readonly limits = new Map<string, Limits>();
-  private readonly journals = new Map<string, Journal>();
+  private readonly journals: Journals;
   /** Bots that nobody can have at present, and who waits for that. */
   private readonly waiting = new Map<string, number>();
   private readonly changed = new Set<() => void>();
@@ -71,6 +71,7 @@ class BotCluster implements Cluster {
   private readonly resting = new Map<string, number>();
 
   constructor(private readonly options: ClusterOptions) {
+    this.journals = new Journals(options.pool);
     this.router = new Router(options.local, options.here);
     this.mover = createMover({
       router: this.router,
@@ -145,7 +146,7 @@ class BotCluster implements Cluster {
     await this.everywhere(appId, (member) => member.engines.forget(appId));
     this.places.delete(appId);
     this.limits.delete(appId);
-    this.journals.delete(appId);
+    this.journals.forget(appId);
   }
 
   status(appId: string): BotStatus {
@@ -168,11 +169,11 @@ class BotCluster implements Cluster {
   }
 
   log(appId: string): LogLine[] {
-    return this.journals.get(appId)?.all() ?? this.options.pool.log(appId);
+    return this.journals.lines(appId);
   }
 
   follow(appId: string, listener: (line: LogLine) => void): () => void {
-    return this.journal(appId).follow(listener);
+    return this.journals.of(appId).follow(listener);
   }
 
   stop(): Promise<void> {
@@ -181,7 +182,7 @@ class BotCluster implements Cluster {
   }
 
   join(node: Member): () => void {
-    node.onLine?.((appId, line) => this.journal(appId).add(line));
+    node.onLine?.((appId, line) => this.journals.of(appId).add(line));
     node.onChange?.(() => this.stir());
     this.router.nodes.add(node);
     this.stir();
@@ -286,18 +287,6 @@ class BotCluster implements Cluster {
   private async everywhere(appId: string, work: (member: Member) => Promise<void>): Promise<void> {
     const nodes = this.stirred(appId).filter((member) => member !== this.router.local);
     await Promise.all([...nodes, this.router.local].map((member) => work(member).catch(ignoreLost)));
-  }
-
-  /** Begun with what this hub's own pool has of it, and fed by that from then on. */
-  private journal(appId: string): Journal {
-    let journal = this.journals.get(appId);
-    if (journal) return journal;
-    journal = new Journal();
-    this.journals.set(appId, journal);
-    for (const line of this.options.pool.log(appId)) journal.add(line);
-    const made = journal;
-    this.options.pool.follow(appId, (line) => made.add(line));
-    return journal;
   }
 }
 

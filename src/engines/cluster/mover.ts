@@ -51,7 +51,7 @@ class SlowMover implements Mover {
         this.options.log.warn({ err: error }, 'where bots are could not be looked at');
       }
       // Each turn that strays asks for a look, and all bots are looked at each time.
-      if (this.again) await sleep(pauseMs, undefined, { ref: false });
+      await sleep(pauseMs, undefined, { ref: false });
     }
     this.running = false;
   }

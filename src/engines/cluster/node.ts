@@ -2,13 +2,11 @@
 import type {
   ApiRequest,
   ApiResponse,
-  BotMessage,
   BotStatus,
   Json,
   LaunchOptions,
   LogLine,
   Model,
-  Parse,
   PoolUsage,
   RunningEngine,
   Turn,
