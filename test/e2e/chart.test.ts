@@ -79,7 +79,7 @@ describe('The Helm chart', function () {
   });
   it('makes what Kubernetes takes, judged by schemas that know every kind and every field', () => {
     const planted: [kind: string, name: string, change: (manifest: Manifest) => void, fault: RegExp][] = [
-      ['Deployment', 'sb-switchboard-hub', ({ spec }) => (spec.replica = 2), /additional.*replica/i],
+      ['Deployment', 'sb-switchboard-trainer', ({ spec }) => (spec.replica = 2), /additional.*replica/i],
       ['StatefulSet', 'sb-switchboard-node', ({ spec }) => delete spec.selector, /selector/],
       ['HorizontalPodAutoscaler', 'sb-switchboard-hub', ({ spec }) => (spec.maxReplicas = 'many'), /maxReplicas/],
       ['NetworkPolicy', 'sb-switchboard-node', (policy) => (policy.kind = 'NetworkPolice'), /could not find schema/],
@@ -106,8 +106,8 @@ describe('The Helm chart', function () {
 
   it('sets no environment but what the hub, its nodes and trainers read', () => {
     const settings = [...exampleEnv().matchAll(/^#(\w+)=/gm)].map(([, name]) => name!);
-    // The operator's own, in examples/everything.yaml; and what nodes show to hubs.
-    const known = new Set([...settings, 'AWS_REGION', 'NODE_TOKEN']);
+    // The operator's own, in examples/everything.yaml.
+    const known = new Set([...settings, 'AWS_REGION']);
     const set = ours().flatMap(({ env = [] }) => env);
     assert.ok(set.length > 30);
     assert.deepEqual(
@@ -116,11 +116,14 @@ describe('The Helm chart', function () {
     );
   });
   it('gives each role settings that it starts with', () => {
-    const hub = envOf(one('everything', 'Deployment', 'sb-switchboard-hub'));
+    const hub = envOf(one('everything', 'StatefulSet', 'sb-switchboard-hub'));
     const node = envOf(one('everything', 'StatefulSet', 'sb-switchboard-node'));
     for (const env of [hub, node, envOf(one('everything', 'Deployment', 'sb-switchboard-trainer'))]) configOf(env);
     assert.equal(configOf(node).memoryBudget, 0.75 * 16 * 2 ** 30);
-    assert.deepEqual(configOf(node).hubUrls, ['http://sb-switchboard:8080']);
+    assert.deepEqual(
+      configOf(node).hubUrls,
+      [...Array(6).keys()].map((i) => `http://sb-switchboard-hub-${String(i)}.sb-switchboard-hubs:5005`),
+    );
     assert.deepEqual(configOf(hub).egressAllow, ['crm.internal:8443', 'sb-switchboard-actions:5055']);
     assert.equal(configOf(hub).publicUrl, 'https://bots.example.com');
     assert.equal(configOf(hub).conversationDays, 90);
@@ -283,7 +286,7 @@ describe('The Helm chart', function () {
       );
     });
     it('probes and measures what the hub answers, by commands that it has', async () => {
-      const { containers } = podOf(one('everything', 'Deployment', 'sb-switchboard-hub'))!;
+      const { containers } = podOf(one('everything', 'StatefulSet', 'sb-switchboard-hub'))!;
       const probes = containers[0] as unknown as Record<string, { httpGet: { path: string } }>;
       const { endpoints } = one('everything', 'ServiceMonitor', 'sb-switchboard')['spec'] as {
         endpoints: { path: string }[];

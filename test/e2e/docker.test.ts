@@ -7,7 +7,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Compose, composeOf, demandedBy, type Service } from '../support/compose.js';
@@ -125,12 +125,12 @@ describe('The Dockerfile and the compose file', function () {
     assert.ok(sources.length > 5);
     for (const source of sources) assert.ok(admitted.includes(`!${source.split('/')[0]!}`), source);
   });
-  it('give both services an init process, no capabilities, time to stop, and a port on loopback alone', () => {
-    for (const name of ['hub', 'trainer']) {
+  it('give each service an init process, no capabilities, time to stop, and a port on loopback alone', () => {
+    for (const name of ['hub', 'node', 'trainer']) {
       const { init, cap_drop, security_opt, stop_grace_period, depends_on } = cluster.service(name);
       assert.deepEqual([init, cap_drop, security_opt], [true, ['ALL'], ['no-new-privileges:true']]);
       assert.ok(Number.parseInt(stop_grace_period ?? '', 10) > 10);
-      assert.equal(depends_on!['redis']!.condition, 'service_healthy');
+      if (name !== 'node') assert.equal(depends_on!['redis']!.condition, 'service_healthy');
     }
     const published = Object.values(cluster.compose.services).flatMap(({ ports = [] }) => ports);
     assert.deepEqual(published, ['127.0.0.1:5005:5005']);
@@ -148,7 +148,7 @@ describe('The Dockerfile and the compose file', function () {
       'pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock',
     ]);
     const roles = images.map(({ cmd }) => cmd.at(-1));
-    assert.deepEqual(roles, ['start', 'hub', 'node', 'trainer', 'trainer']);
+    assert.deepEqual(roles, ['start', '--no-engines', 'node', 'trainer', 'trainer']);
     for (const { user } of images) assert.match(user, /^[1-9]\d*:[1-9]\d*$/);
     for (const image of images.filter((each) => each !== hub))
       assert.ok(existsSync(pathIn(image, image.env['RASA_PYTHON']!)), image.env['RASA_PYTHON']);
@@ -160,11 +160,11 @@ describe('The Dockerfile and the compose file', function () {
       assert.equal(statSync(pathIn(image, '/data')).uid, 10001);
     }
   });
-  it('run: the hub is well, its trainer trains the demo bot, which answers, and both end in order', async () => {
+  it('run: the hub is well, its trainer trains the demo bot, which answers on the node, and all end in order', async () => {
     await cluster.open();
     const hub = await cluster.run('hub');
     await eventually(() => healthy(hub.image, hub.env), 60);
-    const trainer = await cluster.run('trainer');
+    const [node, trainer] = [await cluster.run('node'), await cluster.run('trainer')];
     const api = async (path: string, init: RequestInit = {}) => {
       const headers = { authorization: `Bearer ${secrets['ADMIN_TOKEN']!}`, 'content-type': 'application/json' };
       return (await fetch(`${cluster.url}/api/v1${path}`, { ...init, headers })).json() as Promise<
@@ -185,12 +185,14 @@ describe('The Dockerfile and the compose file', function () {
     assert.match(reply!.text, /^Switchboard is a hub for many Rasa bots/);
     assert.deepEqual(reply!.metadata, { engine: 'rasa' });
     assert.match(cluster.output['trainer']!, /Rasa parent ready/);
-    for (const { child } of [trainer, hub]) {
+    const [request] = (await api('/requests?limit=1'))['items'] as { node: string | null }[];
+    assert.equal(request!.node, hostname(), 'the hub has no Rasa: the node has answered');
+    for (const { child } of [trainer, node, hub]) {
       child.kill('SIGTERM');
       const [code] = (await once(child, 'exit')) as [number | null];
       assert.equal(code, 0);
     }
     for (const secret of Object.values(secrets))
-      assert.ok(!`${cluster.output['hub']!}${cluster.output['trainer']!}`.includes(secret));
+      for (const words of Object.values(cluster.output)) assert.ok(!words.includes(secret));
   });
 });

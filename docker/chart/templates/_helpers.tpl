@@ -34,12 +34,22 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 
 {{- define "switchboard.hubTarget" -}}
-{{ ternary "standalone" "hub" (eq .Values.mode "single") }}
+{{ ternary "standalone" "hub" (or (eq .Values.mode "single") .Values.hub.rasa) }}
 {{- end }}
 
 {{/* Where pods of this release reach the hubs. */}}
 {{- define "switchboard.hubUrl" -}}
 http://{{ include "switchboard.name" . }}:{{ .Values.hub.service.port }}
+{{- end }}
+
+{{/* Every hub that there is or may be: a node has a line to each. Those that are not there yet are dialled until they are. */}}
+{{- define "switchboard.hubUrls" -}}
+{{- $name := include "switchboard.name" . }}
+{{- $urls := list }}
+{{- range $i := until (int (ternary .Values.hub.autoscaling.max .Values.hub.replicas .Values.hub.autoscaling.enabled)) }}
+{{- $urls = append $urls (printf "http://%s-hub-%d.%s-hubs:5005" $name $i $name) }}
+{{- end }}
+{{- join "," $urls }}
 {{- end }}
 
 {{- define "switchboard.publicUrl" -}}
