@@ -106,8 +106,8 @@ describe('The Helm chart', function () {
 
   it('sets no environment but what the hub, its nodes and trainers read', () => {
     const settings = [...exampleEnv().matchAll(/^#(\w+)=/gm)].map(([, name]) => name!);
-    // The operator's own, in examples/everything.yaml.
-    const known = new Set([...settings, 'AWS_REGION']);
+    // The operator's own, in examples/everything.yaml; and what REPLICA_URL is made of.
+    const known = new Set([...settings, 'AWS_REGION', 'POD_NAME']);
     const set = ours().flatMap(({ env = [] }) => env);
     assert.ok(set.length > 30);
     assert.deepEqual(
