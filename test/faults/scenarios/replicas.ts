@@ -1,4 +1,4 @@
-/** Several hubs of one store: F28, whatever dies at random; and F27, a long run of one hub. */
+/** Several hubs of one store: F30, whatever dies at random; and F27, a long run of one hub. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { basics, type Finding, quantile, type Rig, type RigOptions, type Scenario, speed, withRig } from '../rig.js';
 import { startTrainerProcess, type TrainerProcess } from '../training-rig.js';
@@ -191,7 +191,7 @@ export async function replicasUnderFaults(options: RigOptions, faults: number): 
 }
 
 const f28: Scenario = {
-  id: 'F28',
+  id: 'F30',
   title: 'two hubs and two trainers on one Redis and one MongoDB, each killed at random',
   run: (options) => replicasUnderFaults(options, options.faults ?? (options.short ? 4 : 50)),
 };
