@@ -1,4 +1,4 @@
-/** The event stream under faults: F30 Kafka is killed and the hub with it, F29 the hub dies while an endpoint is sent events. */
+/** The event stream under faults: F28 Kafka is killed and the hub with it, F29 the hub dies while an endpoint is sent events. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Json, StreamItem } from '../../../src/contracts.js';
 import { itemId } from '../../../src/stream/rasa-events.js';
@@ -158,6 +158,6 @@ async function endpointUnderLoad(options: RigOptions): Promise<Finding> {
 }
 
 export const streamScenarios: Scenario[] = [
-  { id: 'F30', title: 'Kafka restarted under load, and the hub killed', run: kafkaUnderLoad },
+  { id: 'F28', title: 'Kafka restarted under load, and the hub killed', run: kafkaUnderLoad },
   { id: 'F29', title: 'kill -9 the hub while it sends events', run: endpointUnderLoad },
 ];
