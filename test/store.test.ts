@@ -251,7 +251,6 @@ describe('The SQLite store', function () {
     it('is removed at the next start when the first was cut off', async () => {
       const store = await filled();
       const removed = store.bots.delete('a').catch(() => undefined);
-      await store.ping();
       await store.close();
       await removed;
       const left = (): number => {

@@ -243,7 +243,8 @@ export function subscriptionRoutes({ store, subscriptions }: SubscriptionRoutesO
       query: PageQuery,
       answers: { 200: { description: 'A page of what was given up.', schema: listOf(DeadSendingView) } },
       handle: async (asked) => {
-        const { items, next } = await subscriptions.dead(param(asked, 'id'), asked.query);
+        const { id } = found(await subscriptions.get(param(asked, 'id')));
+        const { items, next } = await subscriptions.dead(id, asked.query);
         return { body: { items: items.map(presentDead), next } };
       },
     }),
