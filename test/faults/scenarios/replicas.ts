@@ -1,4 +1,4 @@
-/** Several hubs of one store: F30, whatever dies at random; and F27, a long run of one hub. */
+/** Several hubs of one store: F30, whatever dies at random, F31, one after the other; and F27, a long run of one hub. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { basics, type Finding, quantile, type Rig, type RigOptions, type Scenario, speed, withRig } from '../rig.js';
 import { startTrainerProcess, type TrainerProcess } from '../training-rig.js';
@@ -190,7 +190,36 @@ export async function replicasUnderFaults(options: RigOptions, faults: number): 
   });
 }
 
-const f28: Scenario = {
+/** Each of two hubs is killed once, and one stands still for longer than its lease. */
+async function handOver(options: RigOptions): Promise<Finding> {
+  return withRig({ options, settings: { hubs: 2 }, bots }, async (rig) => {
+    rig.bot.behave = () => ({ ms: 2 + Math.floor(rig.random() * 30) });
+    const load = rig.load(330, 15, 30);
+    for (const which of [0, 1]) {
+      await sleep(2500);
+      await rig.kill(which);
+      await sleep(1500);
+      await rig.start(which);
+    }
+    await sleep(2500);
+    await rig.pause(0, 7000);
+    await load;
+    await rig.settled(12_000);
+    const counts = rig.counts();
+    const failures = basics(counts);
+    if (counts.duplicated > 3) failures.push(`${counts.duplicated} copies after three faults`);
+    if (counts.acked <= 200) failures.push(`only ${counts.acked} were acknowledged`);
+    return { faults: 3, counts, notes: [], failures };
+  });
+}
+
+const f31: Scenario = {
+  id: 'F31',
+  title: 'two hubs, each killed once, and one that stands still for longer than its lease',
+  run: handOver,
+};
+
+const f30: Scenario = {
   id: 'F30',
   title: 'two hubs and two trainers on one Redis and one MongoDB, each killed at random',
   run: (options) => replicasUnderFaults(options, options.faults ?? (options.short ? 4 : 50)),
@@ -281,4 +310,4 @@ async function soak(options: RigOptions): Promise<Finding> {
 
 const f27: Scenario = { id: 'F27', title: 'a long run with a fault now and then (`--minutes N`)', run: soak };
 
-export const replicaScenarios: Scenario[] = [f27, f28];
+export const replicaScenarios: Scenario[] = [f27, f30, f31];
