@@ -173,6 +173,8 @@ export class MongoStore implements Store {
 
   close(): Promise<void> {
     this.bots.stop();
+    this.leases?.stop();
+    this.owner.stop();
     return this.mongo.close(() => (this.lonely ? this.owner.release() : Promise.resolve()));
   }
 }

@@ -151,14 +151,19 @@ export class MongoLeases implements Leases {
 
   async leave(): Promise<void> {
     if (!this.duties || this.left) return;
-    this.left = true;
-    clearInterval(this.timer);
+    this.stop();
     await this.looking?.catch(() => undefined);
     await this.mongo.run(async () => {
       this.ring = await this.change((shard) => (shard.owner === this.id ? { ...shard, owner: '' } : shard));
       await this.table.removeOne(this.id);
     });
     this.duties.changed();
+  }
+
+  /** The store is closed: what this hub still has is taken when its pulse has stood still long enough. */
+  stop(): void {
+    this.left = true;
+    clearInterval(this.timer);
   }
 
   private get sure(): boolean {

@@ -76,10 +76,14 @@ export class Ownership {
 
   /** Gives the database free. */
   async release(): Promise<void> {
-    clearInterval(this.timer);
     await this.table.change('owner', ({ value }) =>
       this.isMine(value) ? { set: { value: '' }, answer: null } : { answer: null },
     );
+  }
+
+  /** No longer says that this hub has it. */
+  stop(): void {
+    clearInterval(this.timer);
   }
 
   private renew(): Promise<void> {
