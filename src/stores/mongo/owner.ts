@@ -76,6 +76,7 @@ export class Ownership {
 
   /** Gives the database free. */
   async release(): Promise<void> {
+    this.stop();
     await this.table.change('owner', ({ value }) =>
       this.isMine(value) ? { set: { value: '' }, answer: null } : { answer: null },
     );
