@@ -222,7 +222,7 @@ describe('The SQLite store', function () {
     const filled = async (): Promise<Store> => {
       const store = await openStore(`sqlite:${file}`);
       await store.bots.create(bot('a'));
-      await Promise.all(Array.from({ length: 4000 }, (_, n) => store.conversations.receive(message('a', `e${n}`))));
+      await Promise.all(Array.from({ length: 12_000 }, (_, n) => store.conversations.receive(message('a', `e${n}`))));
       return store;
     };
     it('goes in pieces, so that others have their turns, and is shown to nobody any more', async () => {

@@ -50,7 +50,9 @@ function Preview({ look, language }: { look: Look; language: string }) {
   const { t } = useTranslation();
   const { appId } = useThisBot();
   const frame = useRef<HTMLIFrameElement>(null);
-  const [shown] = useDebouncedValue(JSON.stringify(lookOf(look)), previewMs);
+  // What is no address of a picture yet would be asked for, and refused, while it is typed.
+  const avatar = /^https?:\/\/./.test(look.avatar ?? '') ? (look.avatar ?? '') : '';
+  const [shown] = useDebouncedValue(JSON.stringify(lookOf({ ...look, avatar })), previewMs);
   const { position = 'right', color = '#3f51d6', greeting } = JSON.parse(shown) as Look;
   useEffect(() => {
     const hear = ({ source, data }: MessageEvent<{ switchboard?: string } | null>): void => {
