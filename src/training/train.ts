@@ -23,7 +23,7 @@ export interface RasaTraining {
   workDir: string;
   /** What the child inherits of our environment, chosen by name. Never a secret: Rasa expands `${NAME}` in bots' files. */
   env: Readonly<Record<string, string>>;
-  /** Threads that one training may use; 1 when absent. */
+  /** Threads that one process of a training may use, and there is one for each network that is trained beside another (decision 30); 1 when absent. */
   threads?: number;
   log?: ChildLog;
   /** May projects bring components of their own (CUSTOM_CODE)? No when absent. */
