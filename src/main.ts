@@ -99,49 +99,27 @@ async function start(trains: boolean, engines: 'always' | 'alone' | 'never'): Pr
     );
     process.exit(badConfig);
   }
-  const logs = await openLogs(config);
-  const starting = new AbortController();
-  const running: Running = {};
-  const end = onSignals(starting, running, logs);
-  try {
+  await serve(config, async ({ logs, running, rasa }) => {
     const { openApp } = await import('./app.js');
-    const app = await openApp({ config, logs, trains, engines, rasa: await findRasa(config, logs, starting.signal) });
+    const app = await openApp({ config, logs, trains, engines, rasa });
     running.app = app;
     greet(app, logs);
-  } catch (error) {
-    if (starting.signal.aborted) process.exit(0);
-    throw error;
-  }
-  if (starting.signal.aborted) await end();
+  });
 }
 
 /** A trainer for a host of its own. */
 async function train(): Promise<void> {
   const config = readConfig();
-  const logs = await openLogs(config);
-  const starting = new AbortController();
-  const running: Running = {};
-  const end = onSignals(starting, running, logs);
-  try {
-    const rasa = await findRasa(config, logs, starting.signal);
+  await serve(config, async ({ logs, running, rasa, signal }) => {
     const { openTrainer } = await import('./trainer.js');
-    running.app = await openTrainer({ config, logs, rasa: 'python' in rasa ? rasa : null, signal: starting.signal });
-  } catch (error) {
-    if (starting.signal.aborted) process.exit(0);
-    throw error;
-  }
-  if (starting.signal.aborted) await end();
+    running.app = await openTrainer({ config, logs, rasa: 'python' in rasa ? rasa : null, signal });
+  });
 }
 
 /** A node for a host of its own. */
 async function node(): Promise<void> {
   const config = readConfig();
-  const logs = await openLogs(config);
-  const starting = new AbortController();
-  const running: Running = {};
-  const end = onSignals(starting, running, logs);
-  try {
-    const rasa = await findRasa(config, logs, starting.signal);
+  await serve(config, async ({ logs, running, rasa }) => {
     const { openNode } = await import('./node.js');
     const opened = await openNode({ config, logs, rasa });
     running.app = opened;
@@ -149,11 +127,32 @@ async function node(): Promise<void> {
       await opened.stop();
       throw error;
     });
+  });
+}
+
+interface Serving {
+  logs: Logs;
+  /** What a signal ends, as soon as it is there. */
+  running: Running;
+  rasa: ProvisionedRasa | { reason: string };
+  /** Aborts when a signal comes before it is up. */
+  signal: AbortSignal;
+}
+
+/** Finds Rasa, opens something, and lets it run until a signal comes. */
+async function serve(config: Config, open: (serving: Serving) => Promise<void>): Promise<void> {
+  const logs = await openLogs(config);
+  const starting = new AbortController();
+  const { signal } = starting;
+  const running: Running = {};
+  const end = onSignals(starting, running, logs);
+  try {
+    await open({ logs, running, signal, rasa: await findRasa(config, logs, signal) });
   } catch (error) {
-    if (starting.signal.aborted) process.exit(0);
+    if (signal.aborted) process.exit(0);
     throw error;
   }
-  if (starting.signal.aborted) await end();
+  if (signal.aborted) await end();
 }
 
 /** An emulated platform in the browser, in front of a bot of a running hub. */
