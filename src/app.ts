@@ -70,7 +70,9 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
   const accessParts = openAccess(parts, { adminToken, seal, publicUrl });
   const { access, limits } = accessParts;
   // The stream is wired to what the message path tells, so it comes after it.
-  const chronicle = createChronicle({ store, wanted: () => subscriptions.any() });
+  // Of what another hub is just asked to send this one may not know yet.
+  const wanted = (): boolean => replicas !== null || subscriptions.any();
+  const chronicle = createChronicle({ store, wanted });
   const path = openMessagePath(parts, {
     ...{ engines, training, metrics, budget, sessionKey, seal, access, limits, chronicle },
   });
@@ -142,7 +144,7 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
     return Promise.resolve();
   });
   if (replicas) {
-    await replicas.start({ ...path, engines, forget: (appId) => metrics.forget(appId) });
+    await replicas.start({ ...path, engines, subscriptions, forget: (appId) => metrics.forget(appId) });
     replicas.show(url);
     life.onStop('replicas', () => replicas.leave());
   }

@@ -1207,6 +1207,8 @@ export interface Subscription {
   failingSince: string | null;
   /** What was stored up to here was sent, or is held. */
   position: number;
+  /** Counts what people changed of it. */
+  readonly version: number;
   readonly by: string;
   readonly createdAt: string;
 }
@@ -1231,9 +1233,14 @@ export interface SubscriptionStore {
   get(id: string): Promise<Subscription | null>;
   /** Oldest first: of one bot, or all. */
   list(page: Page, appId?: string): Promise<Listed<Subscription>>;
+  /**
+   * Null when there is none. A change is a person's, and counts as a version; unless it notes what became of sendings `asOf` a version: then it
+   * is made only while that is the newest (null otherwise).
+   */
   update(
     id: string,
-    change: Partial<Omit<Subscription, 'id' | 'kind' | 'appId' | 'by' | 'createdAt'>>,
+    change: Partial<Omit<Subscription, 'id' | 'kind' | 'appId' | 'version' | 'by' | 'createdAt'>>,
+    asOf?: number,
   ): Promise<Subscription | null>;
   /** Removes it and what is held of it; false when there was none. */
   remove(id: string): Promise<boolean>;

@@ -15,6 +15,8 @@ import { createSharing, type SharedConversations } from '../hub/sharing.js';
 import type { Lifecycle } from '../lifecycle.js';
 import type { Log, Logs } from '../log.js';
 import { storePlaceOf } from '../stores/index.js';
+import type { Among as StreamsAmong } from '../stream/pumps.js';
+import type { Subscriptions } from '../stream/subscriptions.js';
 import { connectQuickRedis, connectRedis, type Redis } from '../training/redis.js';
 import { Followed } from './followed.js';
 
@@ -27,6 +29,8 @@ export interface Replicas {
   throttles: OtherThrottles;
   /** The same channel at other hubs, and whether its line to the platform falls to this one. */
   among: NonNullable<ConnectionsOptions['among']>;
+  /** Which subscriptions of the event stream fall to this hub; `look` is called when another one changed some. */
+  streaming(look: () => Promise<void>): StreamsAmong;
   /** The store, telling other hubs what it changes of bots and their channels. */
   telling(store: Store): Store;
   /** Joins the others, and takes up what is this hub's now. Called once the hub listens. */
@@ -47,6 +51,7 @@ export interface Served {
   engines: Engines;
   /** Drops what is counted of a bot that is gone. */
   forget: (appId: string) => void;
+  subscriptions: Pick<Subscriptions, 'idle'>;
 }
 
 const lookMs = 2000;
@@ -85,6 +90,7 @@ export function openReplicas(given: { store: Store; config: Config; logs: Logs; 
       listen: (listener) => bus.on('throttle', listener),
     },
     among: createAmong({ bus, leases }),
+    streaming: (look) => streamsAmong({ bus, leases }, look),
     telling: (own) => tellingStore(own, bus, (bot) => followed?.own(bot)),
     hubs: () => leases.hubs(),
     show: (url) => leases.show(config.replicaUrl ?? url),
@@ -94,6 +100,13 @@ export function openReplicas(given: { store: Store; config: Config; logs: Logs; 
     },
     leave: () => leases.leave(),
   };
+}
+
+function streamsAmong({ bus, leases }: { bus: Bus; leases: Leases }, look: () => Promise<void>): StreamsAmong {
+  const told = (): void => void look().catch(() => undefined);
+  bus.on('subscriptions', told);
+  bus.onGap(told);
+  return { mine: (at) => leases.stateOf(at) === 'own', tell: () => bus.tell(null, 'subscriptions', {}) };
 }
 
 interface Joining {
@@ -108,7 +121,7 @@ interface Joining {
 /** Serves the other hubs, follows what they change, looks for what they could not tell, and takes this hub's part of the conversations. */
 async function join(joining: Joining, made: Served & { followed: Followed }): Promise<void> {
   const { leases, bus, sharing, store, life, log } = joining;
-  const { hub, desk, outbox, followed } = made;
+  const { hub, desk, outbox, followed, subscriptions } = made;
   const visited = async (at: At): Promise<void> => {
     // It was erased.
     if (!(await desk.refresh(at))) outbox.drop(at.appId, at.conversation);
@@ -130,7 +143,7 @@ async function join(joining: Joining, made: Served & { followed: Followed }): Pr
       const items = await hub.recover(mine);
       if (items > 0) log.info({ items }, 'took up what an earlier run or another hub had stored');
     },
-    idle: (mine) => hub.idle(mine),
+    idle: (mine) => [hub.idle(mine), subscriptions.idle(mine)].every(Boolean),
     changed: () => bus.tell(null, 'ring', {}),
   });
 }

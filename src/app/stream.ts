@@ -14,7 +14,7 @@ interface StreamNeeds {
 }
 
 export function openStream(parts: Parts, { seal, metrics, news }: StreamNeeds): Subscriptions {
-  const { store, egress, life, log, options } = parts;
+  const { store, egress, life, log, options, replicas } = parts;
   const { eventsUrl: url, eventsSecret: secret, ingestUrl } = options.config;
   const hide = (text: string): void => options.logs.hide(text);
   for (const one of [url, ingestUrl]) {
@@ -27,6 +27,7 @@ export function openStream(parts: Parts, { seal, metrics, news }: StreamNeeds): 
     setting: url === null ? null : { url, secret },
     onSent: (sent) => metrics.streamed(sent),
     ...(options.standIns?.stream && { paces: options.standIns.stream }),
+    among: replicas?.streaming(() => subscriptions.look()),
   });
   news.watch(() => subscriptions.wake());
   life.onStop('event stream', () => subscriptions.stop());

@@ -134,7 +134,7 @@ async function putEvents(store: Store, { appId, sender, from, events }: Line & {
 /** Positions are the store's own: it goes on with what is said from now on. */
 async function putSubscription({ stream, subscriptions }: Store, subscription: Subscription): Promise<void> {
   await subscriptions.add({ ...subscription, position: Number.MAX_SAFE_INTEGER });
-  await subscriptions.update(subscription.id, { position: await stream.head() });
+  await subscriptions.update(subscription.id, { position: await stream.head() }, subscription.version);
 }
 
 async function putCare(store: Store, { appId, conversation, care }: Line & { kind: 'care' }): Promise<void> {

@@ -16,6 +16,8 @@ export interface LedgerOptions {
   store: Pick<SubscriptionStore, 'update' | 'hold' | 'held' | 'drop'>;
   log: Log;
   now: () => number;
+  /** Called when the subscription is another version by now, or gone: nothing is noted of it any more. */
+  onSuperseded: () => void;
 }
 const page = 200;
 
@@ -77,12 +79,11 @@ export class Ledger {
 
   /** Notes that sendings fail; answers since when (ISO). */
   async troubled(reason: string): Promise<string> {
-    const { store, subscription, log } = this.options;
+    const { subscription, log } = this.options;
     const now = new Date(this.options.now()).toISOString();
     const since = this.failing ? (subscription.failingSince ?? now) : now;
     if (!this.failing) log.warn({ subscription: subscription.id, reason }, 'a subscriber does not take events');
-    if (!this.failing || subscription.error !== reason)
-      await store.update(subscription.id, { error: reason, failingSince: since });
+    if (!this.failing || subscription.error !== reason) await this.note({ error: reason, failingSince: since });
     this.failing = true;
     Object.assign(subscription, { error: reason, failingSince: since });
     return since;
@@ -94,22 +95,22 @@ export class Ledger {
     this.failing = false;
     const well = { error: null, failingSince: null };
     Object.assign(this.options.subscription, well);
-    await this.options.store.update(this.options.subscription.id, well);
+    await this.note(well);
   }
 
   async switchOff(reason: string): Promise<void> {
-    const { store, subscription, log } = this.options;
+    const { subscription, log } = this.options;
     log.error({ subscription: subscription.id, reason }, 'a subscription was switched off');
-    await store.update(subscription.id, { enabled: false, error: reason });
+    await this.note({ enabled: false, error: reason });
   }
 
   /** Writes how far everything was sent or is held. */
   commit(position: number): void {
     if (position <= this.written) return;
     this.written = position;
-    const { store, subscription, log } = this.options;
+    const { subscription, log } = this.options;
     this.committing = this.committing
-      .then(() => store.update(subscription.id, { position }))
+      .then(() => this.note({ position }))
       .then(
         () => undefined,
         (error: unknown) => {
@@ -120,6 +121,11 @@ export class Ledger {
           );
         },
       );
+  }
+
+  private async note(change: Parameters<SubscriptionStore['update']>[1]): Promise<void> {
+    const { store, subscription, onSuperseded } = this.options;
+    if (!(await store.update(subscription.id, change, subscription.version))) onSuperseded();
   }
 
   /** Resolves when what was committed is written. */

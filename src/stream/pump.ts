@@ -19,8 +19,8 @@ export interface PumpOptions {
   log: Log;
   /** Called with every sending that has ended. */
   onSent?: (result: 'sent' | 'failed' | 'dead', events: number) => void;
-  /** Called when it stops for good: the subscription is off. */
-  onOff?: (reason: string) => void;
+  /** Called when it stops by itself: the subscription is off, gone, or another one by now. */
+  onOff?: () => void;
   /** Milliseconds since 1970; the machine's clock when absent. */
   now?: () => number;
   paces?: Partial<Paces>;
@@ -68,7 +68,7 @@ class StreamPump implements Pump {
   constructor(private readonly options: PumpOptions) {
     const { subscription, store, log, now = Date.now } = options;
     this.now = now;
-    this.ledger = new Ledger({ subscription, store, log, now });
+    this.ledger = new Ledger({ subscription, store, log, now, onSuperseded: () => this.end() });
     this.paces = { ...paces, ...options.paces };
     this.reached = subscription.position;
     this.timer = setInterval(() => this.commit(), this.paces.commit).unref();
@@ -279,7 +279,13 @@ class StreamPump implements Pump {
     if (this.stopped) return;
     this.halt();
     await this.ledger.switchOff(reason);
-    this.options.onOff?.(reason);
+    this.options.onOff?.();
+  }
+
+  private end(): void {
+    if (this.stopped) return;
+    this.halt();
+    this.options.onOff?.();
   }
 
   private commit(): void {

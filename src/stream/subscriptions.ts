@@ -1,11 +1,11 @@
-/** Who is sent the events of conversations: their records, their secrets, and a pump for each that is on. */
+/** Who is sent the events of conversations: their records and their secrets. */
 import { randomUUID } from 'node:crypto';
-import type { HeldSending, Listed, Page, Store, Subscription } from '../contracts.js';
+import type { At, HeldSending, Listed, Page, Store, Subscription } from '../contracts.js';
 import { HubError } from '../errors.js';
 import type { Egress } from '../egress.js';
 import type { Log } from '../log.js';
 import type { Paces } from './paces.js';
-import { openPump, type Pump } from './pump.js';
+import { type Among, everyOne, Pumps, type PumpsOptions, type Standing } from './pumps.js';
 import { kafkaPlaceOf, shownKafkaUrl } from '../kafka-url.js';
 import { newSecret } from './signature.js';
 import { lateSink, type Sink } from './sink.js';
@@ -20,8 +20,10 @@ export interface SubscriptionsOptions {
   setting: { url: string; secret: string | null } | null;
   log: Log;
   hide: (secret: string) => void;
-  onSent?: (sent: { subscription: string; result: 'sent' | 'failed' | 'dead'; events: number }) => void;
+  onSent?: PumpsOptions['onSent'];
   paces?: Partial<Paces>;
+  /** Other hubs of the store: one of all sends a subscription. */
+  among?: Among | undefined;
 }
 export interface SubscriptionWish {
   name: string;
@@ -32,15 +34,13 @@ export interface SubscriptionWish {
   /** Absent: what is stored from now on. */
   from?: string | undefined;
 }
-/** How far a subscriber is behind. */
-export interface Standing {
-  subscription: string;
-  held: number;
-  lagSeconds: number;
-}
 export interface Subscriptions {
-  /** Takes up all that are on, and EVENTS_URL. */
+  /** Takes up all that are on and fall to this hub, and EVENTS_URL. */
   start(): Promise<void>;
+  /** Another hub changed some. */
+  look(): Promise<void>;
+  /** Sends nothing of those for which `mine` is true? */
+  idle(mine: (at: At) => boolean): boolean;
   /** Rejects with `invalid` for a URL that is not called, with `not_found` for a bot that is not there. `secret`: shown this once. */
   create(wish: SubscriptionWish): Promise<{ subscription: Subscription; secret: string }>;
   get(id: string): Promise<Subscription | null>;
@@ -79,28 +79,31 @@ export const subscriptionPlace = (id: string): string => `subscription ${id}`;
 type Secret = { secret: string; until: number | null };
 /** Items under way to Kafka at once. */
 const kafkaParallel = 1000;
-const pageSize = 200;
 const mostEver = Number.MAX_SAFE_INTEGER;
 
 class StreamSubscriptions implements Subscriptions {
-  private readonly pumps = new Map<string, { pump: Pump; appId: string | null }>();
-  /** What changes one subscription waits for what does already. */
-  private readonly tails = new Map<string, Promise<unknown>>();
-  private stopped = false;
-  private some = false;
+  private readonly pumps: Pumps;
 
-  constructor(private readonly options: SubscriptionsOptions) {}
+  constructor(private readonly options: SubscriptionsOptions) {
+    const { store, log, onSent, paces, among } = options;
+    this.pumps = new Pumps({ store, log, onSent, paces, among, sinkOf: (subscription) => this.sinkOf(subscription) });
+  }
 
   async start(): Promise<void> {
     await this.follow();
-    for await (const subscription of this.all()) {
-      this.some = true;
-      if (subscription.enabled) this.open(subscription);
-    }
+    await this.pumps.start();
+  }
+
+  look(): Promise<void> {
+    return this.pumps.look();
+  }
+
+  idle(mine: (at: At) => boolean): boolean {
+    return this.pumps.idle(mine);
   }
 
   any(): boolean {
-    return this.some;
+    return this.pumps.any;
   }
 
   async create(wish: SubscriptionWish): Promise<{ subscription: Subscription; secret: string }> {
@@ -113,10 +116,11 @@ class StreamSubscriptions implements Subscriptions {
       error: null,
       failingSince: null,
       position: mostEver,
+      version: 0,
       createdAt: new Date().toISOString(),
     };
     const sealed = this.sealed(id, [{ secret, until: null }]);
-    this.some = true;
+    this.pumps.any = true;
     await this.options.store.subscriptions.add({ id, kind: 'webhook', ...rest, ...facts, secret: sealed });
     const subscription = await this.begin(id, from);
     return { subscription, secret };
@@ -133,19 +137,19 @@ class StreamSubscriptions implements Subscriptions {
   change: Subscriptions['change'] = async (id, change) => {
     if (change.url !== undefined) this.check(change.url);
     if (id === settingId && (change.url !== undefined || change.name !== undefined)) throw settingError();
-    return this.apart(id, async () => {
-      const changed = await this.options.store.subscriptions.update(id, {
+    return this.pumps.apart(id, async () => {
+      // Before the change: whoever sends it takes up what is held when it sees that.
+      if (change.enabled ?? (await this.get(id))?.enabled) await this.duePresently(id);
+      return this.options.store.subscriptions.update(id, {
         ...change,
         ...(change.enabled && { error: null, failingSince: null }),
       });
-      if (changed?.enabled) await this.duePresently(id);
-      return changed;
     });
   };
 
   async rotate(id: string, overlapSeconds: number): Promise<{ subscription: Subscription; secret: string } | null> {
     const secret = newSecret();
-    const subscription = await this.apart(id, async () => {
+    const subscription = await this.pumps.apart(id, async () => {
       const present = await this.get(id);
       if (!present?.secret || id === settingId) return null;
       const [newest] = this.secretsOf(present);
@@ -158,16 +162,13 @@ class StreamSubscriptions implements Subscriptions {
 
   async remove(id: string): Promise<boolean> {
     if (id === settingId && this.options.setting) throw settingError();
-    return this.alone(id, async () => {
-      await this.close(id);
-      const removed = await this.options.store.subscriptions.remove(id);
-      this.some = (await this.list({ limit: 1 })).items.length > 0;
-      return removed;
-    });
+    const removed = await this.pumps.apart(id, () => this.options.store.subscriptions.remove(id));
+    await this.pumps.look();
+    return removed;
   }
 
   replay(id: string, from: { position: number } | { time: string }): Promise<Subscription | null> {
-    return this.apart(id, async () => {
+    return this.pumps.apart(id, async () => {
       const { stream, subscriptions } = this.options.store;
       const position = 'time' in from ? await stream.seek(from.time) : Math.min(from.position, await stream.head());
       const changed = await subscriptions.update(id, { position });
@@ -186,7 +187,12 @@ class StreamSubscriptions implements Subscriptions {
     const letter = await this.letter(id, position);
     if (!letter) return false;
     const again = { ...letter, state: 'waiting', attempts: 0, nextAt: 0 } as const;
-    await this.apart(id, () => this.options.store.subscriptions.hold(again));
+    const { subscriptions } = this.options.store;
+    await this.pumps.apart(id, async () => {
+      await subscriptions.hold(again);
+      // A version of its own, so that another hub takes it up.
+      await subscriptions.update(id, {});
+    });
     return true;
   }
 
@@ -195,24 +201,19 @@ class StreamSubscriptions implements Subscriptions {
   }
 
   wake(): void {
-    for (const { pump } of this.pumps.values()) pump.wake();
+    this.pumps.wake();
   }
 
-  async forget(appId: string): Promise<void> {
-    for (const [id, one] of this.pumps) if (one.appId === appId) await this.alone(id, () => this.close(id));
+  forget(appId: string): Promise<void> {
+    return this.pumps.forget(appId);
   }
 
   standings(): Standing[] {
-    return [...this.pumps].map(([subscription, { pump }]) => {
-      const { held, oldestAt } = pump.standing();
-      const lag = oldestAt === null ? 0 : (Date.now() - Date.parse(oldestAt)) / 1000;
-      return { subscription, held, lagSeconds: Number.isFinite(lag) ? Math.max(0, lag) : 0 };
-    });
+    return this.pumps.standings();
   }
 
-  async stop(): Promise<void> {
-    this.stopped = true;
-    await Promise.all([...this.pumps.keys()].map((id) => this.close(id)));
+  stop(): Promise<void> {
+    return this.pumps.stop();
   }
 
   /** Makes, changes or switches off the subscription of EVENTS_URL. */
@@ -228,47 +229,41 @@ class StreamSubscriptions implements Subscriptions {
     const url = place ? shownKafkaUrl(place) : setting.url;
     const kind = place ? ('kafka' as const) : ('webhook' as const);
     if (present?.kind === kind) {
-      await store.subscriptions.update(settingId, { url, enabled: true, error: null });
+      if (!present.enabled || present.url !== url)
+        await store.subscriptions.update(settingId, { url, enabled: true, error: null, failingSince: null });
       return;
     }
     if (present) await store.subscriptions.remove(settingId);
+    await this.add({ kind, url }).catch(async (error: unknown) => {
+      // Another hub that starts was first.
+      if (!(await this.get(settingId))) throw error;
+    });
+  }
+
+  private async add({ kind, url }: Pick<Subscription, 'kind' | 'url'>): Promise<void> {
+    const { store } = this.options;
     const facts = { name: 'EVENTS_URL', appId: null, events: null, secret: null, by: 'EVENTS_URL', failingSince: null };
-    const at = { enabled: false, error: null, position: mostEver, createdAt: new Date().toISOString() };
+    const at = { enabled: false, error: null, position: mostEver, version: 0, createdAt: new Date().toISOString() };
     await store.subscriptions.add({ id: settingId, kind, url, ...facts, ...at });
     const position = await store.stream.head();
     await store.subscriptions.update(settingId, { position, enabled: true });
   }
 
   /** Sets a new subscription going. Its position is known only now: the first one makes the store keep the order. */
-  private async begin(id: string, from: string | undefined): Promise<Subscription> {
+  private begin(id: string, from: string | undefined): Promise<Subscription> {
     const { stream, subscriptions } = this.options.store;
-    const position = from === undefined ? await stream.head() : await stream.seek(from);
-    const subscription = await subscriptions.update(id, { position, enabled: true });
-    if (!subscription) throw new HubError('not_found', 'The bot was deleted meanwhile.');
-    this.open(subscription);
-    return subscription;
+    return this.pumps.apart(id, async () => {
+      const position = from === undefined ? await stream.head() : await stream.seek(from);
+      const subscription = await subscriptions.update(id, { position, enabled: true });
+      if (!subscription) throw new HubError('not_found', 'The bot was deleted meanwhile.');
+      return subscription;
+    });
   }
 
   /** What is held waits no longer. */
   private async duePresently(id: string): Promise<void> {
     for await (const held of this.heldOf(id, 'waiting'))
       if (held.nextAt > 0) await this.options.store.subscriptions.hold({ ...held, nextAt: 0 });
-  }
-
-  private open(subscription: Subscription): void {
-    if (this.stopped || this.pumps.has(subscription.id)) return;
-    const { store, log, onSent, paces } = this.options;
-    const { id, appId } = subscription;
-    const pump: Pump = openPump({
-      subscription: { ...subscription },
-      sink: this.sinkOf(subscription),
-      ...{ stream: store.stream, store: store.subscriptions, log },
-      onSent: (result, events) => onSent?.({ subscription: id, result, events }),
-      // Somebody may have switched it on again meanwhile.
-      onOff: () => void this.alone(id, () => (this.pumps.get(id)?.pump === pump ? this.close(id) : Promise.resolve())),
-      ...(paces && { paces }),
-    });
-    this.pumps.set(id, { pump, appId });
   }
 
   private sinkOf(subscription: Subscription): Sink {
@@ -283,36 +278,6 @@ class StreamSubscriptions implements Subscriptions {
     if (place) return lateSink(kafkaParallel, async () => new (await import('./kafka.js')).KafkaSink(place));
     const { url = '', secret = null } = setting ?? {};
     return createWebhookSink({ url, secrets: () => (secret === null ? [] : [secret]) });
-  }
-
-  /** Does `work` on a subscription while its pump stands still, and sets that going again if it is on. */
-  private apart<T>(id: string, work: () => Promise<T>): Promise<T> {
-    return this.alone(id, async () => {
-      await this.close(id);
-      try {
-        return await work();
-      } finally {
-        const present = await this.get(id);
-        if (present?.enabled) this.open(present);
-      }
-    });
-  }
-
-  private alone<T>(id: string, work: () => Promise<T>): Promise<T> {
-    const done = (this.tails.get(id) ?? Promise.resolve()).then(work);
-    const tail = done
-      .catch(() => undefined)
-      .finally(() => {
-        if (this.tails.get(id) === tail) this.tails.delete(id);
-      });
-    this.tails.set(id, tail);
-    return done;
-  }
-
-  private async close(id: string): Promise<void> {
-    const { pump } = this.pumps.get(id) ?? {};
-    this.pumps.delete(id);
-    await pump?.stop();
   }
 
   private check(url: string): void {
@@ -337,22 +302,8 @@ class StreamSubscriptions implements Subscriptions {
     return null;
   }
 
-  private async *heldOf(id: string, state: HeldSending['state']): AsyncGenerator<HeldSending> {
-    for (let cursor: string | undefined, more = true; more;) {
-      const { items, next } = await this.options.store.subscriptions.held(id, state, { limit: pageSize, cursor });
-      yield* items;
-      cursor = next ?? undefined;
-      more = next !== null;
-    }
-  }
-
-  private async *all(): AsyncGenerator<Subscription> {
-    for (let cursor: string | undefined, more = true; more;) {
-      const { items, next } = await this.list({ limit: pageSize, cursor });
-      yield* items;
-      cursor = next ?? undefined;
-      more = next !== null;
-    }
+  private heldOf(id: string, state: HeldSending['state']): AsyncGenerator<HeldSending> {
+    return everyOne((page) => this.options.store.subscriptions.held(id, state, page));
   }
 }
 

@@ -16,6 +16,7 @@ export const subscription = (id: string, more: Partial<Subscription> = {}): Subs
   error: null,
   failingSince: null,
   position: 0,
+  version: 0,
   by: 'somebody',
   createdAt: day(1),
   ...more,
@@ -191,7 +192,8 @@ export function streamTests(store: () => Store, reopen: () => Promise<void>, set
       store().subscriptions.update('one', { position: 7 }),
       store().subscriptions.update('one', { enabled: false }),
     ]);
-    assert.deepEqual(await store().subscriptions.get('one'), subscription('one', { position: 7, enabled: false }));
+    const changed = subscription('one', { position: 7, enabled: false, version: 2 });
+    assert.deepEqual(await store().subscriptions.get('one'), changed);
     assert.equal(await store().subscriptions.update('nobody', { position: 7 }), null);
     await rejects(store().subscriptions.add(subscription('three', { appId: 'nobody' })), 'not_found');
     await store().bots.delete('a');
@@ -200,6 +202,17 @@ export function streamTests(store: () => Store, reopen: () => Promise<void>, set
       [await store().subscriptions.remove('one'), await store().subscriptions.remove('one')],
       [true, false],
     );
+  });
+  it('notes what became of the sendings of one version, and of no other', async () => {
+    const { subscriptions } = store();
+    await subscriptions.add(subscription('one'));
+    const noted = subscription('one', { position: 5 });
+    assert.deepEqual(await subscriptions.update('one', { position: 5 }, 0), noted);
+    const back = subscription('one', { position: 2, version: 1 });
+    assert.deepEqual(await subscriptions.update('one', { position: 2 }), back);
+    assert.equal(await subscriptions.update('one', { position: 6 }, 0), null);
+    assert.deepEqual(await subscriptions.get('one'), back);
+    assert.equal((await subscriptions.update('one', { position: 6 }, 1))?.position, 6);
   });
   it('keeps what could not be sent until it is dropped, or its subscription is gone', async () => {
     const { subscriptions } = store();

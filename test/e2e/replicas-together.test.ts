@@ -6,6 +6,7 @@ import { io, type Socket } from 'socket.io-client';
 import { ownClient } from '../../connectors/web/protocol.js';
 import { eventually, newHub, type TestHub } from '../support/hub.js';
 import { MongoServer } from '../support/mongo.js';
+import { Receiver } from '../support/receiver.js';
 import { TestRedis } from '../support/redis.js';
 
 /** Two hubs in this process, on one MongoDB and one Redis: what is done at one is seen at the other. */
@@ -28,6 +29,7 @@ describe('Two hubs that work together', function () {
       ADMIN_TOKEN: adminToken,
       RATE_LIMIT_KEY: '3',
       TRUST_PROXY: '1',
+      EGRESS_ALLOW: '127.0.0.1',
     };
     hubs = [await newHub({ env }), await newHub({ env })];
     await eventually(async () => (await hubs[0]!.api('GET', '/machine')).body.hubs.length === 2);
@@ -194,10 +196,90 @@ describe('Two hubs that work together', function () {
     }
   });
 
-  it('give their conversations away when they stop', async () => {
-    const appId = await trainedBot('Left');
-    await b().stop();
-    for (let n = 0; n < 6; n += 1) assert.equal((await ask(a(), appId, `left${n}`)).body[0]?.text, 'At nine.');
+  describe('the event stream', () => {
+    interface Subscriber {
+      id: string;
+      receiver: Receiver;
+    }
+    /** So many that each hub has some. */
+    let subscribers: Subscriber[];
+    let appId: string;
+    before(async () => {
+      subscribers = [];
+      for (let n = 0; n < 8; n += 1) {
+        const receiver = await Receiver.open();
+        const { status, body } = await hubs[n % 2]!.api('POST', '/subscriptions', { url: receiver.url });
+        assert.equal(status, 201, JSON.stringify(body));
+        receiver.secret = body.secret as string;
+        subscribers.push({ id: body.id as string, receiver });
+      }
+    });
+    after(async () => {
+      for (const { receiver } of subscribers) await receiver.close();
+    });
+    const lagging = async (hub: TestHub): Promise<string[]> => {
+      const metrics = await (await fetch(`${hub.url}/metrics`)).text();
+      return [...metrics.matchAll(/^switchboard_stream_lag_seconds\{subscription="([^"]+)"/gm)].map(([, id]) => id!);
+    };
+    const talk = async (hub: TestHub, sender: string): Promise<void> => {
+      assert.equal((await ask(hub, appId, sender)).body[0]?.text, 'At nine.');
+    };
+    /** Of what several hubs store the stream is read when it is ten seconds old. */
+    const streamed = (condition: () => boolean): Promise<unknown> => eventually(condition, 25);
+    const turns = (times: number): unknown[] =>
+      Array.from({ length: times }, () => ['opening hours', 'At nine.']).flat();
+
+    it('is sent by one of both, once, and in order', async () => {
+      appId = await trainedBot('Streamed');
+      const senders = ['s1', 's2', 's3', 's4'];
+      for (let n = 0; n < 3; n += 1) for (const sender of senders) await talk(hubs[n % 2]!, sender);
+      for (const { receiver } of subscribers)
+        for (const sender of senders) {
+          await streamed(() => receiver.said(sender).length >= 6);
+          assert.deepEqual(receiver.said(sender), turns(3));
+        }
+      const [mine, others] = [await lagging(a()), await lagging(b())];
+      assert.ok(mine.length > 0 && others.length > 0, JSON.stringify([mine, others]));
+      assert.deepEqual([...mine, ...others].sort(), subscribers.map(({ id }) => id).sort());
+    });
+
+    it('is replayed, switched off, on and ended at either, whichever sends it', async () => {
+      const [one, other] = [await lagging(a()), await lagging(b())].map((ids) =>
+        subscribers.find(({ id }) => ids.includes(id))!,
+      ) as [Subscriber, Subscriber];
+      const crossed = [
+        { hub: b(), ...one },
+        { hub: a(), ...other },
+      ];
+      for (const { hub, id, receiver } of crossed) {
+        assert.equal((await hub.api('POST', `/subscriptions/${id}/replay`, { position: 0 })).status, 200);
+        await streamed(() => receiver.said('s1').length >= 12);
+        assert.equal((await hub.api('PATCH', `/subscriptions/${id}`, { enabled: false })).status, 200);
+        await eventually(async () => ![...(await lagging(a())), ...(await lagging(b()))].includes(id));
+      }
+      await talk(a(), 'meanwhile');
+      for (const { hub, id } of crossed)
+        assert.equal((await hub.api('PATCH', `/subscriptions/${id}`, { enabled: true })).status, 200);
+      for (const { receiver } of crossed) {
+        await streamed(() => receiver.said('meanwhile').length >= 2);
+        assert.deepEqual(receiver.said('meanwhile'), turns(1));
+      }
+      assert.equal((await a().api('DELETE', `/subscriptions/${other.id}`)).status, 204);
+      subscribers = subscribers.filter(({ id }) => id !== other.id);
+      await eventually(async () => ![...(await lagging(a())), ...(await lagging(b()))].includes(other.id));
+    });
+
+    it('goes, with the conversations, to who stays when one stops: nothing twice', async () => {
+      await talk(b(), 'before');
+      await b().stop();
+      for (let n = 0; n < 6; n += 1) await talk(a(), `left${n}`);
+      for (const { receiver } of subscribers) {
+        await streamed(() => receiver.said('left5').length >= 2);
+        const told = ['before', 'left0', 'left5'].map((sender) => receiver.said(sender));
+        assert.deepEqual(told, [turns(1), turns(1), turns(1)]);
+      }
+      assert.deepEqual((await lagging(a())).sort(), subscribers.map(({ id }) => id).sort());
+    });
   });
 });
 

@@ -1,6 +1,7 @@
 /** Who is sent the events of conversations, each as one JSON text, and what could not be sent. */
 import type { HeldSending, Listed, Page, Subscription, SubscriptionStore } from '../../contracts.js';
 import { Pager } from '../page.js';
+import { changedSubscription, subscriptionOf } from '../subscription.js';
 import type { MongoBots } from './bots.js';
 import type { Mongo } from './database.js';
 import type { Collection, Stored } from './declare.js';
@@ -90,13 +91,13 @@ export class MongoSubscriptions implements SubscriptionStore {
     });
   }
 
-  update(id: string, change: Partial<Subscription>): Promise<Subscription | null> {
+  update(id: string, change: Partial<Subscription>, asOf?: number): Promise<Subscription | null> {
     return this.mongo.run(async () => {
       const found = await this.table.first('byId', { id });
       if (!found) return null;
       const changed = await this.table.change(found._id, (document) => {
-        const subscription = { ...subscriptionOf(document), ...change };
-        return { set: { body: JSON.stringify(subscription) }, answer: subscription };
+        const subscription = changedSubscription(subscriptionOf(document), change, asOf);
+        return { ...(subscription && { set: { body: JSON.stringify(subscription) } }), answer: subscription };
       });
       return changed ?? null;
     });
@@ -144,4 +145,3 @@ export class MongoSubscriptions implements SubscriptionStore {
 }
 
 const heldId = (id: string, position: number): string => JSON.stringify([id, position]);
-const subscriptionOf = ({ body }: SubscriptionDoc): Subscription => JSON.parse(body) as Subscription;

@@ -5,6 +5,7 @@
 import type { HeldSending, Listed, Page, Subscription, SubscriptionStore } from '../../contracts.js';
 import { HubError } from '../../errors.js';
 import { Pager } from '../page.js';
+import { changedSubscription, subscriptionOf } from '../subscription.js';
 import type { Sqlite } from './database.js';
 import type { StreamOrder } from './trackers.js';
 
@@ -90,11 +91,11 @@ export class SqliteSubscriptions implements SubscriptionStore {
     });
   }
 
-  update(id: string, change: Partial<Subscription>): Promise<Subscription | null> {
+  update(id: string, change: Partial<Subscription>, asOf?: number): Promise<Subscription | null> {
     return this.sqlite.write(() => {
       const found = this.find(id);
-      if (!found) return null;
-      const changed = { ...found, ...change };
+      const changed = found && changedSubscription(found, change, asOf);
+      if (!changed) return null;
       this.write.run({ id, body: JSON.stringify(changed) });
       return changed;
     });
@@ -134,5 +135,3 @@ export class SqliteSubscriptions implements SubscriptionStore {
     return row ? subscriptionOf(row) : null;
   }
 }
-
-const subscriptionOf = ({ body }: Row): Subscription => JSON.parse(body) as Subscription;
