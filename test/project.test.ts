@@ -291,6 +291,13 @@ describe("An author's own project", () => {
     assert.equal(fileOf(projectOf(own([named]), template), 'config.yml'), named.content);
   });
 
+  it("comes whole with a request that has a pipeline: an empty one, as `rasa init` writes it, is Rasa's default", () => {
+    const yaml = 'recipe: default.v1\nlanguage: en\npipeline:\n# - name: X\npolicies:\nintents: [a]\nnlu: []\n';
+    const project = projectOf(contentOf({ pairs: [], yaml }), template);
+    assert.deepEqual(valueOf(project, 'config.yml'), { assistant_id: 'bot-1', recipe: 'default.v1', language: 'en' });
+    assert.deepEqual(valueOf(project, 'domain.yml')['intents'], ['a']);
+  });
+
   it('that has no config.yml fails with the remedy', () => {
     const failure = failureOf(() => projectOf(own([{ path: 'data/nlu.yml', content: 'nlu: []' }]), template));
     assert.equal(failure.code, 'no_config');

@@ -18,6 +18,8 @@ interface Request {
   domain: YamlMap;
   data: ProjectFile[];
   notes: string[];
+  /** It has a `pipeline`; an empty one, as `rasa init` writes it, means Rasa's default. */
+  whole: boolean;
 }
 
 const version = '3.1';
@@ -45,7 +47,7 @@ export function projectOf(content: TrainingContent, template: Template): Project
   const request = requestOf(content.yaml);
   notes.push(...request.notes);
   const { pipeline } = content.bot;
-  if (pipeline === 'project' || request.config['pipeline'] !== undefined) {
+  if (pipeline === 'project' || request.whole) {
     const own = ownProject(content, topics, request);
     return { files: own.files, notes: [...notes, ...own.notes] };
   }
@@ -105,7 +107,7 @@ function ownProject(content: TrainingContent, topics: Topic[], request: Request)
 
 function ownConfig({ bot }: TrainingContent, files: readonly ProjectFile[], request: Request): ProjectFile {
   const file = files.find(({ path }) => path === 'config.yml') ?? files.find(({ path }) => path === 'config.yaml');
-  if (!file && request.config['pipeline'] === undefined) {
+  if (!file && !request.whole) {
     throw new TrainingFailure(
       'no_config',
       'The project has no config.yml. Add one, or choose the pipeline "semantic", which needs none.',
@@ -180,7 +182,7 @@ function requestOf(yaml: string | null): Request {
   // As it was sent, where that is possible: Rasa's messages name its lines.
   const text = sectioned ? (yaml ?? '') : yamlDocument(sections);
   const data = Object.keys(only(dataKeys)).length > 0 ? [{ path: 'data/request.yml', content: text }] : [];
-  return { config: only(configKeys), domain: only(domainKeys), data, notes };
+  return { config: only(configKeys), domain: only(domainKeys), data, notes, whole: 'pipeline' in sections };
 }
 
 const isEmpty = (request: Request): boolean => request.data.length === 0 && Object.keys(request.domain).length === 0;
