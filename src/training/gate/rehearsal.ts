@@ -1,5 +1,6 @@
 /** What a model says when nobody listens: conversations played to a spare process of it, at the lowest priority, that keeps nothing and does nothing. */
 import { setPriority } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BotMessage, Engines, RunningEngine } from '../../contracts.js';
 import { HubError } from '../../errors.js';
 
@@ -40,7 +41,8 @@ export function rehearse(
       const answers: Heard[] = [];
       for (const line of talk) {
         signal.throwIfAborted();
-        const answer = (memoryless && known.get(keyOf(line))) || (await ask(running, `rehearsal ${number}`, line));
+        const answer =
+          (memoryless && known.get(keyOf(line))) || (await unhurried(() => ask(running, `rehearsal ${number}`, line)));
         known.set(keyOf(line), answer);
         answers.push(answer);
       }
@@ -49,6 +51,14 @@ export function rehearse(
     return heard;
   };
   return engines.apart(appId, modelId, work, { rehearsal: true });
+}
+
+/** Does `work`, and rests as long as that took: at the lowest priority too it takes caches and the hub's own time from chats. */
+async function unhurried<T>(work: () => Promise<T>): Promise<T> {
+  const began = performance.now();
+  const done = await work();
+  await sleep(performance.now() - began);
+  return done;
 }
 
 const keyOf = ({ text, payload = false }: Line): string => `${String(payload)} ${text}`;
