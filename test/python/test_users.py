@@ -87,3 +87,59 @@ def test_of_a_closed_folder_others_see_what_is_shown_and_nothing_else(tmp_path: 
     done = subprocess.run([sys.executable, "-c", _READER.format(**facts)], stdout=subprocess.PIPE, check=True, timeout=60, env=child_env())
     assert done.stdout.decode().split() == (["for", "all", "FileNotFoundError"] if shown else ["PermissionError", "PermissionError"])
     assert sorted(path.name for path in top.iterdir()) == ["a", "secret"], "outside nothing has changed"
+
+
+_KEEPER = """
+import ctypes, os, sys
+sys.path.insert(0, {package!r})
+from switchboard_rasa import users
+# Whoever changes its user keeps its rights now, as some systems have it.
+assert ctypes.CDLL(None).prctl(28, 1 << 2, 0, 0, 0) == 0
+try:
+    users.prepare(users.Uids(2_100_000_000, 2_200_000_000))
+    print("prepared")
+except users.Impossible as error:
+    print(error)
+"""
+
+
+@root
+def test_where_a_child_would_keep_the_rights_of_root_there_is_none() -> None:
+    package = str(Path(users.__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", _KEEPER.format(package=package)], stdout=subprocess.PIPE, check=True, timeout=60, env=child_env())
+    assert "leaves a child the rights of the hub" in done.stdout.decode()
+
+
+_HEIR = """
+import os, signal, sys
+sys.path.insert(0, {package!r})
+from switchboard_rasa import users
+first = 2_100_000_000
+go_read, go_write = os.pipe()
+heir = os.fork()
+if heir == 0:
+    os.read(go_read, 1)
+    users._become(users.Uids(first, first + 2**22))
+    os._exit(0)
+uid = first + heir
+left = os.fork()
+if left == 0:
+    os.setgroups([]); os.setresgid(uid, uid, uid); os.setresuid(uid, uid, uid)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    os.write(go_write, b".")
+    signal.alarm(20)
+    signal.pause()
+    os._exit(0)
+_, how = os.waitpid(heir, 0)
+assert how == 0, how
+_, how = os.waitpid(left, 0)
+print(signal.Signals(os.WTERMSIG(how)).name)
+"""
+
+
+@root
+def test_whoever_still_lives_under_the_id_of_a_new_child_is_ended_first() -> None:
+    package = str(Path(users.__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", _HEIR.format(package=package)], stdout=subprocess.PIPE, check=True, timeout=60, env=child_env())
+    assert done.stdout.decode().strip() == "SIGKILL"
