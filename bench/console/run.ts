@@ -119,15 +119,16 @@ async function conversations(browser: Browser, hub: TestHub): Promise<Figure[]> 
         await first(page);
         return ms;
       }),
-      await repeated('the next page, when its end comes near', () =>
-        timed(
-          () =>
-            page.evaluate(
-              `(() => { const box = document.querySelector('.sb-talks'); box.scrollTop = box.scrollHeight; })()`,
-            ),
+      await repeated('the next page, when its end comes near', async () => {
+        const height = await page.evaluate<number>(`document.querySelector('.sb-talks').scrollHeight`);
+        const ms = await timed(
+          () => page.evaluate(`document.querySelector('.sb-talks').scrollTop = ${height}`),
           answered,
-        ),
-      ),
+        );
+        // The list must have grown before it can be scrolled on.
+        await page.waitForFunction(`document.querySelector('.sb-talks').scrollHeight > ${height}`);
+        return ms;
+      }),
       await repeated('another conversation, from a click', async () => {
         const link = page
           .getByRole('list', { name: 'Conversations' })

@@ -1,6 +1,6 @@
 /** Fills a store with conversations, many and at once. */
 import type { StoredMessage } from '../../src/contracts.js';
-import { openSqliteStore } from '../../src/stores/sqlite/index.js';
+import { openStore } from '../../src/stores/index.js';
 import { seedBots } from '../path/hub.js';
 
 const start = Date.UTC(2026, 0, 1);
@@ -48,7 +48,7 @@ function messageOf(n: number, { appId, talks }: Filling): StoredMessage {
 export async function fillLog(databaseUrl: string, dataDir: string, filling: Filling): Promise<void> {
   const { appId, total, talks } = filling;
   await seedBots(databaseUrl, { dataDir, appIds: [appId] });
-  const store = await openSqliteStore(databaseUrl.slice('sqlite:'.length));
+  const store = await openStore(databaseUrl);
   for (let n = 0; n < total; n += 2000) {
     const batch = Array.from({ length: Math.min(2000, total - n) }, (_, i) => messageOf(n + i, filling));
     await Promise.all(batch.map((message) => store.restore({ kind: 'message', message })));

@@ -3,6 +3,7 @@
  * page and pages in the middle; then again how long acknowledgements take, without and with somebody who searches all the while.
  *
  *   --messages 1000000   --talks 20000   --runs 40
+ *   --same   fills MongoDB (a test server) with the same, asks both every page of every route, up to --runs, and says where they differ; no times
  *   --dir DIR   fills it, if it is not there yet, and nothing else; another time it is used as it is, so that only the timing disturbs others
  */
 import { once } from 'node:events';
@@ -13,7 +14,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { MongoServer } from '../../test/support/mongo.js';
 import { newHub, type TestHub } from '../../test/support/hub.js';
 import { createStandIn, protocols } from '../../test/support/standins.js';
 import { echoEngine } from '../path/hub.js';
@@ -27,6 +29,7 @@ const { values } = parseArgs({
     messages: { type: 'string' },
     talks: { type: 'string' },
     runs: { type: 'string' },
+    same: { type: 'boolean' },
   },
 });
 const total = Number(values.messages ?? 1_000_000);
@@ -100,6 +103,53 @@ async function acks(hub: TestHub, seconds: number): Promise<number[]> {
   return ms;
 }
 
+/** What a hub on this store answers: every page of every route, up to `runs`. */
+async function answersOf(databaseUrl: string): Promise<Record<string, unknown[]>> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'sb-bench-log-'));
+  const url = databaseUrl || `sqlite:${join(dataDir, 'switchboard.db')}`;
+  await fillLog(url, dataDir, { appId, total, talks });
+  say(`${url.split(':', 1)[0]} is filled`);
+  const hub = await newHub({
+    dataDir,
+    standIns: { engines: { rasa: echoEngine } },
+    env: { DATABASE_URL: url, LOG_LEVEL: 'warn' },
+  });
+  const answers: Record<string, unknown[]> = {};
+  await hub.api('GET', base);
+  while ((await hub.api('GET', `/bots/${appId}/analytics`)).body.upTo === '') await sleep(100);
+  for (const [name, path] of Object.entries(routes)) {
+    const pages: unknown[] = (answers[name] = []);
+    for (let cursor = '', more = true; more && pages.length < runs;) {
+      const { body } = await hub.api('GET', `${path}${path.includes('?') ? '&' : '?'}${cursor && `cursor=${cursor}`}`);
+      const { next = null, ...page } = body as { next?: string | null };
+      pages.push(page);
+      cursor = next ?? '';
+      more = next !== null;
+    }
+  }
+  await hub.stop();
+  await rm(dataDir, { recursive: true, force: true });
+  return answers;
+}
+
+async function compared(): Promise<void> {
+  const mongo = await new MongoServer().start();
+  try {
+    const [one, other] = [await answersOf(''), await answersOf(mongo.url('log'))];
+    for (const name of Object.keys(routes)) {
+      const same = isDeepStrictEqual(one[name], other[name]);
+      if (!same) process.exitCode = 1;
+      say(`${name.padEnd(32)} ${one[name]!.length} pages, ${same ? 'the same' : 'DIFFERENT'}`);
+    }
+  } finally {
+    await mongo.dispose();
+  }
+}
+
+if (values.same) {
+  await compared();
+  process.exit();
+}
 const filled = values.dir !== undefined && existsSync(values.dir);
 const dataDir = values.dir ?? (await mkdtemp(join(tmpdir(), 'sb-bench-log-')));
 if (values.dir !== undefined && !filled) {

@@ -92,7 +92,7 @@ async function measure(name: string, plan: Plan, trainedPlainly: ReturnType<type
     const ours = await opened('our engine', engineSide(plan.python, project, hub.archive));
     const plain = await opened('rasa run', plainSide(plan.python, theirs.project, theirs.archive));
     say(`${name}: side by side`);
-    const against = await duel({ plain, ours, hub: hub.ask }, project.questions, plan.load);
+    const against = await duel({ plain, ours, hub }, project.questions, plan.load);
     for (const count of plan.bots.ours) await ours.grow(count);
     for (const count of plan.bots.plain) await plain.grow(count);
     const figures = ({ ready, firstReply, memory, privateMemory }: Up, trainSeconds: number): Figures => ({

@@ -35,6 +35,8 @@ export interface HubUp {
   trainSeconds: number;
   archive: string;
   wake: number;
+  /** Sets how many instances of the bot there are, and waits until they are awake. */
+  instances(count: number): Promise<void>;
   stop(): Promise<void>;
 }
 /** A machine with less free memory than this, in MB, gets no more bots. */
@@ -73,7 +75,7 @@ export async function hubSide(python: string, project: RasaProject, folder: stri
     await app.stop();
     await rm(dataDir, { recursive: true, force: true });
   };
-  const call = async (method: 'GET' | 'POST', path: string, body?: unknown): Promise<Buffer> => {
+  const call = async (method: 'GET' | 'POST' | 'PATCH', path: string, body?: unknown): Promise<Buffer> => {
     const yaml = typeof body === 'string';
     const answer = await http.request({
       method,
@@ -106,7 +108,11 @@ export async function hubSide(python: string, project: RasaProject, folder: stri
     await ask('before', project.questions[0] ?? '');
     await call('POST', `/bots/${appId}/park`);
     const wake = await timed(() => ask('first', project.questions[0] ?? ''));
-    return { ask, trainSeconds: model?.trainSeconds ?? Number.NaN, archive, wake: wake.ms, stop };
+    const instances = async (count: number): Promise<void> => {
+      await call('PATCH', `/bots/${appId}`, { instances: { min: count, max: count } });
+      await call('POST', `/bots/${appId}/wake`);
+    };
+    return { ask, instances, trainSeconds: model?.trainSeconds ?? Number.NaN, archive, wake: wake.ms, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -130,7 +136,7 @@ function oneYaml({ files }: RasaProject): string {
 /** Bots on the real engine with a real store behind them, asked without the hub. */
 export async function engineSide(python: string, project: RasaProject, archivePath: string): Promise<Up> {
   const engine = await openRealEngine(python, packageDir);
-  // The hub of this run may have children of its own: they are not this engine's.
+  // The hub of this run has children too, and plain Rasa will be one: they are not this engine's.
   const others = new Set(await descendants(process.pid));
   const running: RunningEngine[] = [];
   const stop = async (): Promise<void> => {
@@ -145,15 +151,17 @@ export async function engineSide(python: string, project: RasaProject, archivePa
   const say = (bot: RunningEngine, sender: string, text: string): Promise<unknown> =>
     bot.reply({ sender, text, payload: false, channel: 'rest', metadata: {} });
   const memory: Record<string, number> = {};
+  let hosts: number[] = [];
   const read = async (): Promise<void> => {
-    const mine = (await descendants(process.pid)).filter((pid) => !others.has(pid));
-    memory[`${running.length}`] = (await pss(mine)) / running.length;
+    const mine = new Set([...hosts, ...(await Promise.all(hosts.map(descendants))).flat()]);
+    memory[`${running.length}`] = (await pss([...mine])) / running.length;
   };
   try {
     // What all bots share is there before the first one is woken, as in a hub that has been up for a minute.
     await (await launch()).stop();
     const { ms: ready, value: one } = await timed(launch);
     running.push(one);
+    hosts = (await descendants(process.pid)).filter((pid) => !others.has(pid));
     const first = await timed(() => say(one, 'first', project.questions[0] ?? ''));
     await read();
     const pid = one.pid ?? 0;

@@ -26,6 +26,12 @@ function rowsOf({ plain, ours, wake, duel, plainProject }: Result): string[][] {
     ],
     ['the same through our hub', '', waits(waited.hub), `max ${part(waited.plain.max, waited.hub.max)}`],
   ]);
+  const two = Object.entries(duel.twoInstances).map(([count, { plain: theirs, hub }]) => [
+    `${count} in a second through our hub, two instances`,
+    waits(theirs),
+    waits(hub),
+    `max ${part(theirs.max, hub.max)}`,
+  ]);
   return [
     ['', `plain rasa, ${plainProject}`, 'ours', 'ratio'],
     ['---', '---', '---', '---'],
@@ -53,6 +59,7 @@ function rowsOf({ plain, ours, wake, duel, plainProject }: Result): string[][] {
       better(duel.plain.processor, duel.ours.processor, 'less'),
     ],
     ...bursts,
+    ...two,
   ];
 }
 
