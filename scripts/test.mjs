@@ -46,7 +46,18 @@ const still = { ticks: false };
 /** So many suites run side by side: each mostly waits for something, so one alone leaves the processors idle half of the time. */
 const lanes = 3;
 /** The end-to-end tests that take longest, in the order in which they begin: a long one at the end would run alone. */
-const longest = ['rasa-same', 'storage', 'chart', 'faults', 'connectors', 'warm', 'trainer', 'rasa-diff'];
+const longest = [
+  'rasa-same',
+  'storage',
+  'chart',
+  'faults',
+  'connectors',
+  'console',
+  'warm',
+  'trainer',
+  'console-rasa',
+  'rasa-diff',
+];
 
 /** All suites, beside the linter, which runs already; what a suite prints is shown once it has ended. Answers their counts. */
 async function everything(env, linted, signal) {

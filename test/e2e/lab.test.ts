@@ -80,6 +80,21 @@ describe('the channel lab', function () {
         assert.ok(Number(seconds) >= 1.9, `after ${seconds} s`);
         await line(/^echo slowly$/);
       });
+
+      it('delivers to the bot’s own channel once its author has connected that', async () => {
+        const state = async () =>
+          (await (await fetch(`${lab.url}/state`)).json()) as { connected: boolean; settings: object };
+        const path = `/bots/${appId}/channels/${platform}`;
+        assert.equal((await state()).connected, false);
+        assert.equal((await hub.api('PUT', path, (await state()).settings)).status, 200);
+        await eventually(async () => (await state()).connected);
+        await act({ kind: 'say', text: 'by the channel' });
+        await line(/^echo by the channel$/);
+        const { body } = await hub.api('GET', `/bots/${appId}/conversations?channel=${platform}`);
+        assert.equal((body as { items: unknown[] }).items.length, 1);
+        await hub.api('DELETE', path);
+        await eventually(async () => !(await state()).connected);
+      });
     });
   }
 

@@ -84,6 +84,31 @@ describe('the widget on another page', function () {
     assert.equal(await off.page.locator('[data-switchboard]').count(), 0);
   });
 
+  it('does what the page around it says and no other frame of it, and takes a look in the making from its own hub alone', async () => {
+    const { page, hub } = await newChat({ host: host(tag()), path: '/site', answer: (text) => [say(`re ${text}`)] });
+    await page.evaluate('Switchboard.open()');
+    const frame = page.frameLocator('iframe[title="Chat"]');
+    await frame.getByRole('textbox', { name: 'Your message' }).waitFor();
+    await page.evaluate(`document.body.append(Object.assign(document.createElement('iframe'), { name: 'advert' }))`);
+    await page
+      .frame('advert')
+      ?.evaluate(
+        `parent.document.querySelector('[data-switchboard]').shadowRoot.querySelector('iframe').contentWindow.postMessage({ switchboard: 'say', text: 'forged' }, '*')`,
+      );
+    await page.evaluate('Switchboard.say("from the page")');
+    await frame.getByText('re from the page').waitFor();
+    assert.equal(await frame.getByText('forged').count(), 0);
+
+    const dressed = `<iframe src="${hub.url}/bots/a/chat?embed=1&preview=1"></iframe>`;
+    await page.route('http://elsewhere.test/', (route) => route.fulfill({ contentType: 'text/html', body: dressed }));
+    await page.goto('http://elsewhere.test/', { waitUntil: 'load' });
+    for (let times = 0; times < 5; times += 1) {
+      await page.evaluate(`frames[0].postMessage({ switchboard: 'look', appearance: { title: 'Your bank' } }, '*')`);
+      await sleep(50);
+    }
+    assert.equal(await page.frameLocator('iframe').getByText('Your bank').count(), 0);
+  });
+
   it('has the author’s own words, a picture, cards and the name of who answers; right to left where it is read so', async () => {
     const card = (title: string, more: object): object => ({ title, subtitle: `about ${title}`, ...more });
     const evil = 'javascript:alert(1)';
