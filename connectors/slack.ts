@@ -216,6 +216,8 @@ class SlackConnection implements Connection {
       return { ok: false, detail: 'Socket Mode is not open: switch it on in the app, and check the app-level token.' };
     }
     if (publicUrl === null) {
+      if (isHere(this.settings.apiUrl))
+        return { ok: true, detail: 'It is an emulated Slack on this machine, which needs no public address.' };
       return { ok: false, detail: 'Slack cannot reach this hub: set PUBLIC_URL, or give an appToken for Socket Mode.' };
     }
     return { ok: true, detail: `Events are expected at ${publicUrl}/webhooks/slack/${bot.appId}.` };
@@ -276,6 +278,8 @@ class SlackConnection implements Connection {
     };
   }
 }
+
+const isHere = (url: string): boolean => /^(?:127\.0\.0\.1|localhost|\[::1\])$/.test(new URL(url).hostname);
 
 /** JSON, or a form: of an interaction, which has its JSON in `payload`, or of a slash command. Null for what is none of these. */
 function bodyOf(text: string): Json | null {

@@ -1,8 +1,9 @@
-/** The calls of the console about how well a bot does: misses, tests, the gate, figures. */
+/** The calls of the console about how well a bot does: misses, tests, the gate, findings, figures. */
 import type { z } from 'zod';
 
 import type {
   AnalyticsView,
+  FoundView,
   GateBody,
   GateReportView,
   ModelWire,
@@ -23,6 +24,7 @@ export type TestsWire = z.infer<typeof TestsBody>;
 export type TestRunWire = z.infer<typeof TestRunView>;
 export type GateWire = z.infer<typeof GateBody>;
 export type GateReportWire = z.infer<typeof GateReportView>;
+export type FoundWire = z.infer<typeof FoundView>;
 export type AnalyticsWire = z.infer<typeof AnalyticsView>;
 /** Days, both included; empty: not asked for. */
 export interface Span {
@@ -61,6 +63,10 @@ export function qualityCalls({ client, json }: Asking) {
       json<GateReportWire>('GET', `${botPath(appId)}/models/${segment(modelId)}/gate`),
     refuse: (appId: string, modelId: string) =>
       json<ModelWire>('POST', `${botPath(appId)}/models/${segment(modelId)}/refuse`),
+
+    /** `version`: a modelId; null: what a training would take now. */
+    findings: (appId: string, version: string | null) =>
+      json<FoundWire>('GET', `${botPath(appId)}/findings${version === null ? '' : `?model=${segment(version)}`}`),
 
     analytics: (appId: string, span: Span) => json<AnalyticsWire>('GET', `${analytics(appId)}?${spanQuery(span)}`),
     analyticsFile: async (appId: string, span: Span) =>

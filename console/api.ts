@@ -15,6 +15,7 @@ import type {
   LintView,
   LogLineWire,
   ModelWire,
+  NodeView,
   PairWire,
   PoolView,
   StoredPair,
@@ -36,6 +37,7 @@ export type ChannelCheck = z.infer<typeof ChannelCheckView>;
 export type DeadLetterWire = z.infer<typeof DeadLetterView>;
 export type FaqImport = z.infer<typeof FaqImportView>;
 export type Finding = z.infer<typeof LintView>['items'][number];
+export type NodeWire = z.infer<typeof NodeView>;
 export type StoredPairWire = z.infer<typeof StoredPair>;
 export type TemplateWire = z.infer<typeof TemplateView>;
 export type TrainerWire = z.infer<typeof TrainerView>;
@@ -109,6 +111,7 @@ export function apiOf(shown: Pick<ClientOptions, 'key' | 'csrfToken'> = {}) {
     process: (appId: string, verb: 'wake' | 'park' | 'restart') => json<BotWire>('POST', `${bot(appId)}/${verb}`),
     templates: () => items<TemplateWire>('/templates'),
     machine: () => json<MachineWire>('GET', '/machine'),
+    nodes: () => items<NodeWire>('/nodes'),
     trainers: () => items<TrainerWire>('/trainers'),
     queue: () => items<JobWire>('/jobs'),
 

@@ -13,6 +13,7 @@ import { useSession } from './session';
 /** Fetched by who opens them. */
 const Questions = lazy(() => import('./pages/questions'));
 const Training = lazy(() => import('./pages/training'));
+const Findings = lazy(() => import('./pages/findings'));
 const Channels = lazy(() => import('./pages/channels'));
 const Process = lazy(() => import('./pages/process'));
 const Conversations = lazy(() => import('./pages/conversations'));
@@ -53,6 +54,7 @@ export function App() {
             <Route path="analytics" element={<Analytics />} />
             <Route path="project/*" element={<Project />} />
             <Route path="training" element={<Training />} />
+            <Route path="findings" element={<Findings />} />
             <Route path="channels" element={<Channels />} />
             <Route path="process" element={<Process />} />
             <Route path="access/:part?" element={<BotAccess />} />

@@ -1,7 +1,8 @@
 /**
  * `switchboard lab`: a chat platform in the browser, for trying a bot's channel with no account. The platform signs and delivers as the real one
  * does, to a hub of the lab's own, which has the real connector, store and outbox and asks the bot of the running hub. So no setting of the bot
- * changes, and a hub on another machine can be tried, too.
+ * changes, and a hub on another machine can be tried, too. Whose author puts this platform's settings into the bot's own channel has it deliver
+ * there instead: then its conversations are the channel's, and people can take them over.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type App, openApp } from './app.js';
 import { type Config, configOf } from './config.js';
+import type { Json } from './contracts.js';
 import { callHub, type HubAddress, openBridge } from './lab/bridge.js';
 import { createDesk, type Desk } from './lab/desk.js';
 import { openPage } from './lab/page.js';
@@ -24,6 +26,8 @@ const platforms: Record<string, () => FakePlatform> = {
   telegram: () => new FakeTelegram(),
   teams: () => new FakeTeams(),
 };
+/** How old what is known of the bot's channel may be. */
+const lookMs = 1000;
 const folder = join(fileURLToPath(new URL('.', import.meta.url)), '..', 'widget');
 
 export interface LabOptions {
@@ -64,8 +68,12 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     closers.push(() => bridge.close());
     const app = await openOwnHub(dataDir, logs);
     closers.push(() => app.stop());
-    const desk = (seen.desk = createDesk(platform, await connect(app, platform, bridge.url)));
-    const page = await openPage({ desk, facts: { platform: platform.name, appId, bot }, folder, port });
+    const own = await connect(app, platform, bridge.url);
+    const connected = connectionOf(hub, appId, platform);
+    const webhook = async (): Promise<string> => ((await connected()) ? platform.address(hub.url, appId) : own);
+    const desk = (seen.desk = createDesk(platform, webhook));
+    const facts = { platform: platform.name, appId, bot, settings: platform.settings() };
+    const page = await openPage({ desk, facts, connected, folder, port });
     closers.push(() => page.close());
     return { url: page.url, stop };
   } catch (error) {
@@ -92,6 +100,25 @@ async function nameOf(hub: HubAddress, appId: string): Promise<string> {
   const { body } = await callHub(hub, '/bots?limit=20');
   const names = (body as { items: { appId: string }[] }).items.map((bot) => bot.appId);
   throw new Error(`The hub has no bot ${appId}; it has: ${names.join(', ')}.`);
+}
+
+/** An address, or several, without the slashes at its end that a connector may put there. */
+const bare = (value: unknown): string => String(value).replace(/\/+$/, '');
+/** Whether the bot's own channel has this platform's addresses; the hub is asked once a second at most. */
+function connectionOf(hub: HubAddress, appId: string, platform: FakePlatform): () => Promise<boolean> {
+  const path = `/bots/${encodeURIComponent(appId)}/channels/${platform.name}`;
+  const addresses = Object.entries(platform.settings()).filter(([, value]) => String(value).startsWith('http'));
+  const look = async (): Promise<boolean> => {
+    const { status, body } = await callHub(hub, path);
+    const { on, settings } = body as { on?: boolean; settings?: Json };
+    const same = ([name, value]: [string, unknown]): boolean => bare(settings?.[name]) === bare(value);
+    return status === 200 && on === true && addresses.every(same);
+  };
+  let known = { at: 0, is: Promise.resolve(false) };
+  return () => {
+    if (Date.now() - known.at > lookMs) known = { at: Date.now(), is: look().catch(() => false) };
+    return known.is;
+  };
 }
 
 /** A hub without Rasa and without a demo bot, which keeps what it stores as long as the lab is open. */

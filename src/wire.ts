@@ -62,33 +62,29 @@ export const LintBody = z
   )
   .max(20_000)
   .meta({ id: 'LintRequest' });
-export const LintView = z.object({
-  items: z.array(
-    z
-      .object({
-        kind: z.enum([
-          'near_duplicate',
-          'alike',
-          'single_question',
-          'empty_answer',
-          'no_question',
-          'never_reached',
-          'other_language',
-          'broken_braces',
-          'broken_link',
-        ]),
-        row: z.number(),
-        other: z.number().optional().meta({
-          description:
-            'the other row of a near duplicate, by letters or by meaning (alike), or of an answer that is never reached',
-        }),
-        detail: z.string(),
-      })
-      .meta({ id: 'LintFinding' }),
-  ),
-  next: z.null(),
-  whole: z.boolean().meta({ description: 'false: the vectors of some questions are still being made; ask again' }),
-});
+const LintFinding = z
+  .object({
+    kind: z.enum([
+      'near_duplicate',
+      'alike',
+      'single_question',
+      'empty_answer',
+      'no_question',
+      'never_reached',
+      'other_language',
+      'broken_braces',
+      'broken_link',
+    ]),
+    row: z.number(),
+    other: z.number().optional().meta({
+      description:
+        'the other row of a near duplicate, by letters or by meaning (alike), or of an answer that is never reached',
+    }),
+    detail: z.string(),
+  })
+  .meta({ id: 'LintFinding' });
+const whole = z.boolean().meta({ description: 'false: the vectors of some questions are still being made; ask again' });
+export const LintView = z.object({ items: z.array(LintFinding), next: z.null(), whole });
 export const FindingView = z
   .object({
     severity: z.enum(['error', 'warning']).meta({ description: 'an error would fail the training' }),
@@ -100,6 +96,27 @@ export const FindingView = z
 export const FindingsView = z.array(FindingView).nullable().meta({
   description: "what Rasa's validator says of the project as it is now; null: it could not say in the time of a save",
 });
+export const FoundView = z
+  .object({
+    modelId: z.string().nullable().meta({ description: 'null: what a training would take now' }),
+    pairs: z
+      .array(
+        LintFinding.extend({
+          pairId: z.string(),
+          question: z.string().meta({ description: 'the first of the pair' }),
+          otherPairId: z.string().optional(),
+          otherQuestion: z.string().optional(),
+        }),
+      )
+      .meta({ description: 'what the linter finds, by row' }),
+    notes: z.array(z.string()).meta({ description: 'what a training leaves out or changes, in words' }),
+    refused: z.string().nullable().meta({ description: 'why a training would not take these pairs' }),
+    project: z.array(FindingView).nullable().meta({
+      description: "what Rasa's validator says; null: the bot is not trained from its files, or there is no Rasa",
+    }),
+    whole,
+  })
+  .meta({ id: 'Findings' });
 export const ProjectImportView = z
   .object({
     files: z.number().meta({ description: 'how many files the project has now' }),

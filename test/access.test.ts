@@ -130,6 +130,7 @@ read GET /api/v1/bots/{appId}/files/{path}
 build PUT /api/v1/bots/{appId}/files/{path}
 build DELETE /api/v1/bots/{appId}/files/{path}
 edit POST /api/v1/bots/{appId}/evaluate
+edit GET /api/v1/bots/{appId}/findings
 edit POST /api/v1/bots/{appId}/validate
 edit POST /api/v1/bots/{appId}/train
 read GET /api/v1/bots/{appId}/jobs

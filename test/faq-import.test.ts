@@ -210,6 +210,50 @@ describe('an FAQ from a table', function () {
       assert.match(body.detail as string, words);
     }
   });
+
+  it('has what is wrong told of each version, and of what is kept now, with the pairs by name', async () => {
+    const appId = await bot();
+    const open = { Q: [{ q: 'When are you open?' }, { q: 'opening hours' }], A: '9 to 5' };
+    const flawed = [
+      open,
+      { Q: [{ q: 'Opening hours' }], A: 'never' },
+      { Q: [{ q: 'How do I pay?' }, { q: 'payment' }], A: 'see [here](nowhere at all)' },
+    ];
+    const { modelId } = (await hub.api('POST', `/bots/${appId}/train?wait=true`, flawed)).body as { modelId: string };
+    const { items: stored } = (await hub.api('GET', `/bots/${appId}/faq/pairs`)).body as { items: { id: string }[] };
+    await hub.api('PUT', `/bots/${appId}/faq`, [open]);
+    interface Found {
+      modelId: string | null;
+      pairs: { kind: string; pairId: string; question: string; otherPairId?: string; otherQuestion?: string }[];
+      notes: string[];
+      refused: string | null;
+      project: object[] | null;
+    }
+    const [version, now] = (await Promise.all(
+      [`?model=${modelId}`, ''].map(async (query) => {
+        const { body } = await hub.api('GET', `/bots/${appId}/findings${query}`);
+        return body as Found;
+      }),
+    )) as [Found, Found];
+    assert.deepEqual(
+      version.pairs.map(({ kind, pairId }) => [kind, pairId]),
+      [
+        ['near_duplicate', stored[1]?.id],
+        ['never_reached', stored[1]?.id],
+        ['single_question', stored[1]?.id],
+        ['broken_link', stored[2]?.id],
+      ],
+    );
+    const [, unreached] = version.pairs;
+    assert.deepEqual(
+      [version.modelId, unreached?.question, unreached?.otherPairId, unreached?.otherQuestion],
+      [modelId, 'Opening hours', stored[0]?.id, 'When are you open?'],
+    );
+    assert.match(version.notes.join(), /Left out: .*Earlier pairs ask each of its questions/);
+    assert.deepEqual([now.modelId, now.pairs, now.notes, now.refused, now.project], [null, [], [], null, null]);
+    const other = await bot();
+    assert.equal((await hub.api('GET', `/bots/${other}/findings?model=${modelId}`)).status, 404);
+  });
 });
 
 describe('the FAQ linter', () => {

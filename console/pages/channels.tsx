@@ -137,7 +137,7 @@ function Lab({ name, appId }: { name: string; appId: string }) {
         {t('channels.lab', { name: channelName(name) })}
       </Text>
       <Text size="xs" className="sb-quiet">
-        {t('channels.labText')}
+        {t('channels.labText', { name: channelName(name) })}
       </Text>
       <Copy text={`npm run -s switchboard -- lab ${name} ${appId}`} />
     </div>

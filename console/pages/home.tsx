@@ -6,13 +6,39 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
-import type { BotWire, MachineWire, TrainerWire } from '../api';
+import type { BotWire, MachineWire, NodeWire, TrainerWire } from '../api';
 import { ChannelDots, JobBar, sizeOf, percent, StateOf } from '../parts/facts';
 import { Icon } from '../parts/icons';
 import { Only } from '../parts/only';
 import { Empty, Heading, Loading, Problem } from '../parts/said';
 import { useBots, useChannels } from '../queries';
 import { useApi, useMay } from '../session';
+
+const figuresMs = 60_000;
+/** What was said to the bot today, and how much of it in vain. */
+function Today({ appId, enabled }: { appId: string; enabled: boolean }) {
+  const { t } = useTranslation();
+  const api = useApi();
+  const day = new Date().toISOString().slice(0, 10);
+  const { data } = useQuery({
+    queryKey: ['today', appId, day],
+    queryFn: () => api.analytics(appId, { from: day, to: day, channel: '', version: '' }),
+    enabled,
+    staleTime: figuresMs,
+  });
+  if (!data) return null;
+  const { messages, fallback } = data.totals;
+  return (
+    <>
+      <Text size="sm">{messages}</Text>
+      {fallback > 0 && (
+        <Anchor component={Link} to={`/bots/${appId}/misses`} size="xs">
+          {t('home.unanswered', { count: fallback })}
+        </Anchor>
+      )}
+    </>
+  );
+}
 
 function BotRow({ bot }: { bot: BotWire }) {
   const { t } = useTranslation();
@@ -40,6 +66,9 @@ function BotRow({ bot }: { bot: BotWire }) {
         )}
       </Table.Td>
       <Table.Td>{channels ? <ChannelDots channels={channels} /> : ''}</Table.Td>
+      <Table.Td ta="end">
+        <Today appId={bot.appId} enabled={inViewport} />
+      </Table.Td>
       <Table.Td ta="end">{bot.memory === null ? '–' : sizeOf(bot.memory)}</Table.Td>
       <Table.Td ta="end">
         <Anchor href={bot.chatUrl} target="_blank" rel="noreferrer" size="sm">
@@ -91,6 +120,7 @@ function Bots() {
                 <Table.Th>{t('home.state')}</Table.Th>
                 <Table.Th>{t('nav.training')}</Table.Th>
                 <Table.Th>{t('nav.channels')}</Table.Th>
+                <Table.Th ta="end">{t('home.today')}</Table.Th>
                 <Table.Th ta="end">{t('home.memory')}</Table.Th>
                 <Table.Th ta="end">{t('home.try')}</Table.Th>
               </Table.Tr>
@@ -186,6 +216,35 @@ function TrainersCard({ trainers }: { trainers: TrainerWire[] }) {
   );
 }
 
+/** Where bots run, where that is more than this hub. */
+function NodesCard({ nodes }: { nodes: NodeWire[] }) {
+  const { t } = useTranslation();
+  return (
+    <Card withBorder>
+      <Title order={2} size="h5" mb="sm">
+        {t('home.nodes')}
+      </Title>
+      <Stack gap="xs">
+        {nodes.map(({ id, address, local, state, usage }) => (
+          <div key={id}>
+            <Group justify="space-between" gap="xs">
+              <Text size="sm" fw={600} style={{ overflowWrap: 'anywhere' }}>
+                {local ? t('home.thisHub') : address}
+              </Text>
+              <Text size="sm" className="sb-quiet">
+                {t(`home.node.${state}`)}
+              </Text>
+            </Group>
+            <Text size="xs" className="sb-quiet">
+              {usage && `${t('home.awake', { count: usage.states['awake'] ?? 0 })} · ${of(usage.used, usage.budget)}`}
+            </Text>
+          </div>
+        ))}
+      </Stack>
+    </Card>
+  );
+}
+
 /** A look every quarter of a minute: the machine has no events. */
 const lookMs = 15_000;
 
@@ -194,6 +253,7 @@ export function Home() {
   const api = useApi();
   const looked = { enabled: useMay()('watch'), refetchInterval: lookMs };
   const machine = useQuery({ queryKey: ['machine'], queryFn: () => api.machine(), ...looked });
+  const nodes = useQuery({ queryKey: ['nodes'], queryFn: () => api.nodes(), ...looked });
   const trainers = useQuery({ queryKey: ['trainers'], queryFn: () => api.trainers(), ...looked });
   return (
     <>
@@ -208,6 +268,7 @@ export function Home() {
       <SimpleGrid cols={{ base: 1, md: 2 }} mt="lg">
         {machine.data && <MachineCard machine={machine.data} />}
         {trainers.data && <TrainersCard trainers={trainers.data} />}
+        {nodes.data && nodes.data.length > 1 && <NodesCard nodes={nodes.data} />}
       </SimpleGrid>
     </>
   );

@@ -2,10 +2,12 @@
 import { Anchor, Button, Card, Group, Stack, Table, Text, Title } from '@mantine/core';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
 
 import type { JobWire } from '../api';
 import { useAct } from '../parts/act';
 import { isOver, JobBadge, JobBar, When } from '../parts/facts';
+import { Only } from '../parts/only';
 import { Empty, Loading, Problem } from '../parts/said';
 import { useJobs } from '../queries';
 import { useApi, useMay } from '../session';
@@ -142,11 +144,19 @@ function Jobs() {
 
 export default function Training() {
   const { t } = useTranslation();
+  const { appId } = useThisBot();
   return (
     <Stack>
-      <Title order={2} size="h4">
-        {t('training.jobs')}
-      </Title>
+      <Group justify="space-between">
+        <Title order={2} size="h4">
+          {t('training.jobs')}
+        </Title>
+        <Only right="edit" on={appId}>
+          <Anchor component={Link} size="sm" to={`/bots/${appId}/findings`}>
+            {t('found.next')}
+          </Anchor>
+        </Only>
+      </Group>
       <Jobs />
       <Title order={2} size="h4" mt="md">
         {t('versions.title')}

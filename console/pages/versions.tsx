@@ -29,9 +29,10 @@ import { useApi, useMay } from '../session';
 import { useThisBot } from './bot';
 import { wordsOf } from './questions/grid';
 
+/** Of its newest test: whether the right answer came counts more than the right intent. */
 const scoreOf = ({ scores }: ModelWire): string => {
-  const right = scores?.['accuracy'] ?? scores?.['right'];
-  return typeof right === 'number' ? `${Math.round(right * 1000) / 10} %` : '–';
+  const right = ['answers', 'intents', 'stories'].map((name) => scores?.[name]).find((one) => typeof one === 'number');
+  return right === undefined ? '–' : `${Math.round(right * 1000) / 10} %`;
 };
 
 function Label({ model }: { model: ModelWire }) {
@@ -95,19 +96,12 @@ function Version({ model, against }: { model: ModelWire; against: (model: ModelW
           )}
         </Group>
         <Label key={model.label} model={model} />
-      </Table.Td>
-      <Table.Td>
-        <Text size="sm">{model.by ?? '–'}</Text>
-        <Text size="xs" className="sb-quiet">
-          {model.engine} {model.rasa ?? ''} · {model.pipeline}
-        </Text>
-      </Table.Td>
-      <Table.Td ta="end">{scoreOf(model)}</Table.Td>
-      <Table.Td ta="end" style={{ whiteSpace: 'nowrap' }}>
-        {sizeOf(model.bytes)}
-      </Table.Td>
-      <Table.Td>
-        <Group gap="xs" justify="flex-end" wrap="nowrap">
+        <Group gap="xs" mt={4}>
+          <Only right="edit" on={model.appId}>
+            <Anchor component={Link} size="sm" to={`/bots/${model.appId}/findings?version=${model.modelId}`}>
+              {t('found.title')}
+            </Anchor>
+          </Only>
           {!model.active && (
             <>
               <Only right="converse" on={model.appId}>
@@ -141,6 +135,16 @@ function Version({ model, against }: { model: ModelWire; against: (model: ModelW
           )}
         </Group>
       </Table.Td>
+      <Table.Td>
+        <Text size="sm">{model.by ?? '–'}</Text>
+        <Text size="xs" className="sb-quiet">
+          {model.engine} {model.rasa ?? ''} · {model.pipeline}
+        </Text>
+      </Table.Td>
+      <Table.Td ta="end">{scoreOf(model)}</Table.Td>
+      <Table.Td ta="end" style={{ whiteSpace: 'nowrap' }}>
+        {sizeOf(model.bytes)}
+      </Table.Td>
     </Table.Tr>
   );
 }
@@ -166,8 +170,15 @@ export function Versions() {
   if (models.length === 0) return <Empty icon="training" title={t('versions.none')} text={t('versions.noneText')} />;
   return (
     <>
+      {models.length > 1 && may('edit', appId) && (
+        <Group justify="flex-end">
+          <Button size="compact-sm" variant="default" loading={back.isPending} onClick={() => back.mutate()}>
+            {t('versions.back')}
+          </Button>
+        </Group>
+      )}
       <Card withBorder p={0}>
-        <Table.ScrollContainer minWidth={760} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
+        <Table.ScrollContainer minWidth={480} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
           <Table>
             <Table.Thead>
               <Table.Tr>
@@ -175,13 +186,6 @@ export function Versions() {
                 <Table.Th>{t('training.by')}</Table.Th>
                 <Table.Th ta="end">{t('versions.score')}</Table.Th>
                 <Table.Th ta="end">{t('versions.size')}</Table.Th>
-                <Table.Th ta="end">
-                  {models.length > 1 && may('edit', appId) && (
-                    <Button size="compact-sm" variant="default" loading={back.isPending} onClick={() => back.mutate()}>
-                      {t('versions.back')}
-                    </Button>
-                  )}
-                </Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>

@@ -179,7 +179,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <Go to="/settings" icon="settings" label={t('nav.settings')} />
         {appId && <BotLinks appId={appId} />}
       </AppShell.Navbar>
-      <AppShell.Main id="page" tabIndex={-1}>
+      <AppShell.Main id="page" tabIndex={-1} data-path={pathname}>
         <Fallen at={pathname}>{children}</Fallen>
       </AppShell.Main>
     </AppShell>

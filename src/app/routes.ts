@@ -25,6 +25,7 @@ import { eventRoutes } from '../http/events.js';
 import { faqImportRoutes, wordsOf } from '../http/faq-import.js';
 import { faqRoutes } from '../http/faq.js';
 import { fileRoutes } from '../http/files.js';
+import { findingsRoutes } from '../http/findings.js';
 import { gateRoutes } from '../http/gate.js';
 import { openApiOf } from '../http/openapi.js';
 import { healthRoutes, machineRoutes, type OperationsOptions, type Place } from '../http/operations.js';
@@ -70,6 +71,7 @@ import { here, type Parts } from './parts.js';
 import { isLoopback, type ParsedFacts } from './path.js';
 import { openChecks } from './training.js';
 import { allowedIn, openProjects } from './projects.js';
+import { foundOf } from './findings.js';
 import { openTemplates } from './templates.js';
 import { contentOfModel, diffOf } from './versions.js';
 import { welcome } from './bots.js';
@@ -150,7 +152,8 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
     },
   };
   const { projects, check } = openProjects(parts, { channels });
-  const { rasa, findings } = openChecks(parts);
+  const { rasa, findings, check: checkProject } = openChecks(parts);
+  const linter = { lint: lintAside, edits: createEditLint({ faq: store.faq, vectors: parts.vectors, wordsOf }) };
   const present = botPresenter({ engines, training, publicUrl });
   const api = [
     ...projectRoutes({ ...bots, projects, findings }),
@@ -170,9 +173,9 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
         const table = await tableOf(bytes);
         return { ...faqImport(table.rows, present), read: table.read, notes: table.notes };
       },
-      lint: lintAside,
-      edits: createEditLint({ faq: store.faq, vectors: parts.vectors, wordsOf }),
+      ...linter,
     }),
+    ...findingsRoutes({ store, found: foundOf(parts, { ...linter, check: checkProject }) }),
     ...fileRoutes({ store, check, findings }),
     ...evaluateRoutes({ store, rasa }),
     ...trainingRoutes({ store, training, queue }),

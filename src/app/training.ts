@@ -1,7 +1,7 @@
 /** Wires the training path, and the tests and checks of bots that use the same Rasa. */
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import type { Engines, Training, TrainingContent, TrainingQueue } from '../contracts.js';
+import type { Engines, ProjectFinding, Training, TrainingContent, TrainingQueue } from '../contracts.js';
 import type { EvaluateRoutesOptions } from '../http/evaluate.js';
 import type { FindingsOf } from '../http/files.js';
 import { freeDisk } from '../machine.js';
@@ -119,11 +119,13 @@ export interface RasaChecks {
   /** Null where there is no Rasa. */
   rasa: EvaluateRoutesOptions['rasa'];
   findings: FindingsOf;
+  /** What the validator says of a project; null where there is no Rasa. */
+  check: ((content: TrainingContent, gone: AbortSignal) => Promise<ProjectFinding[]>) | null;
 }
 
 export function openChecks(parts: Parts): RasaChecks {
   const { options, store, shelf, templates, runtimeDir, warm } = parts;
-  if (!warm || !('python' in options.rasa)) return { rasa: null, findings: () => Promise.resolve(null) };
+  if (!warm || !('python' in options.rasa)) return { rasa: null, findings: () => Promise.resolve(null), check: null };
   const { python } = options.rasa;
   const { customCode } = options.config;
   const common = { workDir: runtimeDir, customCode, start: (child: QuestionChild) => warm.start(child) };
@@ -136,6 +138,10 @@ export function openChecks(parts: Parts): RasaChecks {
     if (customCode) return null;
     const named = content.files.filter(({ path }) => !path.startsWith('data/'));
     return codeRefusal(content) ?? reader.judge(named).then(() => null, wordsOf);
+  };
+  const checked = async (content: TrainingContent, gone: AbortSignal): Promise<Validation> => {
+    const refused = await refusal(content);
+    return refused === null ? validator.validate(content, gone) : refusedFor(refused);
   };
   const train = createRasaTrainer({
     ...{ python, packageDir, workDir: runtimeDir, env: options.config.childEnv, templates, customCode },
@@ -160,12 +166,9 @@ export function openChecks(parts: Parts): RasaChecks {
         const held = { bot: { ...bot, pipeline: model.pipeline }, files, archivePath, yaml, endToEnd };
         return evaluator.evaluate(held, gone);
       },
-      validate: async (bot, gone) => {
-        const content = await contentOf(store, bot, null);
-        const refused = await refusal(content);
-        return refused === null ? validator.validate(content, gone) : refusedFor(refused);
-      },
+      validate: async (bot, gone) => checked(await contentOf(store, bot, null), gone),
     },
+    check: async (content, gone) => (await checked(content, gone)).findings,
     findings: async (bot, { files, replace = false, gone }) => {
       // Files count for a bot of this pipeline alone, whatever it has while they are written.
       const stored = await contentOf(store, { ...bot, pipeline: 'project' }, null);

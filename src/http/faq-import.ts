@@ -75,7 +75,7 @@ export function wordsOf(answer: unknown): string {
 }
 
 /** Both ways of looking, each two pairs told once. */
-function together(spelled: Found[], meant: Found[]): Found[] {
+export function together<F extends Found>(spelled: F[], meant: F[]): F[] {
   const keyOf = ({ row, other = 0 }: Found): string => [row, other].sort((a, b) => a - b).join(' ');
   const told = new Set(spelled.filter(({ other }) => other !== undefined).map(keyOf));
   return [...spelled, ...meant.filter((one) => !told.has(keyOf(one)))].sort((a, b) => a.row - b.row);

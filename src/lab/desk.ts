@@ -34,7 +34,7 @@ class LabDesk implements Desk {
 
   constructor(
     private readonly platform: FakePlatform,
-    private readonly webhook: string,
+    private readonly webhook: () => Promise<string>,
   ) {
     this.chat = platform.chat(1);
     platform.verdict = (post) => this.verdict(post);
@@ -56,9 +56,10 @@ class LabDesk implements Desk {
     this.add({ who: 'person', text, buttons: [] });
     if (kind === 'limited') this.limit = 'armed';
     const act = { id: String((this.next += 1)), chat: this.chat, text };
-    const statuses = await this.platform.say(this.webhook, act);
+    const webhook = await this.webhook();
+    const statuses = await this.platform.say(webhook, act);
     if (kind === 'duplicate') {
-      statuses.push(await this.platform.post(this.webhook, this.platform.deliver(act)).catch(() => 0));
+      statuses.push(await this.platform.post(webhook, this.platform.deliver(act)).catch(() => 0));
       return void this.note(
         `Delivered twice; the hub said ${statuses.map(statusWords).join(' and ')}. One answer comes.`,
       );
@@ -71,7 +72,7 @@ class LabDesk implements Desk {
     const all = this.platform.forgeries({ id: String((this.next += 1)), chat: this.chat, text: 'forged' });
     const forgery = all[this.forgeries++ % all.length];
     if (!forgery) return;
-    const status = await this.platform.post(this.webhook, forgery.delivery).catch(() => 0);
+    const status = await this.platform.post(await this.webhook(), forgery.delivery).catch(() => 0);
     const verdict = status >= 200 && status < 300 ? 'and took it' : 'and did not take it';
     this.note(`A forged delivery (${forgery.what}): the hub said ${statusWords(status)} ${verdict}.`);
   }
@@ -81,7 +82,7 @@ class LabDesk implements Desk {
     const pressed = this.platform.posts[Number(post)]?.buttons[Number(button)];
     if (!pressed) return;
     this.add({ who: 'person', text: pressed.title, buttons: [] });
-    const status = await this.platform.post(this.webhook, pressed.press).catch(() => 0);
+    const status = await this.platform.post(await this.webhook(), pressed.press).catch(() => 0);
     if (status < 200 || status > 299) this.note(`The hub did not take the press: ${statusWords(status)}.`);
   }
 
@@ -118,5 +119,6 @@ class LabDesk implements Desk {
   }
 }
 
-/** One person in one direct conversation with the bot, whose channel is called at `webhook`. */
-export const createDesk = (platform: FakePlatform, webhook: string): Desk => new LabDesk(platform, webhook);
+/** One person in one direct conversation with the bot. `webhook`: where its channel is called now. */
+export const createDesk = (platform: FakePlatform, webhook: () => Promise<string>): Desk =>
+  new LabDesk(platform, webhook);

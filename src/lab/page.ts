@@ -5,12 +5,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Json } from '../contracts.js';
 import type { Desk } from './desk.js';
 
 export interface PageOptions {
   desk: Desk;
   /** Shown on top. */
-  facts: { platform: string; appId: string; bot: string };
+  facts: { platform: string; appId: string; bot: string; settings: Json };
+  /** Is the bot's own channel connected to this platform? */
+  connected(): Promise<boolean>;
   /** The built page: lab.html, lab.js, lab.css. */
   folder: string;
   /** 0: any. */
@@ -60,7 +63,8 @@ async function answer(options: PageOptions, request: IncomingMessage, response: 
   if (file && request.method === 'GET')
     return void say(200, file.type, await readFile(join(options.folder, file.name)));
   if (path === '/state' && request.method === 'GET') {
-    return void say(200, 'application/json', JSON.stringify({ ...options.facts, lines: options.desk.lines() }));
+    const state = { ...options.facts, connected: await options.connected(), lines: options.desk.lines() };
+    return void say(200, 'application/json', JSON.stringify(state));
   }
   if (path !== '/deeds' || request.method !== 'POST') return void say(404, 'text/plain', 'There is nothing here.');
   if (!/^application\/json/.test(request.headers['content-type'] ?? ''))

@@ -8,6 +8,7 @@ import { Link, useLocation, useParams } from 'react-router';
 import { channelName } from '../../parts/facts';
 import { Only } from '../../parts/only';
 import { Empty, Heading, Loading, Problem } from '../../parts/said';
+import { useTopics } from '../../queries';
 import { useSelf } from '../../session';
 import { useThisBot } from '../bot';
 import { Care } from './care';
@@ -28,6 +29,7 @@ function Talk({ appId, id }: { appId: string; id: string }) {
     queryFn: () => api.transcript(appId, id, newest),
     placeholderData: keepPreviousData,
   });
+  const topics = useTopics(appId);
   const { search } = useLocation();
   if (error && !data) return <Problem error={error} retry={refetch} />;
   if (!data) return <Loading />;
@@ -57,7 +59,12 @@ function Talk({ appId, id }: { appId: string; id: string }) {
             <Holding appId={appId} talk={talk} />
           </Only>
         </Group>
-        <Transcript key={id} messages={messages} earlier={older ? () => setNewest(Math.min(most, newest * 4)) : null} />
+        <Transcript
+          key={id}
+          messages={messages}
+          topics={topics}
+          earlier={older ? () => setNewest(Math.min(most, newest * 4)) : null}
+        />
         {mine && <Composer appId={appId} talk={talk} />}
       </div>
       <Care key={id} appId={appId} talk={talk} />

@@ -9,7 +9,8 @@ import { percent, When } from '../../parts/facts';
 
 const inWords = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
-function Understood({ said }: { said: SaidWire }) {
+type Topics = ReadonlyMap<string, string>;
+function Understood({ said, topics }: { said: SaidWire; topics: Topics }) {
   const { t } = useTranslation();
   const [open, setOpen] = useState(false);
   const { intent, confidence, turn, state } = said;
@@ -21,7 +22,7 @@ function Understood({ said }: { said: SaidWire }) {
     <div className="sb-understood">
       <Text size="xs" className="sb-quiet" component="span">
         <When at={said.receivedAt} />
-        {intent !== null && ` · ${intent}`}
+        {intent !== null && ` · ${topics.get(intent) ?? intent}`}
         {confidence !== null && intent !== null && ` · ${percent(confidence)}`}
         {turn?.agent !== undefined &&
           ` · ${turn.agent === '' ? t('talk.nobody') : t('talk.toAgent', { name: turn.agent })}`}
@@ -81,10 +82,12 @@ function Reply({ reply }: { reply: BotMessageWire }) {
 
 interface TranscriptProps {
   messages: SaidWire[];
+  /** The first questions of topics by their names. */
+  topics: Topics;
   /** Fetches older ones; null: all are here. */
   earlier: (() => void) | null;
 }
-export function Transcript({ messages, earlier }: TranscriptProps) {
+export function Transcript({ messages, topics, earlier }: TranscriptProps) {
   const { t } = useTranslation();
   const box = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
@@ -113,7 +116,7 @@ export function Transcript({ messages, earlier }: TranscriptProps) {
           <div className="sb-bubble" data-mine={false}>
             {said.text}
           </div>
-          <Understood said={said} />
+          <Understood said={said} topics={topics} />
           {said.replies.map((reply, at) => (
             <Reply key={reply.metadata?.key ?? at} reply={reply} />
           ))}

@@ -1,9 +1,8 @@
 /** One file of the project: its text, what is wrong with it, saving. */
-import { Alert, Anchor, Button, Group, Text } from '@mantine/core';
+import { Alert, Button, Group, Text } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useMemo, useState } from 'react';
+import { useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Link } from 'react-router';
 
 import { HubRefusal } from '../../api';
 import type { ProjectFinding } from '../../api-project';
@@ -12,6 +11,7 @@ import { Only } from '../../parts/only';
 import { Loading, Problem } from '../../parts/said';
 import { useApi, useMay } from '../../session';
 import { Code, type Mark } from './code';
+import { useDrafts } from './drafts';
 import { nameOf } from './paths';
 
 /** Why the hub refused the file, at its lines: `data/nlu.yml line 3: why`. */
@@ -30,29 +30,6 @@ const marked = (findings: ProjectFinding[], path: string): Mark[] =>
     .filter((finding) => finding.path === path)
     .map(({ line, severity, message }) => ({ line: line ?? 0, severity, message }));
 
-/** What was found, each with the way to its file. */
-export function Findings({ appId, findings }: { appId: string; findings: ProjectFinding[] }) {
-  const { t } = useTranslation();
-  return (
-    <ul className="sb-findings" aria-label={t('project.findings')}>
-      {findings.map(({ severity, path, line, message }, at) => (
-        <li key={at}>
-          <Text size="sm" component="span">
-            <b className={severity === 'error' ? 'sb-bad' : 'sb-mark'}>{t(`project.${severity}`)}</b>{' '}
-            {path !== null && (
-              <Anchor component={Link} to={`/bots/${appId}/project/${path}`} size="sm">
-                {path}
-                {line === null ? '' : `:${line}`}
-              </Anchor>
-            )}{' '}
-            {message}
-          </Text>
-        </li>
-      ))}
-    </ul>
-  );
-}
-
 interface EditingProps {
   appId: string;
   path: string;
@@ -65,13 +42,16 @@ function Editing({ appId, path, stored, findings, found }: EditingProps) {
   const api = useApi();
   const may = useMay()('build', appId);
   const queries = useQueryClient();
-  const [text, setText] = useState(stored);
+  const { drafts, keep } = useDrafts(appId);
+  const [first] = useState(drafts[path] ?? stored);
+  const [text, setText] = useState(first);
   const [kept, setKept] = useState(stored);
   const [refused, setRefused] = useState<unknown>(null);
   const save = useAct({
     run: (given: string) => api.writeFile(appId, path, given),
     done: (answer, given) => {
       setKept(given);
+      keep(path, null);
       setRefused(null);
       queries.setQueryData(['file', appId, path], given);
       found(answer.findings);
@@ -85,21 +65,19 @@ function Editing({ appId, path, stored, findings, found }: EditingProps) {
     [refused, findings, path],
   );
   const changed = text !== kept;
-  useEffect(() => {
-    if (!changed) return;
-    const ask = (event: BeforeUnloadEvent): void => event.preventDefault();
-    window.addEventListener('beforeunload', ask);
-    return () => window.removeEventListener('beforeunload', ask);
-  }, [changed]);
+  const change = (now: string): void => {
+    setText(now);
+    keep(path, now === kept ? null : now);
+  };
   return (
     <>
       <Code
         label={path}
-        text={stored}
+        text={first}
         isYaml={/\.ya?ml$/.test(path)}
         readOnly={!may}
         marks={marks}
-        change={setText}
+        change={change}
         save={() => may && changed && save.mutate(text)}
       />
       {refused !== null && (
@@ -140,7 +118,15 @@ export function ProjectFile({ appId, path, findings, found, gone }: FileProps) {
     staleTime: Infinity,
     gcTime: 0,
   });
-  const remove = useAct({ run: () => api.removeFile(appId, path), done: gone, stale: [['files', appId]] });
+  const { keep } = useDrafts(appId);
+  const remove = useAct({
+    run: () => api.removeFile(appId, path),
+    done: () => {
+      keep(path, null);
+      gone();
+    },
+    stale: [['files', appId]],
+  });
   if (error) return <Problem error={error} retry={refetch} />;
   if (data === undefined) return <Loading />;
   return (

@@ -8,10 +8,12 @@ import { Link, useNavigate, useParams } from 'react-router';
 import type { ProjectFinding } from '../../api-project';
 import { useAct } from '../../parts/act';
 import { Only } from '../../parts/only';
+import { ProjectFindings } from '../../parts/project-findings';
 import { Empty, Heading, Loading, Problem } from '../../parts/said';
 import { useApi, useMay } from '../../session';
 import { useThisBot } from '../bot';
-import { Findings, ProjectFile } from './file';
+import { useAskBeforeLosing, useDrafts } from './drafts';
+import { ProjectFile } from './file';
 import { Graph } from './graph';
 import { type Folder, foldersOf, nameOf } from './paths';
 
@@ -20,21 +22,28 @@ interface TreeProps {
   to: (path: string) => string;
   current: string;
   wrong: Set<string>;
+  /** Paths of what is not saved. */
+  unsaved: ReadonlySet<string>;
 }
-function Tree({ folder, to, current, wrong }: TreeProps) {
+function Tree({ folder, to, current, wrong, unsaved }: TreeProps) {
   const { t } = useTranslation();
   return (
     <ul className="sb-tree">
       {folder.folders.map((inner) => (
         <li key={inner.name}>
           <span className="sb-quiet">{inner.name}/</span>
-          <Tree folder={inner} to={to} current={current} wrong={wrong} />
+          <Tree folder={inner} to={to} current={current} wrong={wrong} unsaved={unsaved} />
         </li>
       ))}
       {folder.files.map((path) => (
         <li key={path}>
           <Link to={to(path)} aria-current={path === current ? 'page' : undefined}>
             {nameOf(path)}
+            {unsaved.has(path) && (
+              <span role="img" aria-label={t('project.unsaved')} title={t('project.unsaved')}>
+                {' •'}
+              </span>
+            )}
             {wrong.has(path) && (
               <span className="sb-bad" title={t('project.error')}>
                 {' '}
@@ -104,6 +113,8 @@ export default function Project() {
   const { '*': path = '' } = useParams();
   const [view, setView] = useState('files');
   const { findings, setFindings, ask } = useFindings(appId);
+  const { drafts } = useDrafts(appId);
+  useAskBeforeLosing(drafts);
   const may = useMay();
   const { data: paths, error, refetch } = useQuery({ queryKey: ['files', appId], queryFn: () => api.files(appId) });
   const to = (file: string): string => `/bots/${appId}/project${file === '' ? '' : `/${file}`}`;
@@ -136,13 +147,19 @@ export default function Project() {
           {t('project.fine')}
         </Text>
       )}
-      {findings && findings.length > 0 && <Findings appId={appId} findings={findings} />}
+      {findings && findings.length > 0 && <ProjectFindings appId={appId} findings={findings} />}
       {view === 'graph' ? (
         <Graph appId={appId} paths={paths} />
       ) : (
         <Group align="flex-start" wrap="nowrap" gap="md" className="sb-project">
           <nav aria-label={t('project.files')}>
-            <Tree folder={foldersOf(paths)} to={to} current={path} wrong={wrong} />
+            <Tree
+              folder={foldersOf(paths)}
+              to={to}
+              current={path}
+              wrong={wrong}
+              unsaved={new Set(Object.keys(drafts))}
+            />
             <Only right="build" on={appId}>
               <NewFile appId={appId} made={open} />
             </Only>

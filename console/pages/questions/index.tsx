@@ -1,8 +1,20 @@
 /** A bot's questions and answers. */
-import { ActionIcon, Alert, Button, Checkbox, Group, SegmentedControl, Select, Text, TextInput } from '@mantine/core';
+import {
+  ActionIcon,
+  Alert,
+  Anchor,
+  Button,
+  Checkbox,
+  Group,
+  SegmentedControl,
+  Select,
+  Text,
+  TextInput,
+} from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { type ClipboardEvent, type KeyboardEvent, useCallback, useDeferredValue, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
 
 import type { Faq, Finding, PairWire, StoredPairWire } from '../../api';
 import { useAddress } from '../../parts/address';
@@ -13,7 +25,8 @@ import { Only } from '../../parts/only';
 import { useApi, useMay } from '../../session';
 import { useThisBot } from '../bot';
 import { ImportDialog, merged, ReplaceDialog, replaced } from './bulk';
-import { type Draft, newPair, useDraft } from './draft';
+import { Conflict } from './conflict';
+import { newPair, useDraft } from './draft';
 import { Editor } from './editor';
 import { Grid, type Row, wordsOf } from './grid';
 
@@ -159,6 +172,11 @@ function Editing({ loaded }: { loaded: Faq }) {
             { value: 'marked', label: t('grid.marked', { count: remarks.size }) },
           ]}
         />
+        {remarks.size > 0 && (
+          <Anchor component={Link} size="sm" to={`/bots/${appId}/findings`}>
+            {t('found.all')}
+          </Anchor>
+        )}
         <Languages pairs={pairs} own={own} value={language} change={setLanguage} />
         <Only right="edit" on={appId}>
           <ActionIcon variant="default" size="lg" aria-label={t('undo')} disabled={!draft.canUndo} onClick={draft.undo}>
@@ -262,26 +280,5 @@ function Languages({ pairs, own, value, change }: LanguagesProps) {
       onChange={change}
       clearable
     />
-  );
-}
-
-function Conflict({ draft }: { draft: Draft }) {
-  const { t } = useTranslation();
-  const { saving, problem, reload, insist, save } = draft;
-  if (saving !== 'conflict' && saving !== 'failed') return null;
-  return (
-    <Alert color="red" variant="light" mb="sm" role="alert" title={t(`saving.${saving}`)}>
-      <Text size="sm">{saving === 'conflict' ? t('saving.conflictText') : problem}</Text>
-      <Group mt="xs">
-        {saving === 'conflict' && (
-          <Button size="xs" onClick={() => void reload()}>
-            {t('saving.theirs')}
-          </Button>
-        )}
-        <Button size="xs" variant="default" onClick={() => void (saving === 'conflict' ? insist() : save())}>
-          {t(saving === 'conflict' ? 'saving.mine' : 'problem.retry')}
-        </Button>
-      </Group>
-    </Alert>
   );
 }
