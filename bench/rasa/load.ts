@@ -12,22 +12,31 @@ const clock = (): number => performance.now();
 const anew = (texts: readonly string[], at: number): string =>
   `${texts[at % texts.length] ?? ''} ${Math.round(clock() * 1000)}`;
 
-function waitsOf(times: number[]): Waits {
+/** Of how long each waited. */
+export function waitsOf(times: readonly number[]): Waits {
   return { p50: median(times), max: Math.max(...times) };
 }
 
-/** `count` requests spread evenly over one second, each from a sender of its own, whether or not earlier ones are answered. Milliseconds. */
-export async function burst(ask: Ask, texts: readonly string[], count: number): Promise<Waits> {
+/** `count` requests spread evenly over `seconds`, each from a sender of its own, whether or not earlier ones are answered: how long each waited. */
+export async function paced(
+  ask: Ask,
+  texts: readonly string[],
+  { count, seconds }: { count: number; seconds: number },
+): Promise<number[]> {
   const began = clock();
-  const times = await Promise.all(
+  return Promise.all(
     Array.from({ length: count }, async (_, at) => {
-      await new Promise((resolve) => setTimeout(resolve, began + (at * 1000) / count - clock()));
+      await new Promise((resolve) => setTimeout(resolve, began + (at * 1000 * seconds) / count - clock()));
       const asked = clock();
       await ask(`burst-${count}-${at}-${began}`, anew(texts, at));
       return clock() - asked;
     }),
   );
-  return waitsOf(times);
+}
+
+/** `count` requests in one second. Milliseconds. */
+export async function burst(ask: Ask, texts: readonly string[], count: number): Promise<Waits> {
+  return waitsOf(await paced(ask, texts, { count, seconds: 1 }));
 }
 
 /** How many replies one process gives when it always has four requests to work on, in conversations of five turns. */
