@@ -52,7 +52,9 @@ class RestConnection implements Connection {
     const { sender, text, metadata } = saidIn(request.body, request.at);
     const offered = text.startsWith('/') && offeredTitle(await this.context.history(sender), text) !== null;
     const eventId = eventIdOf(sender, request);
-    const message = { conversation: sender, eventId, text, payload: offered, metadata };
+    const { traceparent } = request.headers;
+    const trace = typeof traceparent === 'string' ? traceparent : undefined;
+    const message = { conversation: sender, eventId, text, payload: offered, metadata, trace };
     if (request.at === 'callback') {
       this.callbackUrl();
       await this.context.receive({ ...message, to: `${callbackPrefix}${sender}` });

@@ -204,10 +204,12 @@ export interface IncomingMessage {
   to: string;
   /** For the bot. Over REST `switchboard_channel` is the channel by which the bot is to think that it came. */
   metadata: Json;
+  /** The header `traceparent` that it came with, unchecked; absent: none. */
+  trace?: string | undefined;
 }
 /** `received`: stored, not answered yet. `answered`: replies stored. `failed`: given up, `error` says why. */
 export type MessageState = 'received' | 'answered' | 'failed';
-export interface StoredMessage extends IncomingMessage {
+export interface StoredMessage extends Omit<IncomingMessage, 'trace'> {
   readonly id: string;
   /** Place in its conversation: ascending, gaps are legal. */
   readonly number: number;
@@ -243,6 +245,8 @@ export interface TurnFacts {
   node?: string;
   /** Who held the conversation, so that the bot was not asked; empty while nobody had come yet. */
   agent?: string;
+  /** Id of the trace (W3C) that it belongs to; absent where the bot was not asked. */
+  trace?: string;
 }
 /** One reply on its way out. It exists until it has left or was given up; the log of what was said is the message's `replies`. */
 export interface OutboxEntry {
@@ -367,6 +371,8 @@ export interface LoggedRequest {
   status: MessageState;
   ms: number | null;
   at: string;
+  /** Id of its trace; null for a parse, and while it is not answered. */
+  trace: string | null;
 }
 export type ParseRecord = Pick<LoggedRequest, 'appId' | 'channel' | 'node' | 'status' | 'ms' | 'at'>;
 export interface RequestFilter {
@@ -374,6 +380,7 @@ export interface RequestFilter {
   channel?: string | undefined;
   node?: string | undefined;
   status?: MessageState | undefined;
+  trace?: string | undefined;
   from?: string | undefined;
   to?: string | undefined;
 }
@@ -387,6 +394,8 @@ export interface Turn {
   payload: boolean;
   channel: string;
   metadata: Json;
+  /** The `traceparent` for whatever is asked because of it. */
+  trace?: string;
 }
 export interface TurnResult {
   messages: BotMessage[];

@@ -161,7 +161,7 @@ function openHousehold(place: Place): Household {
   const residents = createResidents();
   const engines = openEngines(place, { hubs, residents });
   const { tellMs } = place.standIns ?? {};
-  return new Household({ engines, residents, hubs, ...(tellMs !== undefined && { tellMs }) });
+  return new Household({ engines, residents, hubs, log: place.logs.log, ...(tellMs !== undefined && { tellMs }) });
 }
 
 function openEngines(place: Place, { hubs, residents }: { hubs: Hubs; residents: Residents }): Engines {

@@ -585,6 +585,7 @@ export const SaidView = z
         model: z.string().optional().meta({ description: 'id of the model that answered' }),
         node: z.string().optional().meta({ description: 'that answered; absent: the hub itself' }),
         agent: z.string().optional().meta({ description: 'who held the conversation; empty while nobody had come' }),
+        trace: z.string().optional().meta({ description: 'id of its trace (W3C), as in the log and the request log' }),
       })
       .optional(),
     receivedAt: z.string(),
@@ -600,6 +601,10 @@ export const RequestView = z
     status: z.enum(['received', 'answered', 'failed']),
     ms: z.number().nullable(),
     at: z.string(),
+    trace: z
+      .string()
+      .nullable()
+      .meta({ description: 'id of its trace; null for a parse, and while it is not answered' }),
   })
   .meta({ id: 'Request' });
 export const TakeoverBody = z
@@ -915,6 +920,10 @@ export const RequestQuery = PageQuery.extend({
   channel: z.string().max(50).optional(),
   node: z.string().max(300).optional(),
   status: z.enum(['received', 'answered', 'failed']).optional(),
+  trace: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/, 'a trace id: 32 hex digits in lower case')
+    .optional(),
   from: when.optional(),
   to: when.optional(),
 });

@@ -5,6 +5,7 @@ import { openPool } from '../src/engines/pool/index.js';
 import { goodbye, protocol } from '../src/engines/cluster/protocol.js';
 import { createPeer, type Peer } from '../src/engines/cluster/peer.js';
 import { dial } from '../src/engines/cluster/socket.js';
+import { HubError } from '../src/errors.js';
 import { openLog } from '../src/log.js';
 import { enginesContract } from './contract/engines.js';
 import { enoughMemory, saying, type ScriptedEngine, scriptedEngine, someBot, someModel } from './support/engines.js';
@@ -101,6 +102,20 @@ describe('bots on several machines', () => {
     await open();
     await join('east');
     assert.equal(await rig.engines.use('bot-1', (running) => Promise.resolve(running.node)), 'east');
+  });
+
+  it('have a turn that failed in the log of their node, by its trace', async () => {
+    await open();
+    const { node, engine } = await join('east');
+    engine.answer = () => Promise.reject(new HubError('turn_failed', 'It broke.'));
+    const trace = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`;
+    const turn = { sender: 'anna', text: 'x', payload: false, channel: 'rest', metadata: {}, trace };
+    await assert.rejects(
+      rig.engines.use('bot-1', (running) => running.reply(turn)),
+      { code: 'turn_failed' },
+    );
+    assert.deepEqual(engine.launched[0]?.turns[0]?.trace, trace);
+    assert.ok(node.log.some((line) => line.includes('a turn failed') && line.includes(`"trace":"${'ab'.repeat(16)}"`)));
   });
 
   it('wait for a node, and are given up in words when none comes', async () => {

@@ -15,6 +15,7 @@ const facts = [
   'src/machine.ts',
   'src/metrics.ts',
   'src/kafka-url.ts',
+  'src/trace.ts',
 ];
 const rules: { files: RegExp; own: string | null; may: string[] }[] = [
   { files: /^src\/((app|main|trainer|node|lab)\.ts|app\/\w+\.ts)$/, own: null, may: ['src/', 'connectors/'] },

@@ -33,7 +33,8 @@ class RemoteBot implements RunningEngine {
   async reply(turn: Turn): Promise<{ messages: BotMessage[]; parse: null }> {
     const { sender, metadata, channel } = turn;
     const body = { sender, message: wordsOf(turn), metadata, input_channel: channel };
-    const answer = await this.post('/webhooks/rest/webhook', body).catch((error: unknown) =>
+    const traced = turn.trace === undefined ? {} : { traceparent: turn.trace };
+    const answer = await this.post('/webhooks/rest/webhook', body, traced).catch((error: unknown) =>
       this.afterFailure(turn, error),
     );
     if (!Array.isArray(answer))
@@ -106,9 +107,9 @@ class RemoteBot implements RunningEngine {
   }
 
   /** POSTs JSON and answers the JSON that came back. Rejects with `turn_failed`, naming what the server did but never its URL (it may hold a token). */
-  private async post(path: string, body: unknown): Promise<unknown> {
+  private async post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<unknown> {
     const { text } = await this.line.breaker.run(async () => {
-      const answer = await this.send(path, JSON.stringify(body));
+      const answer = await this.send(path, JSON.stringify(body), headers);
       if (answer.status === 200) return answer;
       throw new HubError('turn_failed', `The remote bot answered with status ${answer.status}.`);
     });
@@ -118,9 +119,13 @@ class RemoteBot implements RunningEngine {
     return answer;
   }
 
-  private async send(path: string, body: string): Promise<{ status: number; text: string }> {
+  private async send(
+    path: string,
+    body: string,
+    more: Record<string, string>,
+  ): Promise<{ status: number; text: string }> {
     const { dispatcher } = this.line;
-    const headers = { ...this.line.headers, 'content-type': 'application/json', accept: 'application/json' };
+    const headers = { ...more, ...this.line.headers, 'content-type': 'application/json', accept: 'application/json' };
     try {
       const limits = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs, dispatcher };
       const response = await request(`${this.baseUrl}${path}`, { method: 'POST', headers, body, ...limits });

@@ -75,6 +75,12 @@ export function route<B = undefined, Q = undefined>(row: Route<B, Q>): Route {
   return row;
 }
 
+/** The header by which a caller says which trace it is in, as it came. */
+export function traceparentIn({ headers }: Pick<Asked<unknown, unknown>, 'headers'>): string | undefined {
+  const { traceparent } = headers;
+  return typeof traceparent === 'string' ? traceparent : undefined;
+}
+
 /** A path parameter that the path is known to have. */
 export function param(asked: { params: Record<string, string> }, name: string): string {
   const value = asked.params[name];

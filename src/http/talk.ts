@@ -5,7 +5,7 @@ import type { Hub, Model, Store, StoredMessage } from '../contracts.js';
 import { HubError, hubErrorFrom } from '../errors.js';
 import { BotMessageView, MessageBody, ParseBody, ParseView, TryBody, TryView } from '../wire.js';
 import { botOf } from './bots.js';
-import { param, type Route, route } from './route.js';
+import { param, type Route, route, traceparentIn } from './route.js';
 
 /** Names the engine in a header: the body stays as Rasa's REST channel gives it. */
 const engineHeader = (engine: string | undefined): Record<string, string> =>
@@ -94,6 +94,7 @@ export function talkRoutes({ store, hub, tried }: TalkRoutesOptions): Route[] {
           payload,
           to: sender,
           metadata,
+          trace: traceparentIn(asked),
         };
         const message = await hub.ask(said, asked.gone());
         if (message.state === 'failed') throw hubErrorFrom(message.error);

@@ -1,7 +1,7 @@
 /** What the hub reads in the answer of a bot beside what is to be said. */
 import type { TurnFacts, TurnResult } from '../contracts.js';
 
-/** What is kept of a turn: empty things are left out, and so is what no engine said. `node`: the address of the node that answered. */
+/** What is kept of a turn: empty things are left out, and so is what no engine said. `node`: the address of the node that answered; `trace`: the id of its trace. */
 export function factsOf({
   parse,
   slots = {},
@@ -9,7 +9,8 @@ export function factsOf({
   model,
   language,
   node,
-}: TurnResult & Pick<TurnFacts, 'node'>): { turn?: TurnFacts } {
+  trace,
+}: TurnResult & Pick<TurnFacts, 'node' | 'trace'>): { turn?: TurnFacts } {
   const entities = parse?.entities ?? [];
   const turn: TurnFacts = {
     ...(entities.length > 0 && { entities }),
@@ -18,6 +19,7 @@ export function factsOf({
     ...(model !== undefined && { model }),
     ...(language !== undefined && { language }),
     ...(node !== undefined && { node }),
+    ...(trace !== undefined && { trace }),
   };
   return Object.keys(turn).length > 0 ? { turn } : {};
 }

@@ -20,6 +20,7 @@ import type {
 import { within } from '../deadline.js';
 import { type ChatSentence, chatSentence, chatSentenceOf, HubError, hubErrorOf } from '../errors.js';
 import type { Log } from '../log.js';
+import { traceIdOf } from '../trace.js';
 import type { Chronicle } from './chronicle.js';
 import type { Connections } from './connections.js';
 import type { HubDesk } from './desk.js';
@@ -28,6 +29,7 @@ import type { Outbox } from './outbox.js';
 import type { Host, Sharing } from './sharing.js';
 import { untilStored } from './stored.js';
 import { stoppingError, type Talk, Talks, type Waiting } from './talks.js';
+import { traced, traceOf } from './traced.js';
 import { createTurns, maxTries, type TakeTurn } from './turns.js';
 import { createUnasked } from './unasked.js';
 
@@ -236,7 +238,7 @@ class MessagePath implements Hub {
       this.tell(this.talks.of(incoming), 'busy');
       throw error;
     }
-    const received = await this.options.store.conversations.receive(incoming);
+    const received = await this.options.store.conversations.receive(traced(incoming));
     if (!received.duplicate) this.options.onReceived?.(received.message);
     return received;
   }
@@ -311,9 +313,10 @@ class MessagePath implements Hub {
 
   private async failed({ message }: Waiting, error: HubError): Promise<Outcome> {
     const { appId, id: messageId } = message;
-    this.options.log.error({ appId, messageId, err: error }, 'a message could not be answered');
+    const trace = traceIdOf(traceOf(message));
+    this.options.log.error({ appId, messageId, trace, err: error }, 'a message could not be answered');
     const said = [await this.words(message, chatSentenceOf(error))];
-    return { change: { state: 'failed', error: `${error.code}: ${error.message}` }, said, send: true };
+    return { change: { state: 'failed', error: `${error.code}: ${error.message}`, turn: { trace } }, said, send: true };
   }
 
   /** Stores the outcome with what is to be sent, and lets it go. */

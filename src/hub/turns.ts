@@ -13,12 +13,16 @@ import type {
 import { within } from '../deadline.js';
 import { hubErrorOf } from '../errors.js';
 import type { Log } from '../log.js';
+import { type Trace, traceIdOf } from '../trace.js';
 import { untilStored } from './stored.js';
+import { traceOf, untraced } from './traced.js';
 
 export interface Answer extends TurnResult {
   engine: EngineName;
   /** Address of the node that answered; absent: this machine. */
   node?: string;
+  /** Id of its trace. */
+  trace: string;
 }
 export interface TurnsOptions {
   engines: Pick<Engines, 'use'>;
@@ -54,12 +58,13 @@ const eventKey = 'switchboard_event';
 export function createTurns(options: TurnsOptions): TakeTurn {
   const { engines, ping, trained, check, log, closing } = options;
 
-  const once = (message: StoredMessage, suspect: boolean): Promise<Answer> =>
+  const once = (message: StoredMessage, trace: Trace, suspect: boolean): Promise<Answer> =>
     engines.use(message.appId, async (running) => {
       const done = suspect ? await alreadyDone(message, running) : null;
       check?.(message);
       const { engine, node } = running;
-      return { ...(done ?? (await running.reply(turnOf(message)))), engine, ...(node !== undefined && { node }) };
+      const answer = done ?? (await running.reply({ ...turnOf(message), trace }));
+      return { ...answer, engine, ...(node !== undefined && { node }), trace: traceIdOf(trace) };
     });
 
   /** Was it the store that failed the turn? Then waits for it. */
@@ -76,17 +81,23 @@ export function createTurns(options: TurnsOptions): TakeTurn {
   return async (message, { recovered, learning }) => {
     let waited = false;
     let lost = 0;
+    const { appId, id: messageId } = message;
+    const trace = traceOf(message);
+    const facts = { appId, messageId, trace: traceIdOf(trace) };
+    const started = performance.now();
     for (let tries = 1, suspect = recovered; ; suspect = true) {
       try {
-        return await once(message, suspect);
+        const answer = await once(message, trace, suspect);
+        log.debug({ ...facts, node: answer.node, ms: Math.round(performance.now() - started) }, 'a turn was taken');
+        return answer;
       } catch (error) {
         const failure = hubErrorOf(error);
         if (failure.code === 'stopping') throw failure;
-        log.warn({ appId: message.appId, messageId: message.id, tries, err: failure }, 'a turn failed');
+        log.warn({ ...facts, tries, err: failure }, 'a turn failed');
         if (failure.code === 'no_model' && !waited) {
           waited = true;
           learning(true);
-          await within(trained(message.appId), learningLimitMs);
+          await within(trained(appId), learningLimitMs);
           learning(false);
         } else if (failure.code === 'node_lost' && lost < maxLost) {
           lost += 1;
@@ -101,7 +112,7 @@ export function createTurns(options: TurnsOptions): TakeTurn {
 
 function turnOf(message: StoredMessage): Turn {
   const { conversation: sender, text, payload } = message;
-  const { switchboard_channel: told, ...metadata } = message.metadata;
+  const { switchboard_channel: told, ...metadata } = untraced(message.metadata);
   const channel = message.channel === 'rest' && typeof told === 'string' ? told : message.channel;
   return { sender, text, payload, channel, metadata: { ...metadata, [eventKey]: message.id } };
 }

@@ -211,7 +211,7 @@ function careFits(row: TalkRow, { channel, from, to, review, tag, waiting, agent
   return !unfit;
 }
 
-function requestFits(row: RequestRow, { appId, channel, node, status }: RequestFilter): boolean {
-  const wanted = { appId, channel, node, status };
+function requestFits(row: RequestRow, { appId, channel, node, status, trace }: RequestFilter): boolean {
+  const wanted = { appId, channel, node, status, trace };
   return Object.entries(wanted).every(([name, value]) => value === undefined || row[name as 'appId'] === value);
 }

@@ -119,7 +119,7 @@ export function logTests(store: () => Store, reopen: () => Promise<void>, setDay
       ({ appId, channel: 'api', node: null, status: 'failed', ms: 1, at: day(n) }) as const;
     for (const n of [1, 3]) {
       setDay(n);
-      await said('c', { channel: 'web' }, { turn: { node: 'far' } });
+      await said('c', { channel: 'web' }, { turn: { node: 'far', trace: `${n}`.repeat(32) } });
     }
     await store().parses.add([parse(2), parse(3), parse(4, 'b'), parse(5, 'nobody')]);
     await reopen();
@@ -139,7 +139,8 @@ export function logTests(store: () => Store, reopen: () => Promise<void>, setDay
     assert.deepEqual(await listed({ from: day(2), to: day(3) }, 2), all.slice(1, 4));
     const [line] = (await store().log.requests({ channel: 'web' }, { limit: 1 })).items;
     const facts = { kind: 'message', appId: 'a', channel: 'web', conversation: 'c', node: 'far', status: 'answered' };
-    assert.deepEqual(line, { ...facts, ms: 5, at: day(3) });
+    assert.deepEqual(line, { ...facts, ms: 5, at: day(3), trace: '3'.repeat(32) });
+    assert.deepEqual(await listed({ trace: '1'.repeat(32) }, 9), [all[4]]);
     assert.deepEqual([await store().parses.expire(day(3)), await store().parses.expire(day(3))], [1, 0]);
     assert.equal((await listed({ channel: 'api' }, 9)).length, 2);
   });

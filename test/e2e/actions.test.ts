@@ -73,9 +73,11 @@ describe("a bot's own actions", function () {
   let hub: TestHub;
   let server: Server;
   let asked: string[];
+  let traces: unknown[];
   before(async () => {
     server = createServer((request, response) => {
       asked.push(request.headers['x-key'] as string);
+      traces.push(request.headers['traceparent']);
       request.resume().on('end', () => {
         response.writeHead(200, { 'content-type': 'application/json' });
         response.end(JSON.stringify({ events: [], responses: [{ text: 'from elsewhere' }] }));
@@ -85,7 +87,7 @@ describe("a bot's own actions", function () {
     hub = await newHub({ rasa: realRasa(), env: { CUSTOM_CODE: 'on', EGRESS_ALLOW: '127.0.0.1' } });
   });
   beforeEach(() => {
-    asked = [];
+    [asked, traces] = [[], []];
   });
   after(async () => {
     await hub.stop();
@@ -205,5 +207,11 @@ describe("a bot's own actions", function () {
     assert.equal((await train(appId)).state, 'done');
     assert.deepEqual(await say(appId, 'anna', 'price'), ['from elsewhere']);
     assert.deepEqual(asked, ['k1']);
+    const traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`;
+    const traced = { sender: 'anna', message: 'price' };
+    assert.equal((await hub.api('POST', `/bots/${appId}/messages`, traced, { traceparent })).status, 200);
+    assert.deepEqual(await say(appId, 'anna', 'price'), ['from elsewhere']);
+    assert.equal(traces[1], traceparent, 'the trace goes through the bot to what it calls');
+    assert.ok(typeof traces[2] === 'string' && traces[2] !== traceparent, 'and ends with its message');
   });
 });

@@ -9,8 +9,8 @@ describe('Rasa on nodes', function () {
   let hub: TestHub;
   let nodes: NodeProcess[] = [];
   let appId = '';
-  const ask = async (message: string): Promise<string[]> => {
-    const { status, body } = await hub.api('POST', `/bots/${appId}/messages`, { sender: 'anna', message });
+  const ask = async (message: string, headers?: Record<string, string>): Promise<string[]> => {
+    const { status, body } = await hub.api('POST', `/bots/${appId}/messages`, { sender: 'anna', message }, headers);
     assert.equal(status, 200, JSON.stringify(body));
     return (body as { text: string }[]).map(({ text }) => text);
   };
@@ -35,8 +35,14 @@ describe('Rasa on nodes', function () {
 
   it('answer, understand, and speak Rasa’s own API, with their conversations kept by the hub', async () => {
     const [question] = shopFaq[0]!.Q;
-    assert.deepEqual(await ask(question!.q), [shopFaq[0]!.A]);
+    const trace = 'ab'.repeat(16);
+    assert.deepEqual(await ask(question!.q, { traceparent: `00-${trace}-${'cd'.repeat(8)}-01` }), [shopFaq[0]!.A]);
     assert.match((await answeredBy()) ?? '', /east|west/);
+    const { body: followed } = await hub.api('GET', `/requests?trace=${trace}`);
+    assert.deepEqual(
+      (followed.items as { appId: string }[]).map((one) => one.appId),
+      [appId],
+    );
     const parse = await hub.api('POST', `/bots/${appId}/parse`, { text: question!.q });
     assert.equal(parse.body.intent.name, 'faq');
     const tracker = await fetch(`${hub.url}/bots/${appId}/conversations/anna/tracker`, {

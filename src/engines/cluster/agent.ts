@@ -1,6 +1,8 @@
 /** A node's end of one line: does what the hub asks of its bots, and tells what becomes of them. */
 import type { ApiRequest, Engines, Json, LaunchOptions, LogLine, Model, RunningEngine, Turn } from '../../contracts.js';
 import { HubError } from '../../errors.js';
+import type { Log } from '../../log.js';
+import { traceIdOf } from '../../trace.js';
 import { asleep } from './member.js';
 import type { Handler } from './peer.js';
 import type { Apart, Awake, News } from './protocol.js';
@@ -12,6 +14,7 @@ export interface AgentOptions {
   tell: (news: News) => void;
   /** Asked to take no new bots, or to take them again. */
   drain: (on: boolean) => void;
+  log: Log;
 }
 export interface Agent {
   readonly handlers: Readonly<Record<string, Handler>>;
@@ -53,7 +56,9 @@ class HubAgent implements Agent {
     };
     this.handlers = {
       wake: asked(({ appId }) => engines.use(appId, (running) => Promise.resolve({ value: awakeOf(running) }))),
-      reply: asked<Asked & { turn: Turn }>((on) => this.on(on, async (bot) => ({ value: await bot.reply(on.turn) }))),
+      reply: asked<Asked & { turn: Turn }>((on) =>
+        this.noted(on, () => this.on(on, async (bot) => ({ value: await bot.reply(on.turn) }))),
+      ),
       parse: asked<Asked & { text: string; language?: string }>((on) =>
         this.on(on, async (bot) => ({ value: await bot.parse(on.text, on.language) })),
       ),
@@ -118,6 +123,21 @@ class HubAgent implements Agent {
     const held = this.leases.get(lease);
     if (!held) return Promise.reject(new HubError('turn_failed', "The bot's process of its own has ended."));
     return work(held.running);
+  }
+
+  /** Says of a turn that it was taken, or why it was not, by the trace that the hub says too. */
+  private async noted<T>({ appId, turn }: { appId: string; turn: Turn }, work: () => Promise<T>): Promise<T> {
+    const { log } = this.options;
+    const facts = { appId, ...(turn.trace !== undefined && { trace: traceIdOf(turn.trace) }) };
+    const started = performance.now();
+    try {
+      const answer = await work();
+      log.debug({ ...facts, ms: Math.round(performance.now() - started) }, 'a turn was taken');
+      return answer;
+    } catch (error) {
+      log.warn({ ...facts, err: error }, 'a turn failed');
+      throw error;
+    }
   }
 
   private openApart({ appId, modelId, how }: ApartAsked): Promise<{ value: Apart }> {

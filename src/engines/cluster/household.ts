@@ -1,5 +1,6 @@
 /** What a node does for one installation: a pool of its bots, and an agent at each of its hubs' lines. */
 import type { Engines } from '../../contracts.js';
+import type { Log } from '../../log.js';
 import { type Agent, createAgent } from './agent.js';
 import type { Session } from './dialer.js';
 import type { Hubs } from './hubs.js';
@@ -11,6 +12,7 @@ export interface HouseholdOptions {
   engines: Engines;
   residents: Residents;
   hubs: Hubs;
+  log: Log;
   /** How often hubs are told. */
   tellMs?: number;
 }
@@ -36,9 +38,9 @@ export class Household {
 
   /** A hub has let the node in. */
   welcome(peer: Peer): Session {
-    const { engines, residents, hubs } = this.options;
+    const { engines, residents, hubs, log } = this.options;
     const tell = (news: News): void => peer.tell('news', news);
-    const agent = createAgent({ engines, residents, tell, drain: (on) => this.drain(on) });
+    const agent = createAgent({ engines, residents, tell, drain: (on) => this.drain(on), log });
     tell({ draining: this.draining, usage: engines.usage() });
     agent.look();
     // The hub knows all that is awake now, and looks whether it should be.

@@ -15,6 +15,8 @@ export interface ActionEndpoint {
 export interface ActionCall {
   body: Buffer;
   contentEncoding: string | undefined;
+  /** The `traceparent` of the turn that it belongs to. */
+  trace?: string | undefined;
 }
 /** Answers what the server answered. Rejects with an Error that never names the URL's query (it may hold a token). */
 export type CallActions = (call: ActionCall) => Promise<{ status: number; text: string }>;
@@ -76,8 +78,9 @@ export function callElsewhere({ url, headers }: ActionEndpoint, egress: EgressGu
     maxResponseSize: maxBytes,
     keepAliveTimeout: 4000,
   });
-  return async ({ body, contentEncoding }) => {
+  return async ({ body, contentEncoding, trace }) => {
     const sent = {
+      ...(trace ? { traceparent: trace } : {}),
       ...headers,
       'content-type': 'application/json',
       ...(contentEncoding ? { 'content-encoding': contentEncoding } : {}),

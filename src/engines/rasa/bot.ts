@@ -14,6 +14,7 @@ const goneMs = 2000;
 /** How long a turn that failed waits for news that the process of its actions has died. */
 const actionsGoneMs = 500;
 const canary = 'Are you there?';
+const turnPath = '/webhooks/switchboard/webhook';
 
 /** What one bot's process is made of. */
 export interface BotParts {
@@ -32,6 +33,13 @@ export interface BotParts {
   hang: { afterMs: number; answerMs: number };
   /** The newest lines of its processes, oldest first. */
   log: () => string[];
+}
+
+/** What goes with a request. */
+interface Asked {
+  body?: unknown;
+  line?: Pool;
+  headers?: Record<string, string>;
 }
 
 /** An awake bot whose processes are `parts`. */
@@ -65,7 +73,8 @@ export class RasaBot implements RunningEngine {
       input_channel: turn.channel,
       metadata: turn.metadata,
     };
-    const { status, json } = await this.call('/webhooks/switchboard/webhook', body);
+    const headers = turn.trace === undefined ? {} : { traceparent: turn.trace };
+    const { status, json } = await this.watched(() => this.request('POST', turnPath, { body, headers }));
     if (status === 200) return { ...(json as TurnResult), model: this.parts.model };
     // Its actions may have died under the turn: who asks again shall meet the successor of both.
     if (this.parts.actions) await within(this.exited, actionsGoneMs);
@@ -130,7 +139,7 @@ export class RasaBot implements RunningEngine {
   }
 
   private call(path: string, body: unknown): Promise<{ status: number; json: unknown; bytes: number }> {
-    return this.watched(() => this.request('POST', path, body));
+    return this.watched(() => this.request('POST', path, { body }));
   }
 
   /** Asks now and then, while `work` lasts, whether the process lives. */
@@ -163,7 +172,7 @@ export class RasaBot implements RunningEngine {
   private async look(): Promise<void> {
     const { answerMs } = this.parts.hang;
     const alive = await within(
-      this.request('GET', '/status', undefined, this.pulse).then(
+      this.request('GET', '/status', { line: this.pulse }).then(
         () => true,
         () => true,
       ),
@@ -175,10 +184,9 @@ export class RasaBot implements RunningEngine {
   private async request(
     method: 'GET' | 'POST',
     path: string,
-    body?: unknown,
-    line = this.http,
+    { body, line = this.http, headers: more = {} }: Asked = {},
   ): Promise<{ status: number; json: unknown; bytes: number }> {
-    const headers = { 'content-type': 'application/json' };
+    const headers = { 'content-type': 'application/json', ...more };
     const bytes = Buffer.from(body === undefined ? '' : JSON.stringify(body));
     const response = await this.send({ method, path, headers, body: bytes }, { line });
     const text = response.body.toString('utf8');

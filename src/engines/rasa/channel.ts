@@ -14,6 +14,7 @@ import { createServer as createHttpServer, type IncomingMessage, type ServerResp
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Json, TrackerStore } from '../../contracts.js';
 import type { Log } from '../../log.js';
+import { traceIdOf, traceIn } from '../../trace.js';
 import type { CallActions } from './action-endpoint.js';
 import { createTrackers } from './trackers.js';
 
@@ -94,7 +95,12 @@ async function answer(trackers: TrackerStore, appId: string, request: IncomingMe
 
 async function act(call: CallActions | undefined, request: IncomingMessage): Promise<Answer> {
   if (!call || request.method !== 'POST') return { status: 404 };
-  return call({ body: await bytesOf(request), contentEncoding: request.headers['content-encoding'] });
+  const { 'content-encoding': contentEncoding } = request.headers;
+  return call({
+    body: await bytesOf(request),
+    contentEncoding,
+    trace: traceIn(request.headers['traceparent']) ?? undefined,
+  });
 }
 
 function send(response: ServerResponse, { status, body, text }: Answer): void {
@@ -152,7 +158,11 @@ export function openTrackerChannel(options: { trackers: TrackerStore; log: Log }
     (acts ? act(actions, request) : answer(trackers, appId, request)).then(
       (found) => send(response, found),
       (error: unknown) => {
-        log.error({ err: error, appId }, acts ? 'an action server failed' : 'a tracker could not be read or written');
+        const trace = traceIn(request.headers['traceparent']);
+        log.error(
+          { err: error, appId, ...(trace && { trace: traceIdOf(trace) }) },
+          acts ? 'an action server failed' : 'a tracker could not be read or written',
+        );
         send(response, { status: acts ? 502 : 503 });
       },
     );

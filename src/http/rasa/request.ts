@@ -4,8 +4,8 @@ import type { Asked, Reply } from '../route.js';
 
 export type RasaAsked = Asked<Buffer | undefined, undefined>;
 
-/** Beside these nothing of a caller's headers means anything to Rasa's API. */
-const passed = ['accept', 'content-type', 'content-encoding'];
+/** Beside these nothing of a caller's headers means anything to Rasa's API, or to what it calls. */
+const passed = ['accept', 'content-type', 'content-encoding', 'traceparent'];
 /** What belongs to the line between the hub and the process. */
 const ownOfLine = ['connection', 'keep-alive', 'transfer-encoding', 'content-length', 'date', 'server'];
 

@@ -88,8 +88,8 @@ class MongoLogSource implements LogSource {
         .filter(({ receivedAt }) => receivedAt >= from)
         .map((document) => {
           const { appId, channel, conversation, state: status, ms, receivedAt: at, turn } = messageOf(document);
-          const node = turn?.node ?? null;
-          return { kind: 'message', seq: document._id, appId, channel, conversation, node, status, ms, at };
+          const { node = null, trace = null } = turn ?? {};
+          return { kind: 'message', seq: document._id, appId, channel, conversation, node, status, ms, at, trace };
         });
     });
   }
@@ -99,7 +99,13 @@ class MongoLogSource implements LogSource {
       const found = await this.parsed.find('newest', {}, { after: before, limit: fetch });
       return found
         .filter(({ at }) => at >= from)
-        .map(({ _id: seq, rev: _rev, ...record }) => ({ kind: 'parse', seq, conversation: null, ...record }));
+        .map(({ _id: seq, rev: _rev, ...record }) => ({
+          kind: 'parse',
+          seq,
+          conversation: null,
+          trace: null,
+          ...record,
+        }));
     });
   }
 

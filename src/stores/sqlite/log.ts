@@ -20,6 +20,7 @@ interface RequestColumns {
   status: MessageState;
   ms: number | null;
   at: string;
+  trace: string | null;
 }
 
 const shown = `
@@ -43,10 +44,11 @@ const onwardOf = `
 const firstFrom = 'SELECT seq FROM messages WHERE received_at >= @from ORDER BY received_at, seq LIMIT 1';
 const lastUpTo = 'SELECT seq FROM messages WHERE received_at <= @to ORDER BY received_at DESC, seq DESC LIMIT 1';
 const messages = `
-  SELECT seq, app_id AS appId, channel, conversation, turn ->> '$.node' AS node, state AS status, ms, received_at AS at FROM messages
-  WHERE (received_at, seq) < (@at, @seq) AND received_at >= @from ORDER BY received_at DESC, seq DESC LIMIT @fetch`;
+  SELECT seq, app_id AS appId, channel, conversation, turn ->> '$.node' AS node, state AS status, ms, received_at AS at,
+    turn ->> '$.trace' AS trace
+  FROM messages WHERE (received_at, seq) < (@at, @seq) AND received_at >= @from ORDER BY received_at DESC, seq DESC LIMIT @fetch`;
 const parses = `
-  SELECT seq, app_id AS appId, channel, NULL AS conversation, node, status, ms, at FROM parses
+  SELECT seq, app_id AS appId, channel, NULL AS conversation, node, status, ms, at, NULL AS trace FROM parses
   WHERE (at, seq) < (@at, @seq) AND at >= @from ORDER BY at DESC, seq DESC LIMIT @fetch`;
 
 class SqliteLogSource implements LogSource {

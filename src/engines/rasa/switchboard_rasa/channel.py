@@ -9,7 +9,7 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
-from switchboard_rasa import store, turn
+from switchboard_rasa import store, trace, turn
 from switchboard_rasa.languages import KEY, Languages
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class SwitchboardInput(InputChannel):
                     happened = await turn.whole_turn(chosen.agent, **asked, new_session=chosen.switched)
                 return response.json({**happened, **({KEY: chosen.language} if chosen.language else {})})
             except Exception as error:
-                logger.exception("turn of conversation %r failed", asked["sender"])
+                logger.exception("turn of conversation %r failed%s", asked["sender"], trace.words())
                 return failure(500, *describe(error))
 
         @routes.post("/parse")

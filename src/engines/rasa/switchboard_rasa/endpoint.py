@@ -6,10 +6,21 @@ from typing import Any, Dict, Optional
 import aiohttp
 from rasa.utils.endpoints import EndpointConfig
 
+from switchboard_rasa import trace
+
 _TIMEOUT_S = 60
 
 
-class HubEndpoint(EndpointConfig):
+class TracedEndpoint(EndpointConfig):
+    """An endpoint that is told which trace a call belongs to."""
+
+    async def request(self, *args: Any, **kwargs: Any) -> Optional[Any]:
+        """As EndpointConfig's, with the header of the trace."""
+        kwargs["headers"] = {**(kwargs.get("headers") or {}), **trace.headers()}
+        return await super().request(*args, **kwargs)
+
+
+class HubEndpoint(TracedEndpoint):
     """The hub's end of the private line, which calls the author's action server: no address of it, and no way to it, is in this process."""
 
     def __init__(self, socket: str, secret: str) -> None:
@@ -29,4 +40,4 @@ def endpoint(spec: Dict[str, Any]) -> Optional[EndpointConfig]:
         return None
     if given.get("through") == "hub":
         return HubEndpoint(spec["hub"]["socket"], spec["hub"]["secret"])
-    return EndpointConfig(given["url"], headers=given["headers"])
+    return TracedEndpoint(given["url"], headers=given["headers"])

@@ -80,6 +80,7 @@ def serve(spec: Dict[str, Any], agent: Any, report: Report, languages: Languages
     from rasa import server
     from rasa.core.channels.channel import register
 
+    from switchboard_rasa import trace
     from switchboard_rasa.channel import SwitchboardInput
 
     app = server.create_app(agent=agent, cors_origins=None)
@@ -87,6 +88,7 @@ def serve(spec: Dict[str, Any], agent: Any, report: Report, languages: Languages
         logging.getLogger(name).setLevel(logging.WARNING)
     register([SwitchboardInput(languages)], app, route="/webhooks/")
     guard.install(app, spec["secret"])
+    trace.install(app)
     app.config.KEEP_ALIVE_TIMEOUT = 600
     app.config.REQUEST_MAX_SIZE = 64 * 1024 * 1024
 

@@ -14,6 +14,8 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import Event
 from rasa.shared.core.trackers import DialogueStateTracker
 
+from switchboard_rasa import trace
+
 _OFFSET = "_switchboard_offset"
 _STORED = "_switchboard_stored"
 _brought: contextvars.ContextVar[Optional[Dict[str, Any]]] = contextvars.ContextVar("switchboard_brought", default=None)
@@ -126,7 +128,7 @@ class HubTrackerStore(TrackerStore):
 
         url = URL("http://hub" + path, encoded=True)
         data = None if body is None else json.dumps(body).encode()
-        headers = {"authorization": f"Bearer {self._secret}", "content-type": "application/json"}
+        headers = {"authorization": f"Bearer {self._secret}", "content-type": "application/json", **trace.headers()}
         try:
             async with self._connected().request(method, url, data=data, headers=headers) as answer:
                 return await self._read(answer, method, path)
