@@ -98,15 +98,24 @@ export interface ProcessSpec {
   standIn: boolean;
   env?: Record<string, string>;
   token?: string;
+  /** Base URL of a server that speaks Rasa's REST channel and answers for the stand-in, and outlives it. */
+  journal?: string;
+  /** Kept when it is killed, and used again. */
+  dataDir?: string;
+  /** A certificate authority that it trusts beside the known ones. */
+  caFile?: string;
 }
 
-/** Resolves when a hub has taken it. */
+/** Resolves when a hub has taken it. Rejects when it ends before that. */
 export async function startNodeProcess(spec: ProcessSpec): Promise<NodeProcess> {
   const child = spawn(process.execPath, [entry, JSON.stringify(spec)], {
     stdio: ['ignore', 'pipe', process.env['NODE_LOG'] ? 'inherit' : 'ignore', 'ipc'],
+    env: { ...process.env, ...(spec.caFile && { NODE_EXTRA_CA_CERTS: spec.caFile }) },
   });
   const said = createInterface({ input: child.stdout! });
-  await once(said, 'line');
+  const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`The node ended: ${String(code)}.`)));
+  ended.catch(() => undefined);
+  await Promise.race([once(said, 'line'), ended]);
   return {
     child,
     pid: child.pid ?? 0,

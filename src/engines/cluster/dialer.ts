@@ -62,7 +62,7 @@ export function startDialer(options: DialerOptions): Dialer {
   const run = async (): Promise<void> => {
     for (let failures = 0; !stopping.signal.aborted;) {
       const outcome = await once().catch((error: unknown): 'again' | 'refused' => {
-        const words = error instanceof Error ? error.message : String(error);
+        const words = wordsOf(error);
         complain(`the hub does not take this node: ${words}`);
         if (!(error instanceof Refused) || error.status >= 500) return 'again';
         // Itself, by another address of the same hub; or a node that has yet to be missed.
@@ -86,6 +86,16 @@ export function startDialer(options: DialerOptions): Dialer {
       await running;
     },
   };
+}
+
+/** OpenSSL's words for a certificate that nobody known has signed. */
+const unknownSigner = /^(?:SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_(?:VERIFY|GET_ISSUER_CERT))/;
+
+/** Why no line came about, and what to set where that helps. */
+function wordsOf(error: unknown): string {
+  const { code = '', message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };
+  if (!unknownSigner.test(code)) return message;
+  return `${message}. Set NODE_EXTRA_CA_CERTS to a file with the certificate of the authority that has signed the hub's.`;
 }
 
 /** A line on which the hub has answered the hello. Rejects with `Refused` when it would not. */
