@@ -23,7 +23,10 @@ const remedies: [applies: (thrown: Thrown) => boolean, sentence: string][] = [
   // What the system or Node says of a socket that is gone.
   [({ code }) => /^(E[A-Z]+|ERR_(STREAM|SOCKET)_\w+)$/.test(String(code)), unreachable],
   // What the driver says in its own name: no server, no connection, no answer.
-  [({ name }) => /^Mongo(?!oseError$|ServerError$|BulkWriteError$)/.test(name), unreachable],
+  [
+    ({ name }) => /^(?:Mongo(?!oseError$|ServerError$|BulkWriteError$)|PoolCleared|TimeoutError$)/.test(name),
+    unreachable,
+  ],
   [({ name, message }) => name === 'MongooseError' && /connection|buffer/i.test(message), unreachable],
 ];
 
