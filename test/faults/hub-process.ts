@@ -29,6 +29,8 @@ export interface HubSpec {
   mutations: Mutation[];
   /** False: it leaves trainings to trainers. */
   trains: boolean;
+  /** Bots run on nodes alone. */
+  nodes: boolean;
 }
 export type Mutation = 'ack-before-write' | 'no-dedupe';
 
@@ -89,7 +91,8 @@ const standIn = (name: PlatformName) =>
 const connectors = spec.standIns ? platformNames.map(standIn) : [];
 const store = spec.mutations.includes('no-dedupe') ? { store: withoutDedupe } : {};
 const rasa = spec.python ? { python: spec.python } : { reason: 'This scenario needs no Rasa.' };
-const app = await openApp({ config, rasa, logs, trains: spec.trains, standIns: { connectors, ...store } });
+const onNodes = spec.nodes ? ({ engines: 'never' } as const) : {};
+const app = await openApp({ config, rasa, logs, trains: spec.trains, ...onNodes, standIns: { connectors, ...store } });
 
 process.on('message', (message: { clock?: number; tick?: number; gc?: boolean }) => {
   if (message.tick !== undefined) ahead = message.tick;

@@ -41,6 +41,8 @@ export interface Settings {
   hubs?: number;
   /** False: trainings are left to trainers. */
   trains?: boolean;
+  /** True: bots run on nodes alone, those of the engine `remote` excepted. */
+  nodes?: boolean;
   /** A Python in the place of the one that has Rasa, to plant a fault in its processes. */
   python?: (python: string) => Promise<string>;
   /** Settings of the hub. */
@@ -118,7 +120,8 @@ export class Rig {
   private readonly specs: HubSpec[] = [];
   /** Hubs that were started beside the one under test. */
   private readonly others: ChildProcess[] = [];
-  private botUrl = '';
+  /** Where the journaling bot answers. */
+  botUrl = '';
 
   constructor(
     readonly options: RigOptions,
@@ -161,6 +164,7 @@ export class Rig {
       env: { ...(count > 1 && several), ...settings.env },
       mutations: settings.mutations ?? [],
       trains: settings.trains ?? true,
+      nodes: settings.nodes ?? false,
     };
     for (let i = 0; i < count; i += 1) {
       const dataDir = count > 1 ? join(this.dataDir, `hub${i}`) : this.dataDir;
@@ -172,13 +176,18 @@ export class Rig {
       const { appId } = (await this.api('POST', '/bots', { name: `Bot ${i}`, engine: 'remote', remoteUrl })) as {
         appId: string;
       };
-      this.bots.push(appId);
-      for (const name of platformNames) {
-        const channel = this.platforms[name].settings();
-        if (channel) await this.api('PUT', `/bots/${appId}/channels/${name}`, channel);
-      }
+      await this.connect(appId);
     }
     return this;
+  }
+
+  /** From now on the load is of this bot too. */
+  async connect(appId: string): Promise<void> {
+    for (const name of platformNames) {
+      const channel = this.platforms[name].settings();
+      if (channel) await this.api('PUT', `/bots/${appId}/channels/${name}`, channel);
+    }
+    this.bots.push(appId);
   }
 
   async close(): Promise<void> {

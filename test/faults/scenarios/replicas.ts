@@ -1,11 +1,18 @@
 /** Several hubs of one store: F30, whatever dies at random, F31, one after the other; and F27, a long run of one hub. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { onNode } from '../bot.js';
+import { type Hosts, nodesOf, trainersOf } from '../hosts.js';
 import { basics, type Finding, quantile, type Rig, type RigOptions, type Scenario, speed, withRig } from '../rig.js';
-import { startTrainerProcess, type TrainerProcess } from '../training-rig.js';
 
-const perSecond = 20;
-const lockMs = 2000;
+/** The short run shares its machine. */
+const perSecond = ({ short }: RigOptions): number => (short ? 8 : 20);
 const bots = 6;
+/** Of the run that kills everything: as many bots again run on nodes. */
+const [remoteBots, nodeBots, nodeCount] = [3, 3, 3];
+/** What a short run breaks; a long one draws lots. */
+const shortly = ['node', 'hub', 'trainer', 'node'];
+/** Faults that are no excuse for a reply that comes twice. */
+const withoutCopies = ['node', 'trainer', 'redis'];
 
 /** One thing that goes wrong, and comes back. */
 interface Fault {
@@ -18,32 +25,6 @@ interface Fault {
 interface Hit {
   kind: string;
   at: number;
-}
-
-/** Two trainers beside the hubs, started again when they are killed. */
-class Trainers {
-  private readonly running: TrainerProcess[] = [];
-  constructor(private readonly rig: Rig) {}
-
-  async start(which: number): Promise<void> {
-    const { rig } = this;
-    this.running[which] = await startTrainerProcess({
-      redis: rig.redis?.url ?? '',
-      hub: `${rig.urlOf(0)},${rig.urlOf(1)}`,
-      token: rig.adminToken,
-      dataDir: `${rig.dataDir}/trainer${which}`,
-      lockMs,
-      jobMs: 400,
-    });
-  }
-
-  async kill(which: number): Promise<void> {
-    await this.running[which]?.kill();
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.running.map((trainer) => trainer.kill()));
-  }
 }
 
 /** Bots of the lite engine that are trained again and again; answers the jobs that did not end well. */
@@ -82,8 +63,19 @@ class Trainings {
   }
 }
 
-function faultsOf(rig: Rig, trainers: Trainers): Fault[] {
-  const pick = (): number => Math.floor(rig.random() * 2);
+/** Bots that trainers train and nodes run; their turns stand in the rig's journal. */
+async function addNodeBots(rig: Rig): Promise<void> {
+  for (let i = 0; i < nodeBots; i += 1) {
+    const { appId } = (await rig.api('POST', '/bots', { name: `On nodes ${i}`, engine: 'rasa' })) as { appId: string };
+    const faq = [{ Q: [{ q: 'anything' }], A: 'answer' }];
+    const job = (await rig.api('POST', `/bots/${appId}/train?wait=true`, faq)) as { state: string; error: unknown };
+    if (job.state !== 'done') throw new Error(`A bot for the nodes was not trained: ${JSON.stringify(job.error)}`);
+    await rig.connect(appId);
+  }
+}
+
+function faultsOf(rig: Rig, { trainers, nodes }: Record<'trainers' | 'nodes', Hosts>): Fault[] {
+  const pick = (count = 2): number => Math.floor(rig.random() * count);
   const killHub = async (): Promise<void> => {
     const which = pick();
     await rig.kill(which);
@@ -94,6 +86,12 @@ function faultsOf(rig: Rig, trainers: Trainers): Fault[] {
     const which = pick();
     await trainers.kill(which);
     await trainers.start(which);
+  };
+  const killNode = async (): Promise<void> => {
+    const which = pick(nodeCount);
+    await nodes.kill(which);
+    await sleep(rig.random() * 1000);
+    await nodes.start(which);
   };
   const killRedis = async (): Promise<void> => {
     await rig.redis?.kill();
@@ -107,6 +105,7 @@ function faultsOf(rig: Rig, trainers: Trainers): Fault[] {
   };
   return [
     { kind: 'hub', weight: 5, run: killHub },
+    { kind: 'node', weight: 4, run: killNode },
     { kind: 'trainer', weight: 2, run: killTrainer },
     { kind: 'redis', weight: 1.5, run: killRedis },
     { kind: 'mongo', weight: 1.5, run: stopMongo },
@@ -139,55 +138,84 @@ function waitsOf(rig: Rig, hits: Hit[]): string[] {
   return [null, ...new Set(hits.map(({ kind }) => kind))].map(words);
 }
 
-/** Breaks hubs, trainers, Redis and MongoDB at random, one after the other, under a load over both hubs. */
+/** Breaks hubs, nodes, trainers, Redis and MongoDB at random, one after the other, under a load over both hubs. */
 export async function replicasUnderFaults(options: RigOptions, faults: number): Promise<Finding> {
-  const settings = { hubs: 2, trains: false };
-  return withRig({ options, settings, bots }, async (rig) => {
-    rig.bot.behave = () => ({ ms: 2 + Math.floor(rig.random() * 30) });
-    const trainers = new Trainers(rig);
-    const trainings = new Trainings(rig);
-    await trainings.open();
-    await Promise.all([trainers.start(0), trainers.start(1)]);
-    const possible = faultsOf(rig, trainers);
-    const load: Promise<void>[] = [];
-    const hits: Hit[] = [];
-    const stop = new AbortController();
-    const loading = (async () => {
-      while (!stop.signal.aborted) {
-        load.push(rig.load(perSecond, perSecond, 40));
-        await sleep(1000);
-      }
-    })();
+  const settings = { hubs: 2, trains: false, nodes: true };
+  return withRig({ options, settings, bots: remoteBots }, async (rig) => {
+    // Turns on nodes are long enough to be hit.
+    rig.bot.behave = (_, bot) => ({ ms: rig.random() * (onNode(bot) ? 250 : 30) + 2 });
+    const hosts = { trainers: trainersOf(rig), nodes: nodesOf(rig) };
     try {
-      for (let i = 0; i < faults; i += 1) {
-        await trainings.ask();
-        await sleep(500 + rig.random() * 1500);
-        const fault = pickOf(possible, rig.random());
-        hits.push({ kind: fault.kind, at: performance.now() });
-        rig.note(`fault ${i}: ${fault.kind}`);
-        await fault.run();
-        if (fault.kind !== 'trainer' && fault.kind !== 'redis') rig.faults += 1;
-      }
-      stop.abort();
-      await loading;
-      await Promise.all(load);
-      await rig.settled(20_000);
-      const ended = await rig
-        .until('every training to end', 60, async () => (await trainings.unended()).length === 0)
-        .then(
-          () => [],
-          () => trainings.unended(),
-        );
-      const counts = rig.counts();
-      const failures = [...basics(counts), ...ended.map((job) => `training ${job}`)];
-      if (counts.duplicated > rig.faults) failures.push(`${counts.duplicated} copies after ${rig.faults} faults`);
-      const notes = [...waitsOf(rig, hits), `${trainings.count} trainings`];
-      return { faults, counts, notes, failures };
+      await Promise.all([0, 1].map((which) => hosts.trainers.start(which)));
+      await Promise.all(Array.from({ length: nodeCount }, (_, which) => hosts.nodes.start(which)));
+      await addNodeBots(rig);
+      return await broken(rig, faultsOf(rig, hosts), faults);
     } finally {
-      stop.abort();
-      await trainers.close();
+      await Promise.all([hosts.trainers.close(), hosts.nodes.close()]);
     }
   });
+}
+
+/** So many faults, one after the other, and what was seen of them. */
+async function broken(rig: Rig, possible: Fault[], faults: number): Promise<Finding> {
+  const trainings = new Trainings(rig);
+  await trainings.open();
+  const hits: Hit[] = [];
+  const end = loadOf(rig);
+  try {
+    for (let i = 0; i < faults; i += 1) {
+      await trainings.ask();
+      await sleep(500 + rig.random() * 1500);
+      const planned = rig.options.short ? possible.find(({ kind }) => kind === shortly[i]) : undefined;
+      const fault = planned ?? pickOf(possible, rig.random());
+      hits.push({ kind: fault.kind, at: performance.now() });
+      rig.note(`fault ${i}: ${fault.kind}`);
+      await fault.run();
+      if (!withoutCopies.includes(fault.kind)) rig.faults += 1;
+    }
+  } finally {
+    await end();
+  }
+  await rig.settled(20_000);
+  const ended = await rig
+    .until('every training to end', 60, async () => (await trainings.unended()).length === 0)
+    .then(
+      () => [],
+      () => trainings.unended(),
+    );
+  const counts = rig.counts();
+  const failures = [...basics(counts), ...ended.map((job) => `training ${job}`)];
+  if (counts.duplicated > rig.faults) failures.push(`${counts.duplicated} copies after ${rig.faults} faults`);
+  const kinds = [...new Set(hits.map(({ kind }) => kind))];
+  const killed = kinds.map((kind) => `${hits.filter((hit) => hit.kind === kind).length} x ${kind}`).join(', ');
+  const twice = rig.events.filter(({ text }) => (rig.bot.turns.get(text) ?? 0) > 1);
+  const onNodes = twice.filter(({ appId }) => rig.bots.indexOf(appId) >= remoteBots).length;
+  if (twice.length > 0) failures.push(`${onNodes} of those with more than one turn on nodes`);
+  const notes = [
+    killed,
+    `${rig.bot.died} turns died with a node`,
+    ...waitsOf(rig, hits),
+    `${trainings.count} trainings`,
+  ];
+  return { faults, counts, notes, failures };
+}
+
+/** Begins the load; the answer ends it, and resolves when all of it was acknowledged or given up. */
+function loadOf(rig: Rig): () => Promise<void> {
+  const stop = new AbortController();
+  const load: Promise<void>[] = [];
+  const rate = perSecond(rig.options);
+  const loading = (async () => {
+    while (!stop.signal.aborted) {
+      load.push(rig.load(rate, rate, 40));
+      await sleep(1000);
+    }
+  })();
+  return async () => {
+    stop.abort();
+    await loading;
+    await Promise.all(load);
+  };
 }
 
 /** Each of two hubs is killed once, and one stands still for longer than its lease. */
@@ -221,7 +249,7 @@ const f31: Scenario = {
 
 const f30: Scenario = {
   id: 'F30',
-  title: 'two hubs and two trainers on one Redis and one MongoDB, each killed at random',
+  title: 'two hubs, three nodes and two trainers on one Redis and one MongoDB, each killed at random',
   run: (options) => replicasUnderFaults(options, options.faults ?? (options.short ? 4 : 50)),
 };
 
