@@ -103,6 +103,11 @@ export function setup(at: ConsoleSuite, shop: () => string): void {
       await preview.locator('html[dir=ltr]').getByText('Hi from Ask the shop').waitFor();
       await picture(page, 'widget');
       await form.getByLabel('Picture of the bot').fill('ftp://x');
+      // The preview is drawn anew meanwhile, and asks for no such picture.
+      await form.getByLabel('Title of the chat').fill('Ask us');
+      await preview.getByText('Hi from Ask us').waitFor();
+      await form.getByLabel('Title of the chat').fill('Ask the shop');
+      await preview.getByText('Hi from Ask the shop').waitFor();
       await form.getByRole('button', { name: 'Save' }).click();
       await page
         .getByRole('alert')
