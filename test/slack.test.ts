@@ -18,7 +18,12 @@ describe('Slack', () => {
   let troubles: string[];
   let known: string[];
   let refuse: HubError | null;
-  const connector = createSlackConnector({ egress: createEgress(['127.0.0.1']), reconnectMs: () => 20 });
+  const egress = createEgress(['127.0.0.1']);
+  /** A name of the fake that does not say that it is on this machine. */
+  const elsewhere = 'slack.test';
+  const lookup: typeof egress.lookup = (host, options, answer) =>
+    egress.lookup(host === elsewhere ? '127.0.0.1' : host, options, answer);
+  const connector = createSlackConnector({ egress: { ...egress, lookup }, reconnectMs: () => 20 });
 
   const connect = (publicUrl: string | null, change: Json = {}): void => {
     const settings = connector.settings!.schema.parse({ ...slack.settings(), ...change });
@@ -127,9 +132,15 @@ describe('Slack', () => {
         ok: false,
         detail: 'Slack does not accept the bot token: copy it again from OAuth & Permissions.',
       });
-      connect(null);
+      connect(null, { apiUrl: String(slack.settings()['apiUrl']).replace('127.0.0.1', elsewhere) });
       const { ok, detail } = await connection.check!();
       assert.ok(!ok && /set PUBLIC_URL, or give an appToken/.test(detail), detail);
+      connect(null);
+      assert.deepEqual(await connection.check!(), {
+        ok: true,
+        detail:
+          'Connected to Shop as @shopbot. It is an emulated Slack on this machine, which needs no public address.',
+      });
       connect('https://hub.example', { apiUrl: 'http://127.0.0.1:9/api' });
       assert.match((await connection.check!()).detail, /cannot be reached|did not answer/);
     });
