@@ -15,14 +15,19 @@ import { FakeTelegram } from '../../src/lab/platforms/telegram.js';
 import { Line, type Request } from '../path/wire.js';
 import type { ServerSpec } from './server.js';
 
-type Kind = ServerSpec['kind'];
+export type Kind = ServerSpec['kind'];
 export interface Drive {
   open(): Promise<void>;
-  /** Messages a second, from the first delivery to the last reply, with every connection busy. */
-  throughput(messages: number): Promise<number>;
+  /** From the first delivery to the last reply, with every connection busy. */
+  throughput(messages: number): Promise<Throughput>;
   /** Milliseconds to the acknowledgement of each message, at 100 a second for so many seconds. */
   acks(seconds: number): Promise<number[]>;
   close(): Promise<void>;
+}
+export interface Throughput {
+  perSecond: number;
+  /** Microseconds of the server's processor time for a message, all its threads together. */
+  cpu: number;
 }
 
 /** As many as keep every bot under what its platform takes in a second (Telegram: 30). */
@@ -39,21 +44,38 @@ const makers: Record<string, () => FakePlatform> = {
   teams: () => new FakeTeams(),
 };
 
-/** A server in its own process. */
+/** A server in its own process; `nodeFlags` as the shell would give them to Node, such as --cpu-prof. */
 class Target {
   port = 0;
   bots: string[] = [];
   private child!: ChildProcess;
   private dataDir = '';
 
+  constructor(private readonly nodeFlags: readonly string[]) {}
+
   async open(spec: Omit<ServerSpec, 'dataDir' | 'bots'>): Promise<void> {
     this.dataDir = await mkdtemp(join(tmpdir(), 'sb-bench-connectors-'));
     // As `npm start` runs it (scripts/start.mjs).
     const flags = spec.kind === 'ours' ? ['--max-semi-space-size=64'] : [];
-    const words = [...flags, entry, JSON.stringify({ ...spec, dataDir: this.dataDir, bots })];
+    const words = [...flags, ...this.nodeFlags, entry, JSON.stringify({ ...spec, dataDir: this.dataDir, bots })];
     this.child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
     const [line] = (await once(createInterface({ input: this.child.stdout! }), 'line')) as [string];
     Object.assign(this, JSON.parse(line) as { port: number; bots: string[] });
+  }
+
+  /** How fast `work` was done, which sends so many messages. */
+  async timed(messages: number, work: () => Promise<void>): Promise<Throughput> {
+    const before = await this.cpu();
+    const started = performance.now();
+    await work();
+    const seconds = (performance.now() - started) / 1000;
+    return { perSecond: messages / seconds, cpu: ((await this.cpu()) - before) / messages };
+  }
+
+  private async cpu(): Promise<number> {
+    const told = once(this.child, 'message') as Promise<[{ cpu: number }]>;
+    this.child.send('cpu');
+    return (await told)[0].cpu;
   }
 
   async close(): Promise<void> {
@@ -78,14 +100,16 @@ async function paced(count: number, work: (n: number) => Promise<void>): Promise
 /** A platform that calls a webhook. */
 export class HttpDrive implements Drive {
   private readonly platform: FakePlatform;
-  private readonly target = new Target();
+  private readonly target;
   private n = 0;
 
   constructor(
     private readonly name: string,
     private readonly kind: Kind,
+    nodeFlags: readonly string[],
   ) {
     this.platform = makers[name]!();
+    this.target = new Target(nodeFlags);
   }
 
   async open(): Promise<void> {
@@ -100,20 +124,20 @@ export class HttpDrive implements Drive {
     await this.platform.close();
   }
 
-  async throughput(messages: number): Promise<number> {
+  async throughput(messages: number): Promise<Throughput> {
     const requests = this.sign(messages);
     const lines = await this.lines();
     const goal = this.platform.posts.length + messages;
-    const started = performance.now();
     const work = async (line: Line): Promise<void> => {
       for (let request = requests.pop(); request; request = requests.pop()) await deliver(line, request);
     };
-    await Promise.all(lines.map(work));
-    await this.replied(goal);
-    const seconds = (performance.now() - started) / 1000;
+    const figures = await this.target.timed(messages, async () => {
+      await Promise.all(lines.map(work));
+      await this.replied(goal);
+    });
     for (const line of lines) line.close();
     await sleep(windowMs);
-    return messages / seconds;
+    return figures;
   }
 
   async acks(seconds: number): Promise<number[]> {
@@ -179,8 +203,13 @@ function deliveryOf(platform: FakePlatform, act: Act): Delivery {
 /** Browsers. A person may say twenty things in ten seconds, so there are many of them. */
 export class SocketDrive implements Drive {
   private static readonly each = 16;
-  private readonly target = new Target();
-  constructor(private readonly kind: Kind) {}
+  private readonly target;
+  constructor(
+    private readonly kind: Kind,
+    nodeFlags: readonly string[],
+  ) {
+    this.target = new Target(nodeFlags);
+  }
 
   open(): Promise<void> {
     return this.target.open({ kind: this.kind, platform: 'web', settings: {} });
@@ -189,13 +218,13 @@ export class SocketDrive implements Drive {
     return this.target.close();
   }
 
-  async throughput(messages: number): Promise<number> {
+  async throughput(messages: number): Promise<Throughput> {
     const sockets = await this.connect(Math.ceil(messages / SocketDrive.each));
-    const started = performance.now();
-    await Promise.all(sockets.map((socket) => talk(socket, SocketDrive.each)));
-    const seconds = (performance.now() - started) / 1000;
+    const figures = await this.target.timed(sockets.length * SocketDrive.each, async () => {
+      await Promise.all(sockets.map((socket) => talk(socket, SocketDrive.each)));
+    });
     for (const socket of sockets) socket.disconnect();
-    return (sockets.length * SocketDrive.each) / seconds;
+    return figures;
   }
 
   async acks(seconds: number): Promise<number[]> {

@@ -4,10 +4,12 @@ import { CloudAdapter, ConfigurationBotFrameworkAuthentication, type Request, ty
 import { once } from 'node:events';
 import { Agent, createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import getRawBody from 'raw-body';
 import { Server as SocketServer } from 'socket.io';
 import { Telegraf } from 'telegraf';
 import { message } from 'telegraf/filters';
+import { openFile, Sqlite } from '../../src/stores/sqlite/database.js';
 
 type Settings = Record<string, string>;
 
@@ -86,16 +88,41 @@ async function teams(settings: Settings): Promise<number> {
   });
 }
 
-async function web(): Promise<number> {
+type Say = (ack: (answer: object) => void, answer: (said: object) => void) => void;
+/** Bare socket.io; `hear` says what becomes of a text. */
+function sockets(hear: (text: string) => Say): Promise<number> {
   const server = createServer();
   const io = new SocketServer(server, { serveClient: false });
   io.on('connection', (socket) => {
-    socket.on('user_uttered', ({ message: text }: { message: string }, ack: (answer: object) => void) => {
-      ack({ ok: true });
-      socket.emit('bot_uttered', { text: `echo ${text}` });
-    });
+    socket.on('user_uttered', ({ message: text }: { message: string }, ack: (answer: object) => void) =>
+      hear(text)(ack, (said) => void socket.emit('bot_uttered', said)),
+    );
   });
   return listening(server);
+}
+
+const web = (): Promise<number> =>
+  sockets((text) => (ack, answer) => {
+    ack({ ok: true });
+    answer({ text: `echo ${text}` });
+  });
+
+/**
+ * The sample of socket.io with our promise and nothing else: a message is one row, committed and synced before its acknowledgement, and its
+ * answer is committed before it leaves. By the hub's own group commit, but on the event loop, so that nothing crosses between threads.
+ */
+export function durableWeb(dataDir: string): Promise<number> {
+  const sqlite = new Sqlite(openFile(join(dataDir, 'floor.db'), 1000), 1000);
+  sqlite.database.exec('CREATE TABLE messages (id INTEGER PRIMARY KEY, text TEXT NOT NULL, answer TEXT)');
+  const insert = sqlite.query('INSERT INTO messages (text) VALUES (@text)');
+  const update = sqlite.query('UPDATE messages SET answer = @answer WHERE id = @id');
+  const take: (text: string) => Say = (text) => async (ack, answer) => {
+    const { rowid: id } = await sqlite.write(() => insert.run({ text }));
+    ack({ ok: true });
+    await sqlite.write(() => update.run({ id, answer: `echo ${text}` }), 'committed');
+    answer({ text: `echo ${text}` });
+  };
+  return sockets(take);
 }
 
 /** Starts the sample of a platform; `settings` as the hub's channel has them, and Teams' `accessToken`. */

@@ -1,15 +1,16 @@
 /**
  * One server under measurement, in a process of its own: `node server.js SPEC` with the spec as JSON. `ours`: the whole hub with `bots` bots that
- * answer at once, each connected to the platform; `sample`: what that platform's SDK shows. Prints one JSON line `{port, bots}` when it listens.
+ * answer at once, each connected to the platform; `sample`: what that platform's SDK shows; `floor`: the same, made durable by the least that does
+ * it. Prints one JSON line `{port, bots}` when it listens; asked by its parent it tells `{cpu}`, the microseconds that it has used.
  */
 import { openApp } from '../../src/app.js';
 import { configOf } from '../../src/config.js';
 import { openLog } from '../../src/log.js';
 import { echoEngine, seedBots } from '../path/hub.js';
-import { samples } from './samples.js';
+import { durableWeb, samples } from './samples.js';
 
 export interface ServerSpec {
-  kind: 'ours' | 'sample';
+  kind: 'ours' | 'sample' | 'floor';
   platform: string;
   settings: Record<string, unknown>;
   dataDir: string;
@@ -43,11 +44,17 @@ async function ours({ platform, settings, dataDir, bots }: ServerSpec): Promise<
   return { port: Number(new URL(app.url).port), bots: appIds };
 }
 
+async function other({ kind, platform, settings, dataDir }: ServerSpec): Promise<{ port: number; bots: string[] }> {
+  process.on('SIGTERM', () => process.exit(0));
+  const open = kind === 'floor' ? () => durableWeb(dataDir) : samples[platform]!;
+  return { port: await open(settings as Record<string, string>), bots: [] };
+}
+
 const spec = JSON.parse(process.argv[2] ?? '') as ServerSpec;
-if (spec.kind === 'sample') process.on('SIGTERM', () => process.exit(0));
-const facts =
-  spec.kind === 'ours'
-    ? await ours(spec)
-    : { port: await samples[spec.platform]!(spec.settings as Record<string, string>), bots: [] };
+const facts = await (spec.kind === 'ours' ? ours(spec) : other(spec));
+process.on('message', () => {
+  const { user, system } = process.cpuUsage();
+  process.send?.({ cpu: user + system });
+});
 process.on('disconnect', () => process.exit(1));
 process.stdout.write(`${JSON.stringify(facts)}\n`);
