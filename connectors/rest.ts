@@ -20,7 +20,7 @@ import type {
 import { HubError, hubErrorFrom } from '../src/errors.js';
 import { call, type Guard, guardedAgent, outcomeOf } from './message/call.js';
 import { offeredTitle } from './message/message.js';
-import { createProgress, type Progress } from './message/progress.js';
+import { createProgress, type Left, type Progress } from './message/progress.js';
 import { userOf } from './rest/jwt.js';
 import { rasaMessages, saidIn } from './rest/messages.js';
 import { restSettings, type RestSettings } from './rest/settings.js';
@@ -76,7 +76,10 @@ class RestConnection implements Connection {
       // The same whenever the same reply comes again.
       key: `${delivery.messageId}.${delivery.part}.${n}`,
     }));
-    return this.options.progress.send(delivery, posts, { post: (post) => this.post(url, post), pauseMs: 0 });
+    return this.options.progress.send(delivery, posts, {
+      post: (post, left) => this.post(url, post, left),
+      pauseMs: 0,
+    });
   }
 
   jwtUser(token: string): Promise<JwtUser | null> {
@@ -118,10 +121,10 @@ class RestConnection implements Connection {
     throw new HubError('invalid', 'This bot has no address for callbacks: set callbackUrl in its rest channel.');
   }
 
-  private async post(url: string, { body, key }: { body: string; key: string }): Promise<SendResult> {
+  private async post(url: string, { body, key }: { body: string; key: string }, left: Left): Promise<SendResult> {
     try {
       const headers = { 'content-type': 'application/json', 'idempotency-key': key };
-      const limitMs = this.options.progress.leftMs(callLimitMs);
+      const limitMs = left(callLimitMs);
       await call(this.options.dispatcher, { url, method: 'POST', headers, body, limitMs });
       return { outcome: 'sent' };
     } catch (error) {

@@ -21,7 +21,7 @@ import { type Guard, guardedAgent } from './message/call.js';
 import { jsonObjectIn } from './message/json.js';
 import { keepOpen, type Line } from './message/line.js';
 import { saidOf } from './message/message.js';
-import { createProgress, type Progress } from './message/progress.js';
+import { type Clock, createClock, createProgress, type Progress } from './message/progress.js';
 import { loadSdk } from './message/sdk.js';
 import { commandIn, placeOf, pressedIn, type Said, saidIn } from './slack/events.js';
 import { isSlackJson, slackPosts, type SlackPost, withoutImages } from './slack/render.js';
@@ -57,7 +57,7 @@ class SlackConnection implements Connection {
   constructor(
     private readonly context: ConnectionContext,
     private readonly settings: SlackSettings,
-    private readonly options: SlackOptions & { dispatcher: Dispatcher; progress: Progress },
+    private readonly options: SlackOptions & { dispatcher: Dispatcher; progress: Progress; clock: Clock },
   ) {
     this.app = this.bolt();
     const { appToken } = settings;
@@ -88,7 +88,7 @@ class SlackConnection implements Connection {
     const said = saidOf(delivery.reply, delivery, { channel: 'slack', native: isSlackJson });
     const place = placeOf(to);
     return this.options.progress.send(delivery, slackPosts(said), {
-      post: (post) => this.post(place, post),
+      post: (post, left) => this.options.clock.run(left, () => this.post(place, post)),
       pauseMs: betweenPostsMs,
     });
   }
@@ -202,7 +202,7 @@ class SlackConnection implements Connection {
       rejectRateLimitedCalls: true,
       maxRequestConcurrency: 10_000,
       fetch: (url, init) => {
-        const over = AbortSignal.timeout(this.options.progress.leftMs(callLimitMs));
+        const over = AbortSignal.timeout(this.options.clock.left(callLimitMs));
         return fetch(url, { ...init, signal: over, dispatcher } as Parameters<typeof fetch>[1]);
       },
     };
@@ -293,7 +293,7 @@ function bodyOf(text: string): Json | null {
 /** Slack's connector. */
 export function createSlackConnector(options: SlackOptions): Connector {
   const dispatcher = guardedAgent(options.egress);
-  const parts = { ...options, dispatcher, progress: createProgress() };
+  const parts = { ...options, dispatcher, progress: createProgress(), clock: createClock() };
   return {
     name: 'slack',
     limits: { conversation: [{ count: 1, ms: 1000 }] },

@@ -20,7 +20,7 @@ import { HubError } from '../src/errors.js';
 import { call, type Guard, guardedAgent, Refused } from './message/call.js';
 import { jsonObjectIn } from './message/json.js';
 import { saidOf } from './message/message.js';
-import { createProgress, type Progress } from './message/progress.js';
+import { type Clock, createClock, createProgress, type Progress } from './message/progress.js';
 import { loadSdk } from './message/sdk.js';
 import { createTyping } from './message/typing.js';
 import { type Reference, referenceOf, saidIn } from './teams/events.js';
@@ -41,6 +41,7 @@ export interface TeamsOptions {
 interface Parts extends TeamsOptions {
   dispatcher: Dispatcher;
   progress: Progress;
+  clock: Clock;
   /** Signing keys by metadata URL: all bots share them. */
   keysOf(metadataUrl: string): Keys;
 }
@@ -95,7 +96,7 @@ class TeamsConnection implements Connection {
     }
     const said = saidOf(delivery.reply, delivery, { channel: 'teams', native: isTeamsJson });
     return this.parts.progress.send(delivery, teamsPosts(said), {
-      post: (post) => this.post(reference, post),
+      post: (post, left) => this.parts.clock.run(left, () => this.post(reference, post)),
       pauseMs: betweenPostsMs,
     });
   }
@@ -171,7 +172,7 @@ class TeamsConnection implements Connection {
     const { text } = await call(this.parts.dispatcher, {
       url: tokenEndpointOf(this.settings),
       method: 'POST',
-      limitMs: this.parts.progress.leftMs(callLimitMs),
+      limitMs: this.parts.clock.left(callLimitMs),
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: new URLSearchParams({
         grant_type: 'client_credentials',
@@ -212,7 +213,7 @@ class TeamsConnection implements Connection {
           url,
           method: method as 'POST',
           headers: headers.toJson(),
-          limitMs: this.parts.progress.leftMs(callLimitMs),
+          limitMs: this.parts.clock.left(callLimitMs),
           body,
         });
         // All that the SDK reads of an answer's headers is that it is JSON, which the request says, too.
@@ -248,7 +249,7 @@ export function createTeamsConnector(options: TeamsOptions): Connector {
     known.set(metadataUrl, keys);
     return keys;
   };
-  const parts = { ...options, dispatcher, keysOf, progress: createProgress() };
+  const parts = { ...options, dispatcher, keysOf, progress: createProgress(), clock: createClock() };
   return {
     name: 'teams',
     limits: {

@@ -17,11 +17,11 @@ import type {
   WebhookResponse,
 } from '../src/contracts.js';
 import { HubError } from '../src/errors.js';
-import { type Guard, limited } from './message/call.js';
+import { type Guard, limited, timed } from './message/call.js';
 import { jsonObjectIn } from './message/json.js';
 import { keepOpen, type Line } from './message/line.js';
 import { saidOf } from './message/message.js';
-import { createProgress, type Progress } from './message/progress.js';
+import { createProgress, type Left, type Progress } from './message/progress.js';
 import { createTyping } from './message/typing.js';
 import { type Agents, createAgents } from './telegram/agents.js';
 import { placeOf, pressedIn, pressIdIn, type Said, saidIn, type Self } from './telegram/events.js';
@@ -94,7 +94,7 @@ class TelegramConnection implements Connection {
     this.typing(to, false);
     const said = saidOf(delivery.reply, delivery, { channel: 'telegram', native: isTelegramJson });
     return this.options.progress.send(delivery, telegramPosts(said), {
-      post: (post) => this.post(placeOf(to), post),
+      post: (post, left) => this.post(placeOf(to), post, left),
       pauseMs: betweenPostsMs,
     });
   }
@@ -149,20 +149,24 @@ class TelegramConnection implements Connection {
     if (press !== null) void this.call('answerCallbackQuery', { callback_query_id: press }).catch(() => undefined);
   }
 
-  private async post(place: ReturnType<typeof placeOf>, { method, args }: TelegramPost): Promise<SendResult> {
+  private async post(
+    place: ReturnType<typeof placeOf>,
+    { method, args }: TelegramPost,
+    left: Left,
+  ): Promise<SendResult> {
     const wait = this.pace.waitMs(place.chat_id);
     if (wait > 0)
       return { outcome: 'later', reason: 'a group takes 20 posts a minute', afterMs: wait, scope: 'conversation' };
     try {
-      await this.call(method, { ...args, ...place }, AbortSignal.timeout(this.options.progress.leftMs(setUpLimitMs)));
+      await timed(left(setUpLimitMs), (limit) => this.call(method, { ...args, ...place }, limit));
       this.pace.posted(place.chat_id);
       return { outcome: 'sent' };
     } catch (error) {
       const fault = faultOf(error);
       const instead = fault && isUnfetched(fault) ? insteadOfFile({ method, args }) : null;
-      if (instead) return this.post(place, instead);
+      if (instead) return this.post(place, instead, left);
       if (fault?.movedTo !== undefined && fault.movedTo !== place.chat_id) {
-        return this.post({ chat_id: fault.movedTo }, { method, args });
+        return this.post({ chat_id: fault.movedTo }, { method, args }, left);
       }
       return resultOf(error);
     }

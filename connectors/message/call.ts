@@ -53,14 +53,15 @@ export async function call(
   { url, method, headers, body, limitMs }: Call,
 ): Promise<{ status: number; text: string }> {
   try {
-    const signal = AbortSignal.timeout(limitMs);
-    const response = await request(url, { method, headers, body: body ?? null, dispatcher, signal });
-    const length = Number(response.headers['content-length'] ?? 0);
-    if (length > mostBytes) throw new Unanswered('the answer is too long', false);
-    const text = (await response.body.text()).slice(0, mostBytes);
-    const { statusCode: status } = response;
+    const { status, text, retryAfter } = await timed(limitMs, async (signal) => {
+      const response = await request(url, { method, headers, body: body ?? null, dispatcher, signal });
+      const length = Number(response.headers['content-length'] ?? 0);
+      if (length > mostBytes) throw new Unanswered('the answer is too long', false);
+      const read = (await response.body.text()).slice(0, mostBytes);
+      return { status: response.statusCode, text: read, retryAfter: response.headers['retry-after'] };
+    });
     if (status >= 200 && status < 300) return { status, text };
-    const wait = Number(response.headers['retry-after'] ?? NaN);
+    const wait = Number(retryAfter ?? NaN);
     throw new Refused(status, Number.isFinite(wait) ? wait * 1000 : undefined, text.slice(0, 500));
   } catch (error) {
     if (error instanceof Refused || error instanceof Unanswered) throw error;
@@ -97,6 +98,17 @@ export function outcomeOf(thrown: unknown, { who, passes, remedy }: Reading): Se
     };
   }
   return status >= 500 ? { outcome: 'unsure', reason } : { outcome: 'refused', reason: remedy(thrown) };
+}
+
+/** Runs `work` with a signal that aborts after `ms`, unless it has ended: an AbortSignal.timeout would lie about until then. */
+export async function timed<T>(ms: number, work: (limit: AbortSignal) => Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(new DOMException('The time was over.', 'TimeoutError')), ms);
+  try {
+    return await work(over.signal);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /**
