@@ -666,6 +666,11 @@ export interface Connection {
   /** Sends one reply. Called by the hub only, one at a time per conversation, in order. A rejection counts as `unsure`. */
   send(to: string, delivery: Delivery): Promise<SendResult>;
   /**
+   * Shows one reply to whoever is there. For a channel whose people read what they missed in the history when they come back: there a reply has
+   * arrived once it is stored, so the hub calls this, once, in place of `send`, and keeps nothing in the outbox. In order per conversation.
+   */
+  show?(to: string, said: Pick<Delivery, 'part' | 'reply'>): void;
+  /**
    * Takes a request of the platform: verifies, calls `receive` for each message in it, and answers 2xx only after that. What it rejects
    * with is answered as that error (`store_unavailable` as 503), so that the platform sends it again.
    */

@@ -48,7 +48,7 @@ describe('the message path', () => {
       log,
     });
     connections.open(someBot(), 'test', {});
-    const outbox = createOutbox({ store: store.outbox, connections, log, backoffMs: () => 20 });
+    const outbox = createOutbox({ store, connections, log, backoffMs: () => 20 });
     const desk = createDesk({ store, hub: { aside: (at, work) => hub.aside(at, work) }, outbox, connections, log });
     desk.stop();
     return createHub({ store, engines, connections, outbox, desk, trained: () => trained, slowAnswerMs, log });

@@ -19,7 +19,7 @@ describe('the outbox', () => {
   let waiting: OutboxEntry[];
   let outbox: Outbox;
 
-  const store: OutboxStore = {
+  const entries: OutboxStore = {
     of: () => Promise.resolve([]),
     pending: () => Promise.resolve({ items: waiting, next: null }),
     async sent(entry) {
@@ -32,9 +32,11 @@ describe('the outbox', () => {
   };
   const open = (): Outbox =>
     createOutbox({
-      store,
+      store: { outbox: entries, conversations: { settle: () => Promise.resolve([]) } },
       connections: {
         limits: () => limits,
+        shows: () => false,
+        show: () => undefined,
         send: async (address) => {
           const entry = address as OutboxEntry;
           sent.push({ id: entry.id, at: performance.now() });

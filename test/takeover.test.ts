@@ -11,6 +11,7 @@ import { echoEngine, seedBots } from '../bench/path/hub.js';
 import type { Engine, RunningEngine, StoredMessage, Turn } from '../src/contracts.js';
 import { createDesk } from '../src/hub/desk.js';
 import { createMailbox } from '../src/hub/mailbox.js';
+import type { Outbox } from '../src/hub/outbox.js';
 import { openLog } from '../src/log.js';
 import { openStore } from '../src/stores/index.js';
 import { bot, message } from './contract/store.js';
@@ -41,7 +42,8 @@ describe('A desk', () => {
     let nowMs = Date.UTC(2026, 0, 1);
     const { log } = openLog({ level: 'silent', pretty: false, write: () => undefined });
     const connections = { reaches: () => true };
-    const outbox = { post: () => undefined, settled: () => Promise.resolve() };
+    const say: Outbox['say'] = async ({ id }, change, then) => void (await store.conversations.settle(id, change, then));
+    const outbox = { say, settled: () => Promise.resolve() };
     const mailbox = createMailbox(100);
     const aside = <T>(at: object, work: () => Promise<T>): Promise<T> => mailbox.post(JSON.stringify(at), work);
     const parts = { store, hub: { aside }, outbox, connections, log, now: () => nowMs, lookMs: 10 };

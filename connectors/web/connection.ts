@@ -99,7 +99,7 @@ class Channel implements WebConnection {
     const { elsewhere } = options.context;
     this.elsewhere = elsewhere
       ? createAbsence(elsewhere, {
-          said: (to, reply, part) => this.show(to, reply, part),
+          said: (to, reply, part) => this.showHere(to, reply, part),
           typing: (to, typing) => this.tellTyping(to, typing),
           echo: (session, echo) => this.rooms.get(session)?.forEach((client) => client.emit('user_echo', echo)),
           stored: (to) => this.options.history(this.appId, `web:${sessionIn(to)}`),
@@ -132,17 +132,22 @@ class Channel implements WebConnection {
     };
   }
 
-  /** Whoever is away finds the reply in the history, so it counts as sent. */
-  send(to: string, { reply, part }: Delivery): Promise<SendResult> {
-    this.show(to, reply, part);
-    this.elsewhere?.said(to, reply, part);
+  /** What was left in the outbox, by a release that put it there for instance. */
+  send(to: string, said: Delivery): Promise<SendResult> {
+    this.show(to, said);
     return Promise.resolve({ outcome: 'sent' });
   }
 
+  /** Whoever is away finds the reply in the history. */
+  show(to: string, { reply, part }: Pick<Delivery, 'part' | 'reply'>): void {
+    this.showHere(to, reply, part);
+    this.elsewhere?.said(to, reply, part);
+  }
+
   /** To those who are connected here. */
-  private show(to: string, reply: BotMessage, part: number): void {
+  private showHere(to: string, reply: BotMessage, part: number): void {
     this.elsewhere?.shown(to, part);
-    const room = this.rooms.get(sessionIn(to)) ?? new Set<Client>();
+    const room = this.rooms.get(sessionIn(to)) ?? [];
     for (const client of room) {
       for (const { body, bare } of framesOf(messageIn(to), reply, part, !client.ours))
         this.tell(client, client.ours ? body : bare);

@@ -118,7 +118,7 @@ export function openMessagePath(
     log,
   });
   const outbox = createOutbox({
-    store: store.outbox,
+    store,
     shared,
     connections,
     log,

@@ -30,6 +30,10 @@ export interface Connections {
   limits(channel: string): SendLimits | undefined;
   /** Sends by the channel; `refused` when the bot has no such channel open. */
   send(address: Address, delivery: Delivery): Promise<SendResult>;
+  /** Has a stored reply to this address arrived, as far as the hub is concerned? Then it is shown, and not sent. */
+  shows(address: Address): boolean;
+  /** Shows it to whoever is there. Never throws. */
+  show(address: Address, said: Pick<Delivery, 'part' | 'reply'>): void;
   /** Shows that the bot is working on an answer, or has none to send, where the channel can. */
   typing(address: Address, working: boolean): void;
   stop(): Promise<void>;
@@ -114,6 +118,18 @@ class OpenConnections implements Connections {
     } catch (error) {
       this.options.news.failure(address, hubErrorOf(error).message);
       throw error;
+    }
+  }
+
+  shows(address: Address): boolean {
+    return this.find(address)?.show !== undefined;
+  }
+
+  show(address: Address, said: Pick<Delivery, 'part' | 'reply'>): void {
+    try {
+      this.find(address)?.show?.(address.to, said);
+    } catch (error) {
+      this.options.news.failure(address, hubErrorOf(error).message);
     }
   }
 

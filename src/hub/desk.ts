@@ -43,7 +43,7 @@ export interface HubDesk extends Desk {
 export interface DeskOptions {
   store: Pick<Store, 'bots' | 'care' | 'conversations' | 'trackers' | 'documents'>;
   hub: Pick<Hub, 'aside'>;
-  outbox: Pick<Outbox, 'post' | 'settled'>;
+  outbox: Pick<Outbox, 'say' | 'settled'>;
   connections: Pick<Connections, 'reaches'>;
   log: Log;
   /** Says whether the events of bots that keep none here are wanted all the same. */
@@ -179,7 +179,7 @@ class StoredDesk implements HubDesk {
     const metadata = { ...by, at: new Date(this.now()).toISOString() };
     const reply: BotMessage = { recipient_id: at.conversation, ...given(words), metadata };
     const change = { replies: [...message.replies, reply], delivered: false };
-    outbox.post(await store.conversations.settle(message.id, change, { send: [reply] }));
+    await outbox.say(message, change, { send: [reply] });
     const { text = null, ...data } = given(words);
     await this.note(at, [{ event: 'agent', text, data, metadata: { agent: by.agent } }]);
     return reply;

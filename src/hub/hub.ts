@@ -323,7 +323,7 @@ class MessagePath implements Hub {
   private async settle(waiting: Waiting, { change, said, send }: Outcome): Promise<StoredMessage> {
     waiting.settled = true;
     const { message, listeners } = waiting;
-    const { store, connections, outbox } = this.options;
+    const { connections, outbox } = this.options;
     const heard = listeners > 0;
     const reachable = connections.reaches(message);
     const outgoing = send && reachable && !heard ? said : [];
@@ -334,8 +334,8 @@ class MessagePath implements Hub {
       delivered: send && outgoing.length === 0 && (heard || reachable),
     };
     const bury = change.state === 'failed' && !heard ? { bury: { attempts: maxTries } } : {};
-    const write = () => store.conversations.settle(message.id, outcome, { send: outgoing, ...bury });
-    outbox.post(await untilStored(write, this.closing.signal));
+    const write = () => outbox.say(message, outcome, { send: outgoing, ...bury });
+    await untilStored(write, this.closing.signal);
     if (outgoing.length === 0) connections.typing(message, false);
     Object.assign(message, outcome);
     for (const by of waiting.heardBy) this.options.shared?.settled(by, message.id);
@@ -361,8 +361,7 @@ class MessagePath implements Hub {
     if (waiting.settled || this.options.desk.holds(message)) return;
     waiting.late = true;
     message.replies = [...message.replies, reply];
-    const { replies } = message;
-    this.options.outbox.post(await this.options.store.conversations.settle(message.id, { replies }, { send: [reply] }));
+    await this.options.outbox.say(message, { replies: message.replies }, { send: [reply] });
   }
 
   /** A sentence of our own, in the user's language. */

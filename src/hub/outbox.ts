@@ -2,7 +2,15 @@
  * What was said leaves here: one reply at a time per conversation, in order, at the pace the platform takes, tried again until it has left
  * or is given up. Every entry is in the store before it comes here, and stays there until it has left.
  */
-import type { OutboxEntry, OutboxStore, SendResult, SendScope } from '../contracts.js';
+import type {
+  Aftermath,
+  MessageChange,
+  OutboxEntry,
+  SendResult,
+  SendScope,
+  Store,
+  StoredMessage,
+} from '../contracts.js';
 import { withinSignal } from '../deadline.js';
 import { HubError, hubErrorOf } from '../errors.js';
 import type { Log } from '../log.js';
@@ -12,6 +20,8 @@ import type { Sharing } from './sharing.js';
 import { untilStored } from './stored.js';
 
 export interface Outbox {
+  /** Writes what became of a message, with what is said of it, and lets that out. Rejects as `ConversationStore.settle` does, and nothing is said. */
+  say(message: StoredMessage, change: MessageChange, then?: Aftermath): Promise<void>;
   /** Sends stored entries, each after what already waits in its conversation. */
   post(entries: OutboxEntry[]): void;
   /** Takes up what an earlier run of the hub left, or another hub, in the conversations for which `mine` is true; answers how much that was. */
@@ -30,8 +40,11 @@ export interface Outbox {
   stop(): Promise<void>;
 }
 export interface OutboxOptions {
-  store: Pick<OutboxStore, 'pending' | 'sent' | 'retry' | 'bury'>;
-  connections: Pick<Connections, 'send' | 'limits'>;
+  store: {
+    outbox: Pick<Store['outbox'], 'pending' | 'sent' | 'retry' | 'bury'>;
+    conversations: Pick<Store['conversations'], 'settle'>;
+  };
+  connections: Pick<Connections, 'send' | 'limits' | 'shows' | 'show'>;
   log: Log;
   /** Of a store that several hubs share: whose each conversation is, and how its owner hears that something is to be sent. */
   shared?: Pick<Sharing, 'mine' | 'hold' | 'send'> | undefined;
@@ -79,6 +92,20 @@ class StoredOutbox implements Outbox {
     return this.waiting;
   }
 
+  async say(message: StoredMessage, change: MessageChange, then: Aftermath = {}): Promise<void> {
+    const { store, connections } = this.options;
+    const { send = [], ...rest } = then;
+    if (send.length === 0 || !connections.shows(message)) {
+      this.post(await store.conversations.settle(message.id, change, then));
+      return;
+    }
+    // Stored is arrived, here: nothing has to be remembered until it has left.
+    const arrived = change.delivered === undefined ? change : { ...change, delivered: true };
+    await store.conversations.settle(message.id, arrived, rest);
+    const first = (change.replies?.length ?? 0) - send.length;
+    for (const [n, reply] of send.entries()) connections.show(message, { part: first + n, reply });
+  }
+
   post(entries: OutboxEntry[]): void {
     const { shared } = this.options;
     const own = shared ? entries.filter((entry) => shared.mine(entry) && !this.has(entry)) : entries;
@@ -105,7 +132,7 @@ class StoredOutbox implements Outbox {
   async recover(mine: (entry: OutboxEntry) => boolean = () => true): Promise<number> {
     const found: OutboxEntry[] = [];
     for (let cursor: string | undefined, more = true; more;) {
-      const page = await this.options.store.pending({ limit: pageSize, cursor });
+      const page = await this.options.store.outbox.pending({ limit: pageSize, cursor });
       found.push(...page.items.filter((entry) => mine(entry) && !this.has(entry)));
       cursor = page.next ?? undefined;
       more = page.next !== null;
@@ -208,11 +235,11 @@ class StoredOutbox implements Outbox {
   /** Writes down what became of a sending. */
   private async record(entry: OutboxEntry, result: SendResult, over: boolean): Promise<void> {
     const { store, log, onBuried } = this.options;
-    if (result.outcome === 'sent') return this.stored(() => store.sent(entry));
+    if (result.outcome === 'sent') return this.stored(() => store.outbox.sent(entry));
     const { appId, channel, messageId } = entry;
     const what = over ? 'a reply was given up: it is a dead letter now' : 'a reply is sent again later';
     log.warn({ appId, channel, messageId, ...result }, what);
-    await this.stored(() => (over ? store.bury(entry) : store.retry(entry)));
+    await this.stored(() => (over ? store.outbox.bury(entry) : store.outbox.retry(entry)));
     if (over) onBuried?.(entry);
   }
 

@@ -7,7 +7,7 @@ import type { Outbox } from './outbox.js';
 export interface UnaskedOptions {
   store: Pick<Store, 'conversations'>;
   connections: Pick<Connections, 'reaches'>;
-  outbox: Pick<Outbox, 'post'>;
+  outbox: Pick<Outbox, 'say'>;
   desk: Pick<HubDesk, 'holds'>;
 }
 /** So far back the user's newest message by a channel is looked for. */
@@ -24,7 +24,7 @@ export function createUnasked({ store, connections, outbox, desk }: UnaskedOptio
     if (messages.length === 0) return true;
     // It goes where the user last wrote from, and stands in the log behind what was said there.
     const replies = [...place.replies, ...messages];
-    outbox.post(await store.conversations.settle(place.id, { replies, delivered: false }, { send: messages }));
+    await outbox.say(place, { replies, delivered: false }, { send: messages });
     return true;
   };
 }
