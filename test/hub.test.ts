@@ -26,6 +26,8 @@ describe('the message path', () => {
   /** What the platform makes of a sending. */
   let platform: (delivery: Delivery) => Promise<SendResult>;
   let slowAnswerMs: number;
+  /** Hears what is shown on the channel `seen`. */
+  let shown: (what: string) => void;
   let hub: ReturnType<typeof createHub>;
 
   const openHub = (): ReturnType<typeof createHub> => {
@@ -37,8 +39,14 @@ describe('the message path', () => {
       },
       close: () => Promise.resolve(),
     };
+    const seen: Connection = { ...connection, show: (to, { part, reply }) => shown(`${to} ${part} ${reply.text}`) };
+    const connectors = Object.entries({ test: connection, seen }).map(([name, one]) => ({
+      name,
+      open: () => one,
+      close: () => Promise.resolve(),
+    }));
     const connections = createConnections({
-      connectors: [{ name: 'test', open: () => connection, close: () => Promise.resolve() }],
+      connectors,
       receive: () => Promise.resolve(),
       ask: () => Promise.reject(new Error('not asked here')),
       progress: () => Promise.reject(new Error('not asked here')),
@@ -47,7 +55,7 @@ describe('the message path', () => {
       news: { event: () => undefined, failure: () => undefined },
       log,
     });
-    connections.open(someBot(), 'test', {});
+    for (const { name } of connectors) connections.open(someBot(), name, {});
     const outbox = createOutbox({ store, connections, log, backoffMs: () => 20 });
     const desk = createDesk({ store, hub: { aside: (at, work) => hub.aside(at, work) }, outbox, connections, log });
     desk.stop();
@@ -94,6 +102,7 @@ describe('the message path', () => {
     sent = [];
     platform = () => Promise.resolve({ outcome: 'sent' });
     slowAnswerMs = 60_000;
+    shown = () => undefined;
     trained = Promise.resolve();
     hub = openHub();
   });
@@ -187,6 +196,61 @@ describe('the message path', () => {
     down = false;
     await settled(1);
     assert.equal(texts()[0], 'fine');
+  });
+
+  describe('on a channel whose people read what they missed', () => {
+    /** What was stored and what was shown, in order; so often the store refuses first. */
+    const watched = (refusals = 0): string[] => {
+      const events: string[] = [];
+      const { settle } = store.conversations;
+      store.conversations.settle = async (id, change, then) => {
+        if (refusals-- > 0) throw new HubError('store_unavailable', 'locked');
+        const entries = await settle(id, change, then);
+        events.push(`stored, ${entries.length} to be sent`);
+        return entries;
+      };
+      shown = (what) => events.push(what);
+      return events;
+    };
+
+    it('shows a reply as soon as it is stored, and has nothing to send', async () => {
+      const events = watched();
+      await hub.receive(incoming({ channel: 'seen' }));
+      await eventually(() => events.length >= 2);
+      assert.deepEqual(events, ['stored, 0 to be sent', 'address-1 0 you said hello']);
+      assert.deepEqual([(await logged())[0]!.delivered, await pending(), sent], [true, [], []]);
+    });
+
+    it('shows nothing before it is stored, and nothing twice', async () => {
+      const events = watched(2);
+      await hub.receive(incoming({ channel: 'seen' }));
+      await eventually(() => events.length >= 2);
+      assert.deepEqual(events, ['stored, 0 to be sent', 'address-1 0 you said hello']);
+    });
+
+    it('shows the apology of a slow bot before its answer', async () => {
+      slowAnswerMs = 40;
+      hub = openHub();
+      engine.answer = async (turn) => {
+        await new Promise((resolve) => setTimeout(resolve, 150));
+        return saying(turn, 'late');
+      };
+      const events = watched();
+      await hub.receive(incoming({ channel: 'seen' }));
+      await eventually(() => events.length >= 4);
+      assert.match(events[1] ?? '', /^address-1 0 .*longer than usual/);
+      assert.equal(events[3], 'address-1 1 late');
+      assert.equal((await logged())[0]!.delivered, true);
+    });
+
+    it('sends what an earlier release had put into the outbox', async () => {
+      const { message } = await store.conversations.receive(incoming({ channel: 'seen' }));
+      const replies = [{ recipient_id: 'c1', text: 'left over' }];
+      await store.conversations.settle(message.id, { state: 'answered', replies }, { send: replies });
+      assert.equal(await hub.recover(), 1);
+      await settled(1);
+      assert.deepEqual(texts(), ['left over']);
+    });
   });
 
   describe('with a slow bot', () => {

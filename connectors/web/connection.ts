@@ -12,7 +12,7 @@ import type {
 import { HubError, hubErrorOf } from '../../src/errors.js';
 import { offeredTitle } from '../message/message.js';
 import { createTyping } from '../message/typing.js';
-import { framesOf, historyOf } from './frames.js';
+import { bareOf, framesOf, historyOf } from './frames.js';
 import { createAbsence, type Absence } from './elsewhere.js';
 import { createRateLimit } from './limit.js';
 import { sessionRequestOf, userUtteredOf, type Uttered } from './payloads.js';
@@ -149,8 +149,8 @@ class Channel implements WebConnection {
     this.elsewhere?.shown(to, part);
     const room = this.rooms.get(sessionIn(to)) ?? [];
     for (const client of room) {
-      for (const { body, bare } of framesOf(messageIn(to), reply, part, !client.ours))
-        this.tell(client, client.ours ? body : bare);
+      const bodies = client.ours ? framesOf(messageIn(to), reply, part).map(({ body }) => body) : bareOf(reply);
+      for (const body of bodies) this.tell(client, body);
     }
     // Who is answered so quickly that it was not shown needs no word that it is over.
     if (this.typist.set(to, false)) this.showTyping(to, false);
@@ -229,9 +229,11 @@ class Channel implements WebConnection {
     this.progress.waiting(address);
     this.elsewhere?.waiting(address);
     await this.options.context.receive({ ...message, metadata: said.metadata ?? said.customData ?? {} });
+    const others = this.others(client, session);
+    if (others.length === 0 && !this.elsewhere) return;
     const time = new Date(this.options.now()).toISOString();
     const echo: UserEcho = { from: 'user', id, text: title ?? text, time, waiting: true };
-    this.others(client, session).forEach((tab) => tab.emit('user_echo', echo));
+    for (const tab of others) tab.emit('user_echo', echo);
     this.elsewhere?.echo(session.name, echo);
   }
 
@@ -242,7 +244,10 @@ class Channel implements WebConnection {
 
   /** The session a message belongs to: the one its id proves, else the client's own, else a new one, which the client is told. */
   private sessionOf(client: Client, said: Uttered): Session {
-    const present = this.recognised(said.session_id) ?? this.places.get(client);
+    const own = this.places.get(client);
+    // The one that it is in needs no proof.
+    if (own && (said.session_id ?? own.token) === own.token) return own;
+    const present = this.recognised(said.session_id) ?? own;
     const session = present ?? this.options.sessions.issue(this.appId);
     this.enter(client, session);
     if (!present) client.emit('session_confirm', session.token);

@@ -9,8 +9,6 @@ import type { BotUttered, HistoryItem, PastReply, QuickReply } from './protocol.
 export interface Frame {
   id: string;
   body: unknown;
-  /** Exactly what Rasa sends: there are clients that show no message with a key that they don't know. */
-  bare: unknown;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -33,6 +31,10 @@ function paragraphsOf(text: string, buttons: BotMessage['buttons']): unknown[] {
 const signed = (body: unknown, { metadata }: BotMessage): unknown =>
   isObject(body) && metadata?.agent !== undefined ? { ...body, agent: metadata.agent } : body;
 
+/** Exactly what Rasa sends of a reply: there are clients that show no message with a key that they don't know. */
+export const bareOf = (reply: BotMessage): unknown[] => bodiesOf(reply, true);
+
+/** `split`: in paragraphs, as Rasa sends it. */
 function bodiesOf(reply: BotMessage, split: boolean): unknown[] {
   const { text, buttons, image, attachment, custom } = reply;
   const bodies: unknown[] = [];
@@ -49,14 +51,13 @@ function bodiesOf(reply: BotMessage, split: boolean): unknown[] {
 /**
  * The frames of a reply to the message `event`: the `part`-th. Their ids are the same whenever the same reply is sent again, be it live, in
  * the history or in a repeat after a crash; the digest keeps a second, different answer to one message apart from the first.
- * `split`: in paragraphs, as Rasa sends it.
  */
-export function framesOf(event: string, reply: BotMessage, part: number, split = false): Frame[] {
-  return bodiesOf(reply, split).map((body, index) => {
+export function framesOf(event: string, reply: BotMessage, part: number): Frame[] {
+  return bodiesOf(reply, false).map((body, index) => {
     const digest = createHash('sha256').update(JSON.stringify(body)).digest('base64url').slice(0, 8);
     const id = `${event}:${part}.${index}:${digest}`;
     const own = signed(body, reply);
-    return { id, bare: body, body: isObject(own) ? { ...own, message_id: id } : own };
+    return { id, body: isObject(own) ? { ...own, message_id: id } : own };
   });
 }
 

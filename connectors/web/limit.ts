@@ -8,17 +8,20 @@ export function createRateLimit(count: number, windowMs: number, now: () => numb
   const acts = new Map<string, number[]>();
   let swept = now();
 
-  const sweep = (start: number): void => {
+  const sweep = (time: number, start: number): void => {
     if (swept > start) return;
-    swept = now();
+    swept = time;
     for (const [key, times] of acts) if ((times.at(-1) ?? 0) <= start) acts.delete(key);
   };
   return (key) => {
-    const start = now() - windowMs;
-    sweep(start);
-    const recent = (acts.get(key) ?? []).filter((time) => time > start);
-    const allowed = recent.length < count;
-    acts.set(key, allowed ? [...recent, now()] : recent);
-    return allowed;
+    const time = now();
+    const start = time - windowMs;
+    sweep(time, start);
+    let recent = acts.get(key);
+    if (!recent) acts.set(key, (recent = []));
+    while ((recent[0] ?? Infinity) <= start) recent.shift();
+    if (recent.length >= count) return false;
+    recent.push(time);
+    return true;
   };
 }

@@ -15,7 +15,7 @@ import { withinSignal } from '../deadline.js';
 import { HubError, hubErrorOf } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Connections } from './connections.js';
-import { createPace, type Pace } from './pace.js';
+import { createPaces } from './paces.js';
 import type { Sharing } from './sharing.js';
 import { untilStored } from './stored.js';
 
@@ -63,7 +63,6 @@ const unsurePauseMs = 1000;
 const maxAttempts = 16;
 /** A pause kept over a restart is believed this far: the clock may have been set meanwhile. */
 const longestKeptHoldMs = 6 * 3_600_000;
-const sweepMs = 60_000;
 const pageSize = 500;
 
 function exponential(attempt: number): number {
@@ -77,16 +76,16 @@ interface Lane {
   sending: boolean;
 }
 const laneOf = (entry: Pick<OutboxEntry, 'appId' | 'conversation'>): string => `${entry.appId} ${entry.conversation}`;
-const botOf = (entry: OutboxEntry): string => `${entry.appId} ${entry.channel}`;
 
 class StoredOutbox implements Outbox {
   private readonly lanes = new Map<string, Lane>();
-  private readonly paces: Record<SendScope, Map<string, Pace>> = { conversation: new Map(), bot: new Map() };
+  private readonly paces;
   private readonly closing = new AbortController();
-  private readonly sweeper = setInterval(() => this.sweep(), sweepMs).unref();
   private waiting = 0;
 
-  constructor(private readonly options: OutboxOptions) {}
+  constructor(private readonly options: OutboxOptions) {
+    this.paces = createPaces((channel) => options.connections.limits(channel));
+  }
 
   get size(): number {
     return this.waiting;
@@ -161,8 +160,7 @@ class StoredOutbox implements Outbox {
 
   async stop(): Promise<void> {
     this.closing.abort();
-    clearInterval(this.sweeper);
-    for (const paces of Object.values(this.paces)) for (const pace of paces.values()) pace.end();
+    this.paces.end();
     for (const lane of [...this.lanes.values()]) await lane.running;
   }
 
@@ -212,7 +210,7 @@ class StoredOutbox implements Outbox {
     const end = (): void => ended.forEach((one) => one());
     // The bot's turn is taken last: it is the scarce one, and a conversation that waits must not hold it.
     for (const scope of ['conversation', 'bot'] as const) {
-      const pace = this.pace(scope, entry);
+      const pace = this.paces.of(scope, entry);
       const one = pace && !this.closing.signal.aborted ? await pace.turn() : null;
       if (one) ended.push(one);
       if (!this.closing.signal.aborted) continue;
@@ -264,12 +262,12 @@ class StoredOutbox implements Outbox {
 
   private hold(entry: OutboxEntry, scope: SendScope, ms: number): void {
     entry.hold = { until: Date.now() + ms, scope };
-    this.paceToHold(scope, entry).hold(ms);
+    this.paces.hold(scope, entry, ms);
   }
 
   private holdAgain(entry: OutboxEntry, { until, scope }: NonNullable<OutboxEntry['hold']>): void {
     const left = Math.min(until - Date.now(), longestKeptHoldMs);
-    if (left > 0) this.paceToHold(scope, entry).hold(left);
+    if (left > 0) this.paces.hold(scope, entry, left);
   }
 
   private async send(entry: OutboxEntry): Promise<SendResult> {
@@ -296,29 +294,7 @@ class StoredOutbox implements Outbox {
   private stored(write: () => Promise<void>): Promise<void> {
     return untilStored(write, this.closing.signal);
   }
-
-  /** Null where nothing is limited or held: then nothing is kept either. */
-  private pace(scope: SendScope, entry: OutboxEntry): Pace | null {
-    const limited = this.options.connections.limits(entry.channel)?.[scope] !== undefined;
-    return limited ? this.paceToHold(scope, entry) : (this.paces[scope].get(keyOf(scope, entry)) ?? null);
-  }
-
-  private paceToHold(scope: SendScope, entry: OutboxEntry): Pace {
-    const key = keyOf(scope, entry);
-    const pace =
-      this.paces[scope].get(key) ?? createPace(this.options.connections.limits(entry.channel)?.[scope] ?? []);
-    this.paces[scope].set(key, pace);
-    return pace;
-  }
-
-  private sweep(): void {
-    for (const paces of Object.values(this.paces)) {
-      for (const [key, pace] of paces) if (pace.idle()) paces.delete(key);
-    }
-  }
 }
-
-const keyOf = (scope: SendScope, entry: OutboxEntry): string => (scope === 'bot' ? botOf(entry) : laneOf(entry));
 
 /** An outbox over the store's; nothing is sent until something is posted or recovered. */
 export function createOutbox(options: OutboxOptions): Outbox {
