@@ -21,9 +21,9 @@ import { type Guard, guardedAgent } from './message/call.js';
 import { jsonObjectIn } from './message/json.js';
 import { keepOpen, type Line } from './message/line.js';
 import { saidOf } from './message/message.js';
-import { type Clock, createClock, createProgress, type Progress } from './message/progress.js';
+import { createAttempts, createProgress, type Progress } from './message/progress.js';
 import { loadSdk } from './message/sdk.js';
-import { commandIn, placeOf, pressedIn, type Said, saidIn } from './slack/events.js';
+import { addressIn, commandIn, placeOf, pressedIn, type Said, saidIn } from './slack/events.js';
 import { isSlackJson, slackPosts, type SlackPost, withoutImages } from './slack/render.js';
 import { remedyOf, resultOf, slackErrorOf } from './slack/results.js';
 import { isFromSlack } from './slack/signature.js';
@@ -52,12 +52,13 @@ class SlackConnection implements Connection {
   private readonly app: Bolt.App;
   private readonly sdk = loadSdk('@slack/bolt') as typeof Bolt;
   private readonly line: Line | null;
+  private readonly attempts = createAttempts();
   private botUserId: string | null = null;
 
   constructor(
     private readonly context: ConnectionContext,
     private readonly settings: SlackSettings,
-    private readonly options: SlackOptions & { dispatcher: Dispatcher; progress: Progress; clock: Clock },
+    private readonly options: SlackOptions & { dispatcher: Dispatcher; progress: Progress },
   ) {
     this.app = this.bolt();
     const { appToken } = settings;
@@ -88,7 +89,7 @@ class SlackConnection implements Connection {
     const said = saidOf(delivery.reply, delivery, { channel: 'slack', native: isSlackJson });
     const place = placeOf(to);
     return this.options.progress.send(delivery, slackPosts(said), {
-      post: (post, left) => this.options.clock.run(left, () => this.post(place, post)),
+      post: (post, left) => this.attempts.run(to, left, () => this.post(place, post)),
       pauseMs: betweenPostsMs,
     });
   }
@@ -138,7 +139,7 @@ class SlackConnection implements Connection {
     }
   }
 
-  private async post(place: { channel: string; thread_ts?: string }, post: SlackPost): Promise<SendResult> {
+  private async post(place: ReturnType<typeof placeOf>, post: SlackPost): Promise<SendResult> {
     const call = async (fields: SlackPost): Promise<SendResult> => {
       await this.app.client.chat.postMessage({
         parse: 'none',
@@ -202,7 +203,7 @@ class SlackConnection implements Connection {
       rejectRateLimitedCalls: true,
       maxRequestConcurrency: 10_000,
       fetch: (url, init) => {
-        const over = AbortSignal.timeout(this.options.clock.left(callLimitMs));
+        const over = AbortSignal.timeout(this.attempts.left(addressIn(init?.body))(callLimitMs));
         return fetch(url, { ...init, signal: over, dispatcher } as Parameters<typeof fetch>[1]);
       },
     };
@@ -293,7 +294,7 @@ function bodyOf(text: string): Json | null {
 /** Slack's connector. */
 export function createSlackConnector(options: SlackOptions): Connector {
   const dispatcher = guardedAgent(options.egress);
-  const parts = { ...options, dispatcher, progress: createProgress(), clock: createClock() };
+  const parts = { ...options, dispatcher, progress: createProgress() };
   return {
     name: 'slack',
     limits: { conversation: [{ count: 1, ms: 1000 }] },

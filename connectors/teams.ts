@@ -20,7 +20,7 @@ import { HubError } from '../src/errors.js';
 import { call, type Guard, guardedAgent, Refused } from './message/call.js';
 import { jsonObjectIn } from './message/json.js';
 import { saidOf } from './message/message.js';
-import { type Clock, createClock, createProgress, type Progress } from './message/progress.js';
+import { createAttempts, createProgress, type Left, type Progress } from './message/progress.js';
 import { loadSdk } from './message/sdk.js';
 import { createTyping } from './message/typing.js';
 import { type Reference, referenceOf, saidIn } from './teams/events.js';
@@ -41,7 +41,6 @@ export interface TeamsOptions {
 interface Parts extends TeamsOptions {
   dispatcher: Dispatcher;
   progress: Progress;
-  clock: Clock;
   /** Signing keys by metadata URL: all bots share them. */
   keysOf(metadataUrl: string): Keys;
 }
@@ -55,6 +54,7 @@ const taken: WebhookResponse = { status: 200, body: '' };
 class TeamsConnection implements Connection {
   private readonly adapter: BotBuilder.CloudAdapter;
   private readonly typist = createTyping((to) => this.showTyping(to));
+  private readonly attempts = createAttempts();
   private token: { value: string; until: number } | null = null;
   private asking: Promise<string> | null = null;
 
@@ -96,7 +96,7 @@ class TeamsConnection implements Connection {
     }
     const said = saidOf(delivery.reply, delivery, { channel: 'teams', native: isTeamsJson });
     return this.parts.progress.send(delivery, teamsPosts(said), {
-      post: (post, left) => this.parts.clock.run(left, () => this.post(reference, post)),
+      post: (post, left) => this.attempts.run(reference.conversation.id, left, () => this.post(reference, post)),
       pauseMs: betweenPostsMs,
     });
   }
@@ -108,7 +108,7 @@ class TeamsConnection implements Connection {
   async check(): Promise<ChannelCheck> {
     try {
       this.token = null;
-      await this.bearer();
+      await this.bearer((ms) => ms);
     } catch (error) {
       if (error instanceof Refused) return { ok: false, detail: remedyOf(error) };
       return { ok: false, detail: 'Microsoft could not be asked for a token; try again in a minute.' };
@@ -159,20 +159,20 @@ class TeamsConnection implements Connection {
   }
 
   /** The token we prove ourselves by; asked for once, however many wait for it. Rejects with `Refused` or `Unanswered`. */
-  private bearer(): Promise<string> {
+  private bearer(left: Left): Promise<string> {
     if (this.token && this.token.until > this.tick()) return Promise.resolve(this.token.value);
-    this.asking ??= this.askToken().finally(() => {
+    this.asking ??= this.askToken(left).finally(() => {
       this.asking = null;
     });
     return this.asking;
   }
 
-  private async askToken(): Promise<string> {
+  private async askToken(left: Left): Promise<string> {
     const { microsoftAppId, microsoftAppPassword } = this.settings;
     const { text } = await call(this.parts.dispatcher, {
       url: tokenEndpointOf(this.settings),
       method: 'POST',
-      limitMs: this.parts.clock.left(callLimitMs),
+      limitMs: left(callLimitMs),
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: new URLSearchParams({
         grant_type: 'client_credentials',
@@ -193,10 +193,11 @@ class TeamsConnection implements Connection {
   private botbuilder(): BotBuilder.CloudAdapter {
     const { dispatcher } = this.parts;
     const sdk = loadSdk('botbuilder') as typeof BotBuilder;
-    const signRequest = async <R extends { headers: { set(name: string, value: string): void } }>(
+    const leftOf = ({ url }: { url: string }): Left => this.attempts.left(conversationIn(url));
+    const signRequest = async <R extends { url: string; headers: { set(name: string, value: string): void } }>(
       request: R,
     ): Promise<R> => {
-      request.headers.set('authorization', `Bearer ${await this.bearer()}`);
+      request.headers.set('authorization', `Bearer ${await this.bearer(leftOf(request))}`);
       return request;
     };
     // Its own classes ask Microsoft's public cloud only; what it calls on them is these three.
@@ -213,7 +214,7 @@ class TeamsConnection implements Connection {
           url,
           method: method as 'POST',
           headers: headers.toJson(),
-          limitMs: this.parts.clock.left(callLimitMs),
+          limitMs: leftOf(request)(callLimitMs),
           body,
         });
         // All that the SDK reads of an answer's headers is that it is JSON, which the request says, too.
@@ -229,6 +230,12 @@ class TeamsConnection implements Connection {
     );
     return new sdk.CloudAdapter(authentication);
   }
+}
+
+/** The conversation that a call of the SDK posts into; null for one that posts nowhere. */
+function conversationIn(url: string): string | null {
+  const [, id] = /\/v3\/conversations\/([^/?]+)\//.exec(url) ?? [];
+  return id === undefined ? null : decodeURIComponent(id);
 }
 
 /** Teams' connector. */
@@ -249,7 +256,7 @@ export function createTeamsConnector(options: TeamsOptions): Connector {
     known.set(metadataUrl, keys);
     return keys;
   };
-  const parts = { ...options, dispatcher, keysOf, progress: createProgress(), clock: createClock() };
+  const parts = { ...options, dispatcher, keysOf, progress: createProgress() };
   return {
     name: 'teams',
     limits: {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { limited } from '../connectors/message/call.js';
 import { keepOpen } from '../connectors/message/line.js';
-import { createClock, createProgress, type Left } from '../connectors/message/progress.js';
+import { createAttempts, createProgress, type Left } from '../connectors/message/progress.js';
 import type { Delivery, SendResult } from '../src/contracts.js';
 import { eventually } from './support/hub.js';
 
@@ -56,26 +56,26 @@ describe('a reply of several posts', () => {
 
   it('tells every call how long it may take, in whole milliseconds, and each attempt its own', async () => {
     const progress = createProgress();
-    const clock = createClock();
+    const attempts = createAttempts();
     const told: [number, number][] = [];
     const posting = {
       pauseMs: 1,
-      post: (_: object, left: Left): Promise<SendResult> =>
-        clock.run(left, async () => {
+      post: ({ place }: { place: string }, left: Left): Promise<SendResult> =>
+        attempts.run(place, left, async () => {
           await Promise.resolve();
-          told.push([left(60_000), clock.left(60_000)]);
+          told.push([left(60_000), attempts.left(place)(60_000)]);
           return sent;
         }),
     };
     await Promise.all([
-      progress.send(delivery(5000), [{}], posting),
-      progress.send({ ...delivery(900), messageId: '2' }, [{}], posting),
+      progress.send(delivery(5000), [{ place: 'a' }], posting),
+      progress.send({ ...delivery(900), messageId: '2' }, [{ place: 'b' }], posting),
     ]);
     assert.ok(told.flat().every(Number.isInteger));
     const within = ([least, most]: [number, number], given: number[] = []): boolean =>
       given.length === 2 && given.every((ms) => ms > least && ms <= most);
     assert.ok(within([4000, 4800], told[0]) && within([0, 700], told[1]), JSON.stringify(told));
-    assert.equal(clock.left(123), 123);
+    assert.deepEqual([attempts.left('a')(123), attempts.left(null)(123)], [123, 123]);
   });
 
   it('lets no call begin when the time is over: it would overtake the next attempt', async () => {

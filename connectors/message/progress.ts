@@ -2,8 +2,6 @@
  * One reply may be several posts. When one of them fails, the next attempt goes on from there, so that nothing is shown twice; and all that an
  * attempt does ends within the time that the hub waits for it, so that two attempts never overlap.
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
-
 import type { Delivery, SendResult } from '../../src/contracts.js';
 
 /**
@@ -20,12 +18,12 @@ export interface Posting<P> {
 export interface Progress {
   send<P extends object>(delivery: Delivery, posts: P[], posting: Posting<P>): Promise<SendResult>;
 }
-/** What is left of an attempt, for an SDK that calls back without saying for whom. */
-export interface Clock {
-  /** Runs `work`, in all of whose calls `left` answers for this attempt. */
-  run<T>(left: Left, work: () => T): T;
-  /** Of the running attempt; `otherwise` when there is none. */
-  readonly left: Left;
+/** The attempts under way of one connection, by where they post, for an SDK that calls back with nothing but the call. */
+export interface Attempts {
+  /** Runs `work`, an attempt to post into `place`; there is one at a time in each. */
+  run<T>(place: string, left: Left, work: () => Promise<T>): Promise<T>;
+  /** What is left of the attempt that posts into `place`; where there is none, or no place is named, as much as is asked for. */
+  left(place: string | null): Left;
 }
 
 /** Replies that are half out at the same time; the oldest is forgotten beyond that, and would begin anew. */
@@ -70,13 +68,20 @@ export function createProgress(): Progress {
 }
 
 /**
- * One for all connections of a connector, and for one that cannot do without: Node passes every promise of the process by each storage of this
- * kind, so that one for each of two hundred bots would take two fifths of the hub's time.
+ * Nothing runs yet. An asynchronous storage would find the attempt wherever it is asked for; but from its first use on Node passes it every
+ * promise of the process, those of all other channels too.
  */
-export function createClock(): Clock {
-  const attempts = new AsyncLocalStorage<Left>();
+export function createAttempts(): Attempts {
+  const running = new Map<string, Left>();
   return {
-    run: (left, work) => attempts.run(left, work),
-    left: (otherwise) => attempts.getStore()?.(otherwise) ?? otherwise,
+    async run(place, left, work) {
+      running.set(place, left);
+      try {
+        return await work();
+      } finally {
+        if (running.get(place) === left) running.delete(place);
+      }
+    },
+    left: (place) => (place === null ? undefined : running.get(place)) ?? ((otherwise) => otherwise),
   };
 }

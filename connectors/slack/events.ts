@@ -54,6 +54,13 @@ export function placeOf(to: string): { channel: string; thread_ts?: string } {
   return thread ? { channel, thread_ts: thread } : { channel };
 }
 
+/** Where a call of the SDK posts, which sends forms; null for one that posts nowhere. */
+export function addressIn(body: unknown): string | null {
+  const form = new URLSearchParams(typeof body === 'string' ? body : '');
+  const channel = form.get('channel');
+  return channel === null ? null : addressOf(channel, form.get('thread_ts') ?? undefined);
+}
+
 /** A message or a mention. In a direct conversation all is meant for the bot; elsewhere its mention is, and what follows in that thread. */
 export async function saidIn(event: unknown, self: Self): Promise<Said | null> {
   const parsed = Event.safeParse(event);
