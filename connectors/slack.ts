@@ -87,9 +87,8 @@ class SlackConnection implements Connection {
 
   send(to: string, delivery: Delivery): Promise<SendResult> {
     const said = saidOf(delivery.reply, delivery, { channel: 'slack', native: isSlackJson });
-    const place = placeOf(to);
     return this.options.progress.send(delivery, slackPosts(said), {
-      post: (post, left) => this.attempts.run(to, left, () => this.post(place, post)),
+      post: (post, left) => this.attempts.run(to, left, () => this.post(placeOf(to), post)),
       pauseMs: betweenPostsMs,
     });
   }

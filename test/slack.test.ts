@@ -45,11 +45,11 @@ describe('Slack', () => {
   };
   const post = async ({ headers, body }: Delivery) =>
     connection.webhook!({ query: {}, headers, body: Buffer.from(body) });
-  const send = (reply: Partial<BotMessage>, to = 'D1'): Promise<SendResult> =>
+  const send = (reply: Partial<BotMessage>, to = 'D1', limitMs = 10_000): Promise<SendResult> =>
     connection.send(to, {
       messageId: '1',
       part: 0,
-      limitMs: 10_000,
+      limitMs,
       reply: { recipient_id: 'x', ...reply },
       signal: new AbortController().signal,
     });
@@ -120,6 +120,12 @@ describe('Slack', () => {
     it('shows a link where Slack cannot fetch an image, and not nothing', async () => {
       assert.deepEqual(await send({ text: 'Look', image: 'https://x.example/broken.png' }), { outcome: 'sent' });
       assert.equal(slack.posts[0]!.text, 'Lookbroken.png');
+    });
+
+    it('ends a call with the time that the hub gives it, in a thread and outside of it', async () => {
+      slack.verdict = () => ({ kind: 'take', afterMs: 4000 });
+      const results = await Promise.all(['C1', 'C1:1700000000.000100'].map((to) => send({ text: 'x' }, to, 1300)));
+      assert.deepEqual([results.map(({ outcome }) => outcome), slack.posts], [['unsure', 'unsure'], []]);
     });
 
     it('says in its check what is wrong and what to do', async () => {

@@ -37,11 +37,11 @@ describe('Teams', () => {
   const post = async ({ headers, body }: Delivery): Promise<number> =>
     (await connection.webhook!({ query: {}, headers, body: Buffer.from(body) })).status;
   const act = (id = '1'): Delivery => teams.deliver({ id, chat: 'a:direct-1', text: 'hello' });
-  const send = (to: string, reply: Partial<BotMessage> = { text: 'x' }): Promise<SendResult> =>
+  const send = (to: string, reply: Partial<BotMessage> = { text: 'x' }, limitMs = 10_000): Promise<SendResult> =>
     connection.send(to, {
       messageId: '1',
       part: 0,
-      limitMs: 10_000,
+      limitMs,
       reply: { recipient_id: 'x', ...reply },
       signal: new AbortController().signal,
     });
@@ -114,6 +114,13 @@ describe('Teams', () => {
     assert.equal(teams.tokenFetches, 1);
     connection.typing!(received[0]!.to, true);
     await eventually(() => teams.typings === 1);
+  });
+
+  it('ends a call with the time that the hub gives it', async () => {
+    await post(act());
+    teams.verdict = () => ({ kind: 'take', afterMs: 4000 });
+    const { outcome } = await send(received[0]!.to, { text: 'x' }, 700);
+    assert.deepEqual([outcome, teams.posts], ['unsure', []]);
   });
 
   it('sends its token to Microsoft’s hosts and what the author allows', () => {
