@@ -39,7 +39,7 @@ describe('the message path', () => {
       },
       close: () => Promise.resolve(),
     };
-    const seen: Connection = { ...connection, show: (to, { part, reply }) => shown(`${to} ${part} ${reply.text}`) };
+    const seen: Connection = { ...connection, show: (to, { part, reply }) => shown(`${to} ${part} ${reply.text ?? ''}`) };
     const connectors = Object.entries({ test: connection, seen }).map(([name, one]) => ({
       name,
       open: () => one,
@@ -202,7 +202,7 @@ describe('the message path', () => {
     /** What was stored and what was shown, in order; so often the store refuses first. */
     const watched = (refusals = 0): string[] => {
       const events: string[] = [];
-      const { settle } = store.conversations;
+      const settle = store.conversations.settle.bind(store.conversations);
       store.conversations.settle = async (id, change, then) => {
         if (refusals-- > 0) throw new HubError('store_unavailable', 'locked');
         const entries = await settle(id, change, then);
