@@ -112,8 +112,9 @@ const web = (): Promise<number> =>
  * answer is committed before it leaves. By the hub's own group commit, but on the event loop, so that nothing crosses between threads.
  */
 export function durableWeb(dataDir: string): Promise<number> {
-  const sqlite = new Sqlite(openFile(join(dataDir, 'floor.db'), 1000), 1000);
-  sqlite.database.exec('CREATE TABLE messages (id INTEGER PRIMARY KEY, text TEXT NOT NULL, answer TEXT)');
+  const database = openFile(join(dataDir, 'floor.db'), 1000);
+  database.exec('CREATE TABLE messages (id INTEGER PRIMARY KEY, text TEXT NOT NULL, answer TEXT)');
+  const sqlite = new Sqlite(database, 1000);
   const insert = sqlite.query('INSERT INTO messages (text) VALUES (@text)');
   const update = sqlite.query('UPDATE messages SET answer = @answer WHERE id = @id');
   const take: (text: string) => Say = (text) => async (ack, answer) => {
