@@ -50,18 +50,44 @@ describe('durability', () => {
       assert.deepEqual(answered, ['committed', 'durable', 'durable too']);
     });
 
-    it('waits for a sync that runs, together with all that come meanwhile', async () => {
+    it('waits for a sync that runs, together with all others that must be durable', async () => {
       const first = writer.write(add(1), 'durable');
       await tick();
-      const rest = [writer.write(add(2), 'committed'), writer.write(add(3), 'durable')];
+      const rest = [writer.write(add(2), 'durable'), writer.write(add(3), 'durable')];
       await tick();
       assert.deepEqual([rows(), syncs.length], [[1], 1]);
       syncs[0]?.resolve();
       await first;
-      await rest[0];
+      await tick();
       assert.deepEqual([rows(), syncs.length], [[1, 2, 3], 2]);
       syncs[1]?.resolve();
-      await rest[1];
+      await Promise.all(rest);
+    });
+
+    it('waits for no sync when it is only to be committed; what went along has a sync of its own', async () => {
+      const answered: number[] = [];
+      const write = (n: number, lasting: 'durable' | 'committed') =>
+        writer.write(add(n), lasting).then(() => void answered.push(n));
+      const writes = [write(1, 'durable')];
+      await tick();
+      writes.push(write(2, 'durable'), write(3, 'committed'));
+      await tick();
+      assert.deepEqual([rows(), answered, syncs.length], [[1, 2, 3], [3], 1]);
+      syncs[0]?.resolve();
+      await tick();
+      assert.deepEqual([answered, syncs.length], [[3, 1], 2], 'a sync that had begun before it was committed');
+      syncs[1]?.resolve();
+      await Promise.all(writes);
+    });
+
+    it('is synced before the log is closed, when the writer is closed during a sync', async () => {
+      const writes = [writer.write(add(1), 'durable')];
+      await tick();
+      writes.push(writer.write(add(2), 'durable'));
+      writer.close();
+      assert.deepEqual([rows(), syncs.length], [[1, 2], 2]);
+      for (const { resolve } of syncs) resolve();
+      await Promise.all(writes);
     });
 
     it('is refused when the sync failed', async () => {

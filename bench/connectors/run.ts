@@ -4,7 +4,7 @@
  * keep nothing. Both talk to the same fake platform, which lives in the driver.
  *
  *   --pairs 3   runs of each, in turn   --messages 4000   messages a run   --warm 4000   messages before it   --only slack,web
- *   --floor     web alone: socket.io made durable by the least that does it, too   --node-flags '--cpu-prof'   for the servers
+ *   --floor     web alone: socket.io made durable by the least that does it, too   --node-flags='--cpu-prof'   for the servers
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
  * The SQLite store in a thread of its own, and the log for those who search it in another one, once somebody does, so that neither statements nor a large deletion stop the event loop that answers the platforms.
- * Calls cross in the order they were made, those of one turn of the event loop together; errors come back as the HubErrors they are.
+ * Calls cross in the order they were made, those of one turn of the event loop together, and those of a millisecond while the thread has others:
+ * each crossing costs as much as a call. Errors come back as the HubErrors they are.
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
@@ -42,6 +43,7 @@ export interface Place {
 
 /** The answer to this call says that the store is open, or why it is not. */
 export const opening = 0;
+const gatherMs = 1;
 /** The thread keeps little alive: rows on their way. */
 const youngGenerationMb = 32;
 
@@ -55,6 +57,9 @@ class Thread {
   private readonly worker: Worker;
   private readonly pending = new Map<number, Pending>();
   private calls: Call[] = [];
+  /** Calls have crossed of which none was answered yet. */
+  private busy = false;
+  private timer: NodeJS.Timeout | undefined;
   private last = opening;
   private closed = false;
 
@@ -65,7 +70,11 @@ class Thread {
     // None of the flags that this process was started with: some, as --eval's, fit no file.
     const options = { execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb } };
     this.worker = new Worker(new URL('thread-entry.js', import.meta.url), { workerData: place, ...options });
-    this.worker.on('message', (answers: Answer[]) => answers.forEach((one) => this.settle(one)));
+    this.worker.on('message', (answers: Answer[]) => {
+      answers.forEach((one) => this.settle(one));
+      this.busy = false;
+      if (this.timer) this.sendSoon();
+    });
     this.worker.on('exit', () => this.end());
     // What the thread throws outside a call is a fault of ours: without a listener it ends the process, as it would without the thread.
   }
@@ -77,7 +86,10 @@ class Thread {
   call(part: StorePart | null, method: string, args: unknown[]): Promise<unknown> {
     if (this.closed) return Promise.reject(closedError());
     this.last += 1;
-    if (this.calls.length === 0) setImmediate(() => this.send());
+    if (this.calls.length === 0) {
+      if (this.busy) this.timer = setTimeout(() => this.send(), gatherMs);
+      else this.sendSoon();
+    }
     this.calls.push({ id: this.last, part, method, args });
     return this.promise(this.last);
   }
@@ -92,9 +104,17 @@ class Thread {
     await ended;
   }
 
+  private sendSoon(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    setImmediate(() => this.send());
+  }
+
   private send(): void {
     const calls = this.calls;
     this.calls = [];
+    this.timer = undefined;
+    this.busy = true;
     try {
       this.post(calls);
     } catch {

@@ -1,6 +1,7 @@
 /**
  * Group commit: all writes asked for in one turn of the event loop share one transaction, and those that must be durable one sync. While a
- * sync runs, writes gather for the next transaction: whoever must be durable would wait for the next sync anyway.
+ * sync runs, writes gather for the next transaction: whoever must be durable would wait for the next sync anyway. Whoever need not be waits for a
+ * slow disk no longer than a moment, and what has gathered goes along.
  */
 import Database from 'better-sqlite3';
 import { closedError, storeErrorOf } from './failure.js';
@@ -8,6 +9,8 @@ import type { LogSync } from './log-sync.js';
 
 /** How long one transaction may gather work before it commits: other work of the process waits meanwhile. */
 const batchMs = 20;
+/** So long a write that need not be durable waits for a sync that runs, for more to gather. */
+const gatherMs = 2;
 /** Between two looks at a lock that another program holds. Waiting inside SQLite would stop the whole process. */
 const lookMs = 25;
 
@@ -19,13 +22,19 @@ interface Task {
   until: number;
   /** Does the work and answers what to call after the COMMIT. */
   run(): () => void;
-  reject(error: Error): void;
+  reject: (error: Error) => void;
+}
+/** A task that is committed and waits for its sync. */
+interface Unsynced extends Pick<Task, 'reject'> {
+  settle: () => void;
 }
 
 /** Runs writes in the order they were asked for. A write that fails undoes itself only; the others of its transaction stand. */
 export class Writer {
   private waiting: Task[] = [];
+  private unsynced: Unsynced[] = [];
   private scheduled = false;
+  private gathering: NodeJS.Timeout | undefined;
   private syncing = false;
   private closed = false;
   /** The next transaction gives each task a savepoint of its own. */
@@ -63,7 +72,8 @@ export class Writer {
         return () => resolve(result);
       };
       this.waiting.push({ lasting, until: performance.now() + this.patienceMs, run, reject });
-      this.schedule();
+      if (!this.syncing) this.schedule();
+      else if (lasting === 'committed') this.gathering ??= setTimeout(() => this.go(), gatherMs);
     });
   }
 
@@ -71,15 +81,19 @@ export class Writer {
   close(): void {
     this.closed = true;
     while (this.waiting.length > 0) this.commitBatch();
+    // Now, beside the sync that may be running: a moment later the log is closed.
+    if (this.unsynced.length > 0) void this.sync();
   }
 
   private schedule(): void {
-    if (this.scheduled || this.syncing) return;
+    if (this.scheduled) return;
     this.scheduled = true;
     setImmediate(() => this.go());
   }
 
   private go(): void {
+    clearTimeout(this.gathering);
+    this.gathering = undefined;
     this.scheduled = false;
     if (this.waiting.length > 0) this.commitBatch();
     if (this.waiting.length > 0) this.schedule();
@@ -132,22 +146,26 @@ export class Writer {
   }
 
   private answer(taken: Task[], settle: (() => void)[]): void {
-    const durable: number[] = [];
-    for (const [place, task] of taken.entries()) {
-      if (task.lasting === 'durable') durable.push(place);
-      else settle[place]?.();
+    for (const [place, { lasting, reject }] of taken.entries()) {
+      const done = settle[place] ?? (() => undefined);
+      if (lasting === 'durable') this.unsynced.push({ settle: done, reject });
+      else done();
     }
-    if (durable.length > 0) void this.sync(taken, settle, durable);
+    if (this.unsynced.length > 0 && !this.syncing) void this.sync();
   }
 
-  /** Answers those of the batch that must be durable. Never rejects. */
-  private async sync(taken: Task[], settle: (() => void)[], durable: number[]): Promise<void> {
+  /** Answers those that must be durable, sync after sync. Never rejects. */
+  private async sync(): Promise<void> {
     this.syncing = true;
-    try {
-      await this.log.sync();
-      for (const place of durable) settle[place]?.();
-    } catch (error) {
-      for (const place of durable) taken[place]?.reject(storeErrorOf(error));
+    while (this.unsynced.length > 0) {
+      const tasks = this.unsynced;
+      this.unsynced = [];
+      try {
+        await this.log.sync();
+        for (const { settle } of tasks) settle();
+      } catch (error) {
+        for (const { reject } of tasks) reject(storeErrorOf(error));
+      }
     }
     this.syncing = false;
     if (this.waiting.length > 0) this.schedule();
