@@ -39,7 +39,10 @@ describe('the message path', () => {
       },
       close: () => Promise.resolve(),
     };
-    const seen: Connection = { ...connection, show: (to, { part, reply }) => shown(`${to} ${part} ${reply.text ?? ''}`) };
+    const seen: Connection = {
+      ...connection,
+      show: (to, { part, reply }) => shown(`${to} ${part} ${reply.text ?? ''}`),
+    };
     const connectors = Object.entries({ test: connection, seen }).map(([name, one]) => ({
       name,
       open: () => one,

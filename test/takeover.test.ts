@@ -42,7 +42,8 @@ describe('A desk', () => {
     let nowMs = Date.UTC(2026, 0, 1);
     const { log } = openLog({ level: 'silent', pretty: false, write: () => undefined });
     const connections = { reaches: () => true };
-    const say: Outbox['say'] = async ({ id }, change, then) => void (await store.conversations.settle(id, change, then));
+    const say: Outbox['say'] = async ({ id }, change, then) =>
+      void (await store.conversations.settle(id, change, then));
     const outbox = { say, settled: () => Promise.resolve() };
     const mailbox = createMailbox(100);
     const aside = <T>(at: object, work: () => Promise<T>): Promise<T> => mailbox.post(JSON.stringify(at), work);

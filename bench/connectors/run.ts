@@ -99,7 +99,8 @@ async function main(): Promise<void> {
     const { cells, ratio } = row(name, ours, sample);
     results[name] = { ours, sample, ratio, ...(kinds.includes('floor') && { floor }) };
     say(`| ${cells.join(' | ')} |`);
-    if (kinds.includes('floor')) say(`| ${row(`${name}, the least that is durable`, floor, sample).cells.join(' | ')} |`);
+    if (kinds.includes('floor'))
+      say(`| ${row(`${name}, the least that is durable`, floor, sample).cells.join(' | ')} |`);
   }
   if (values.only.split(',').length < Object.keys(drives).length) return;
   const body = { at: new Date().toISOString(), ...asked, connectors: results };
