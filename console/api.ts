@@ -57,6 +57,14 @@ export interface MachineWire {
   pool: z.infer<typeof PoolView>;
   store: { kind: string; at: string | null };
   queue: { kind: string; at: string | null };
+  /** Those that live on the same store; none where one has it alone. */
+  hubs: HubWire[];
+}
+export interface HubWire {
+  id: string;
+  url: string | null;
+  host: string;
+  since: string;
 }
 /** The pairs with the version they are of. */
 export interface Faq {

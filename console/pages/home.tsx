@@ -6,8 +6,8 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
-import type { BotWire, MachineWire, NodeWire, TrainerWire } from '../api';
-import { ChannelDots, JobBar, sizeOf, percent, StateOf } from '../parts/facts';
+import type { BotWire, HubWire, MachineWire, NodeWire, TrainerWire } from '../api';
+import { ChannelDots, JobBar, sizeOf, percent, StateOf, When } from '../parts/facts';
 import { Icon } from '../parts/icons';
 import { Only } from '../parts/only';
 import { Empty, Heading, Loading, Problem } from '../parts/said';
@@ -245,6 +245,25 @@ function NodesCard({ nodes }: { nodes: NodeWire[] }) {
   );
 }
 
+/** The hubs that live on this store, where one does not have it alone. */
+function HubsCard({ hubs }: { hubs: HubWire[] }) {
+  const { t } = useTranslation();
+  return (
+    <Card withBorder>
+      <Title order={2} size="h5" mb="sm">
+        {t('home.hubs')}
+      </Title>
+      <Stack gap="xs">
+        {hubs.map(({ id, url, host, since }) => (
+          <Text key={id} size="sm" style={{ overflowWrap: 'anywhere' }}>
+            {url ?? host} · <When at={since} />
+          </Text>
+        ))}
+      </Stack>
+    </Card>
+  );
+}
+
 /** A look every quarter of a minute: the machine has no events. */
 const lookMs = 15_000;
 
@@ -269,6 +288,7 @@ export function Home() {
         {machine.data && <MachineCard machine={machine.data} />}
         {trainers.data && <TrainersCard trainers={trainers.data} />}
         {nodes.data && nodes.data.length > 1 && <NodesCard nodes={nodes.data} />}
+        {machine.data && machine.data.hubs.length > 1 && <HubsCard hubs={machine.data.hubs} />}
       </SimpleGrid>
     </>
   );

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 
 import { type ConsoleSuite, picture, violations } from '../../support/console.js';
+import { newNode } from '../../support/node.js';
 
 export function entry(at: ConsoleSuite): void {
   describe('at first', () => {
@@ -34,6 +35,42 @@ export function entry(at: ConsoleSuite): void {
       assert.equal(await page.evaluate('sessionStorage.length'), 0);
       assert.deepEqual(errors, []);
     });
+
+    for (const [locale, titles] of [
+      ['en-GB', { nodes: 'Nodes', ready: 'ready', hubs: 'Hubs on this store' }],
+      ['zh-CN', { nodes: '节点', ready: '就绪', hubs: '共用此存储的系统' }],
+    ] as const) {
+      it(`shows in ${locale} the nodes once there are some, and the hubs once there are several`, async () => {
+        const { page, errors } = await at.open('/', { locale });
+        await page.getByRole('link', { name: 'Shop', exact: true }).waitFor();
+        assert.equal(await page.getByText(titles.nodes, { exact: true }).count(), 0);
+        const node = await newNode({
+          ...{ hub: at.hub.url, token: at.hub.app.adminToken },
+          env: { NODE_URL: 'east.example' },
+        });
+        at.atEnd(() => node.stop());
+        await node.ready;
+        // Several hubs want a MongoDB and a Redis: what the page makes of them is seen by what it is told.
+        await page.route('**/api/v1/machine', async (route) => {
+          const response = await route.fetch();
+          const hubs = [1, 2].map((n) => ({
+            id: `h${n}`,
+            url: `http://hub-${n}:5005`,
+            host: 'h',
+            since: '2026-01-01',
+          }));
+          await route.fulfill({ response, json: { ...((await response.json()) as object), hubs } });
+        });
+        await page.reload();
+        await page.getByText('east.example').waitFor();
+        for (const title of [titles.nodes, titles.hubs]) await page.getByRole('heading', { name: title }).waitFor();
+        await page.getByText(titles.ready, { exact: true }).first().waitFor();
+        await page.getByText('http://hub-2:5005').waitFor();
+        assert.deepEqual(await violations(page), []);
+        assert.deepEqual(errors, []);
+        await page.unroute('**/api/v1/machine');
+      });
+    }
 
     it('makes a bot from what is pasted; it answers in the pane beside what it understood, and training tells its end', async () => {
       const { page, errors } = await at.open('/new');
