@@ -49,8 +49,10 @@ export async function fillLog(databaseUrl: string, dataDir: string, filling: Fil
   const { appId, total, talks } = filling;
   await seedBots(databaseUrl, { dataDir, appIds: [appId] });
   const store = await openStore(databaseUrl);
-  for (let n = 0; n < total; n += 2000) {
-    const batch = Array.from({ length: Math.min(2000, total - n) }, (_, i) => messageOf(n + i, filling));
+  // SQLite commits many together; a server has its own limit of what may wait.
+  const most = databaseUrl.startsWith('sqlite:') ? 2000 : 20;
+  for (let n = 0; n < total; n += most) {
+    const batch = Array.from({ length: Math.min(most, total - n) }, (_, i) => messageOf(n + i, filling));
     await Promise.all(batch.map((message) => store.restore({ kind: 'message', message })));
   }
   for (let n = 0; n < talks; n += 100)

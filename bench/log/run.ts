@@ -3,7 +3,7 @@
  * page and pages in the middle; then again how long acknowledgements take, without and with somebody who searches all the while.
  *
  *   --messages 1000000   --talks 20000   --runs 40
- *   --same   fills MongoDB (a test server) with the same, asks both every page of every route, up to --runs, and says where they differ; no times
+ *   --same   fills MongoDB (a test server) with the same, asks both for all of every route, and says where they differ; no times
  *   --dir DIR   fills it, if it is not there yet, and nothing else; another time it is used as it is, so that only the timing disturbs others
  */
 import { once } from 'node:events';
@@ -103,7 +103,7 @@ async function acks(hub: TestHub, seconds: number): Promise<number[]> {
   return ms;
 }
 
-/** What a hub on this store answers: every page of every route, up to `runs`. */
+/** What a hub on this store answers: every item of every route. How many are on a page may differ. */
 async function answersOf(databaseUrl: string): Promise<Record<string, unknown[]>> {
   const dataDir = await mkdtemp(join(tmpdir(), 'sb-bench-log-'));
   const url = databaseUrl || `sqlite:${join(dataDir, 'switchboard.db')}`;
@@ -118,11 +118,11 @@ async function answersOf(databaseUrl: string): Promise<Record<string, unknown[]>
   await hub.api('GET', base);
   while ((await hub.api('GET', `/bots/${appId}/analytics`)).body.upTo === '') await sleep(100);
   for (const [name, path] of Object.entries(routes)) {
-    const pages: unknown[] = (answers[name] = []);
-    for (let cursor = '', more = true; more && pages.length < runs;) {
+    const items: unknown[] = (answers[name] = []);
+    for (let cursor = '', more = true; more;) {
       const { body } = await hub.api('GET', `${path}${path.includes('?') ? '&' : '?'}${cursor && `cursor=${cursor}`}`);
-      const { next = null, ...page } = body as { next?: string | null };
-      pages.push(page);
+      const { next = null, upTo: _when, ...page } = body as { next?: string | null; upTo?: string; items?: unknown[] };
+      items.push(...(page.items ?? [page]));
       cursor = next ?? '';
       more = next !== null;
     }
@@ -137,9 +137,12 @@ async function compared(): Promise<void> {
   try {
     const [one, other] = [await answersOf(''), await answersOf(mongo.url('log'))];
     for (const name of Object.keys(routes)) {
-      const same = isDeepStrictEqual(one[name], other[name]);
+      const [mine, theirs] = [one[name]!, other[name]!];
+      const odd = mine.findIndex((item, n) => !isDeepStrictEqual(item, theirs[n]));
+      const same = odd < 0 && mine.length === theirs.length;
       if (!same) process.exitCode = 1;
-      say(`${name.padEnd(32)} ${one[name]!.length} pages, ${same ? 'the same' : 'DIFFERENT'}`);
+      say(`${name.padEnd(32)} ${mine.length} and ${theirs.length} items, ${same ? 'the same' : 'DIFFERENT'}`);
+      if (!same) say(JSON.stringify([mine[odd], theirs[odd]]).slice(0, 2000));
     }
   } finally {
     await mongo.dispose();
