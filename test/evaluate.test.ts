@@ -7,7 +7,7 @@ import { startChild } from '../src/child.js';
 import { createEvaluator, type Evaluator } from '../src/training/evaluate.js';
 import type { QuestionChild } from '../src/training/question.js';
 import { someBot } from './support/engines.js';
-import { newHub, type TestHub } from './support/hub.js';
+import { eventually, newHub, type TestHub } from './support/hub.js';
 
 /** With Rasa itself: test/e2e/warm.test.ts and actions.test.ts. Here a process of few lines answers in its place. */
 describe('an evaluation', () => {
@@ -61,7 +61,7 @@ describe('an evaluation', () => {
     script = 'setInterval(() => undefined, 1000)';
     const gone = new AbortController();
     const waiting = evaluate(gone.signal);
-    setTimeout(() => gone.abort(new Error('gone')), 50);
+    void eventually(() => started === 1).then(() => gone.abort(new Error('gone')));
     await assert.rejects(waiting, /gone/);
     assert.equal(running, 0);
     await assert.rejects(evaluate(gone.signal), /gone/);

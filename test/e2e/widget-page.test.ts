@@ -284,9 +284,9 @@ describe('the page of the chat', function () {
         path: '/site',
         context: { viewport: { width: 360, height: 640 } },
       });
-      assert.equal(await page.locator('[data-switchboard]').count(), 1);
       await open(page);
       await frame(page).getByPlaceholder('Write a message').waitFor();
+      assert.equal(await page.locator('[data-switchboard]').count(), 1);
       const whole = { x: 0, y: 0, width: 360, height: 640 };
       let box = await page.locator('iframe').boundingBox();
       // Opening is animated.
