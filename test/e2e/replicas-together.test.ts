@@ -266,6 +266,7 @@ describe('Two hubs that work together', function () {
       }
       assert.equal((await a().api('DELETE', `/subscriptions/${other.id}`)).status, 204);
       subscribers = subscribers.filter(({ id }) => id !== other.id);
+      await other.receiver.close();
       await eventually(async () => ![...(await lagging(a())), ...(await lagging(b()))].includes(other.id));
     });
 
