@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
  * `npm test`: provides what the tests need, then runs linter, pytest and mocha. `--quick` leaves out linter, pytest and the end-to-end
- * tests; other words go to mocha, which then runs alone. The last line of its output is `N passed, N failed, N skipped`; the exit code is
- * 0 when nothing failed. A part that is missing is a failure.
+ * tests; other words go to mocha, which then runs alone. What failed is said again at the end; the last line of its output is
+ * `N passed, N failed, N skipped`; the exit code is 0 when nothing failed. A part that is missing is a failure.
  */
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
@@ -97,23 +97,25 @@ async function results(quick, args, signal) {
 
 /** Adds up what the parts answer. What keeps one from running is one failure, in words, and ends the run. */
 async function main(words) {
-  const tally = { passed: 0, failed: 0, skipped: 0 };
+  const tally = { passed: 0, failed: 0, skipped: 0, failures: [] };
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => stop.abort(new Error(`Stopped by ${signal}.`)));
   const args = words.filter((word) => word !== '--quick');
   try {
     for (const counts of await results(words.includes('--quick'), args, stop.signal)) {
-      for (const key of Object.keys(tally)) tally[key] += counts[key];
+      for (const key of ['passed', 'failed', 'skipped']) tally[key] += counts[key];
+      tally.failures.push(...counts.failures);
     }
     stop.signal.throwIfAborted();
   } catch (error) {
-    say(error.stack && error.name === 'TypeError' ? error.stack : error.message);
+    tally.failures.push(error.name === 'TypeError' ? error.stack : error.message);
     tally.failed += 1;
   }
   return tally;
 }
 
-const { passed, failed, skipped } = await main(process.argv.slice(2));
+const { passed, failed, skipped, failures } = await main(process.argv.slice(2));
+for (const failure of failures) say(`\nFAILED ${failure}`);
 say(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +24,11 @@ interface Prepare {
 }
 const scripts = fileURLToPath(new URL('../../scripts', import.meta.url));
 const prepare = (await import(join(scripts, 'lib', 'prepare.mjs'))) as Prepare;
-const { junitCounts } = (await import(join(scripts, 'lib', 'suites.mjs'))) as { junitCounts: (xml: string) => object };
+interface Suites {
+  junitCounts: (xml: string) => object;
+  mocha: (root: string, options: object) => Promise<{ failed: number; failures: string[] }>;
+}
+const { junitCounts, mocha: mochaPart } = (await import(join(scripts, 'lib', 'suites.mjs'))) as Suites;
 
 /** A small checkout: its build writes one line in a journal and a hub that does what its first word after `start` says. */
 class Checkout {
@@ -169,10 +183,26 @@ describe('npm start', () => {
 });
 
 describe('npm test', () => {
-  it('reads the counts of pytest', () => {
+  it('reads the counts of pytest, and what failed', () => {
     const xml =
-      '<testsuites name="x"><testsuite name="pytest" errors="1" failures="2" skipped="3" tests="10" time="1"></testsuite></testsuites>';
-    assert.deepEqual(junitCounts(xml), { passed: 4, failed: 3, skipped: 3 });
-    assert.deepEqual(junitCounts(''), { passed: 0, failed: 0, skipped: 0 });
+      '<testsuites name="x"><testsuite name="pytest" errors="1" failures="2" skipped="3" tests="10" time="1"><testcase classname="a" name="b" time="1"><failure message="assert 1 == 2">...</failure></testcase></testsuite></testsuites>';
+    const failures = ['pytest: classname="a" name="b" time="1"\nmessage="assert 1 == 2"'];
+    assert.deepEqual(junitCounts(xml), { passed: 4, failed: 3, skipped: 3, failures });
+    assert.deepEqual(junitCounts(''), { passed: 0, failed: 0, skipped: 0, failures: [] });
+  });
+
+  it('keeps what failed, with its file and its reason, to say it again at the end', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'switchboard-failing-'));
+    try {
+      for (const part of ['scripts', 'node_modules']) symlinkSync(join(scripts, '..', part), join(folder, part));
+      mkdirSync(join(folder, 'dist', 'test'), { recursive: true });
+      const test = `describe('sums', () => it('add up', () => { throw new Error('two and two are five'); }));`;
+      writeFileSync(join(folder, 'dist', 'test', 'sums.test.js'), test);
+      const { failed, failures } = await mochaPart(folder, { part: 'all', out: 'ignore' });
+      assert.equal(failed, 1);
+      assert.match(failures[0] ?? '', /sums\.test\.js: sums add up\nError: two and two are five\n/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Mocha's spec reporter that also keeps a note for scripts/test.mjs in the file SWITCHBOARD_TEST_NOTE: the counts, what runs now and until
- * when it may. A run that does not end by itself is ended here, after saying what is still open and which files left something open.
+ * Mocha's spec reporter that also keeps a note for scripts/test.mjs in the file SWITCHBOARD_TEST_NOTE: the counts, what failed, what runs
+ * now and until when it may. A run that does not end by itself is ended here, after saying what is still open and which files left something open.
  */
 import { renameSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
@@ -10,6 +10,8 @@ import Mocha from 'mocha';
 const graceMs = 30_000;
 const lingerMs = 5000;
 const lookMs = 1000;
+/** So much of an error is said again at the end of all tests. */
+const whyLength = 2000;
 /** A test without a timeout may take this long. */
 const endlessMs = 10 * 60_000;
 
@@ -20,6 +22,7 @@ export default class NotingReporter extends Mocha.reporters.Spec {
       passed: 0,
       failed: 0,
       skipped: 0,
+      failures: [],
       ended: false,
       now: 'loading the test files',
       until: Date.now() + 4 * graceMs,
@@ -29,7 +32,7 @@ export default class NotingReporter extends Mocha.reporters.Spec {
     runner.on(events.EVENT_TEST_BEGIN, (test) => this.begin(test));
     runner.on(events.EVENT_HOOK_BEGIN, (hook) => this.begin(hook));
     runner.on(events.EVENT_TEST_PASS, () => (this.note.passed += 1));
-    runner.on(events.EVENT_TEST_FAIL, () => (this.note.failed += 1));
+    runner.on(events.EVENT_TEST_FAIL, (test, error) => this.fail(test, error));
     runner.on(events.EVENT_TEST_PENDING, () => (this.note.skipped += 1));
     runner.on(events.EVENT_RUN_END, () => this.end());
     this.watchFiles(runner, events);
@@ -50,6 +53,12 @@ export default class NotingReporter extends Mocha.reporters.Spec {
     // It may give itself more time once it runs.
     clearInterval(this.looking);
     this.looking = setInterval(look, lookMs).unref();
+  }
+
+  fail(test, error) {
+    this.note.failed += 1;
+    const why = String(error?.stack ?? error).slice(0, whyLength);
+    this.note.failures.push(`${relative(process.cwd(), fileOf(test))}: ${test.fullTitle()}\n${why}`);
   }
 
   watchFiles(runner, events) {
@@ -80,6 +89,7 @@ export default class NotingReporter extends Mocha.reporters.Spec {
       `The tests have ended, but their process does not: still open ${open || 'nothing known'}.${files}\n`,
     );
     this.note.failed += 1;
+    this.note.failures.push(`A process that does not end: still open ${open}.${files}`);
     this.write();
     process.exit(1);
   }

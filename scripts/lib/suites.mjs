@@ -1,4 +1,4 @@
-/** The parts of `npm test`. Each answers { passed, failed, skipped } and never rejects for a test that fails. */
+/** The parts of `npm test`. Each answers { passed, failed, skipped, failures } and never rejects for a test that fails; `failures` are words. */
 import { closeSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +26,8 @@ export async function printedAtTheEnd(work) {
 /** Linter and formatter, one check. */
 export async function lint(root, out) {
   const { code } = await run(npm('run', '--silent', 'lint'), { cwd: root, stdio: stdioTo(out) });
-  return code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+  const counts = { passed: 0, failed: 0, skipped: 0, failures: [] };
+  return code === 0 ? { ...counts, passed: 1 } : { ...counts, failed: 1, failures: ['lint: see its output above'] };
 }
 
 /** The tests of our Python package, with the interpreter that runs it. */
@@ -63,7 +64,13 @@ export function junitCounts(xml) {
     );
   const failed = sum('failures') + sum('errors');
   const skipped = sum('skipped');
-  return { passed: sum('tests') - failed - skipped, failed, skipped };
+  const cases = [...xml.matchAll(/<testcase ([^>]*)><(?:failure|error) ([^>]*)>/g)];
+  return {
+    passed: sum('tests') - failed - skipped,
+    failed,
+    skipped,
+    failures: cases.map(([, test, why]) => `pytest: ${test}\n${why}`),
+  };
 }
 
 /**
@@ -89,9 +96,14 @@ export async function mocha(root, { part, args = [], env, out = 'inherit' }) {
     };
     const watch = watching(note);
     const { code } = await run(words, { ...options, started: watch.begin }).finally(watch.stop);
-    const { passed = 0, failed = 0, skipped = 0, ended = false, now = 'loading the test files' } = noteIn(note);
-    if (!ended) say(`Mocha ended early (exit code ${code}) at: ${now}`);
-    return verdict('mocha', ended ? code : code || 1, { passed, failed, skipped });
+    const { passed = 0, failed = 0, skipped = 0, failures = [], ended, now = 'loading the test files' } = noteIn(note);
+    const early = ended ? [] : [`Mocha ended early (exit code ${code}) at: ${now}`];
+    return verdict('mocha', ended ? code : code || 1, {
+      passed,
+      failed,
+      skipped,
+      failures: [...failures, ...early],
+    });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -147,13 +159,15 @@ function noteIn(path) {
 
 /** No test at all, and an exit code that the counts do not explain, are failures. */
 function verdict(name, code, counts) {
-  const { passed, failed, skipped } = counts;
-  if (code === 124) say(`${name} took too long and was ended: that counts as a failure.`);
-  else if (passed + failed + skipped === 0)
-    say(`${name} found no tests (exit code ${code}): that counts as a failure.`);
-  else if (code === 0 || failed > 0) return counts;
-  else say(`${name} ended with exit code ${code}: that counts as a failure.`);
-  return { ...counts, failed: failed + 1 };
+  const why = unexplained(code, counts);
+  if (!why) return counts;
+  return { ...counts, failed: counts.failed + 1, failures: [...counts.failures, `${name} ${why}`] };
+}
+
+function unexplained(code, { passed, failed, skipped }) {
+  if (code === 124) return 'took too long and was ended.';
+  if (passed + failed + skipped === 0) return `found no tests (exit code ${code}).`;
+  return code !== 0 && failed === 0 && `ended with exit code ${code}.`;
 }
 
 function textOf(path) {
