@@ -24,14 +24,16 @@ import selectors
 import signal
 import sys
 import time
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
-from switchboard_rasa import commands, fork, preload, users
+from switchboard_rasa import autograph, commands, fork, preload, users
 from switchboard_rasa.isolate import Orphaned, isolate
 
 _CHUNK = 65536
 _GRACE_S = 2.0
 _MOST_TEXTS = 64
+_PAUSE_S = 0.05
+"""Between two pieces of what is done ahead: whoever asks waits for one piece at most, and bots that start have the processor."""
 
 
 class Child:
@@ -55,6 +57,7 @@ class Host:
         self._pending = b""
         self._children: Dict[int, Child] = {}
         self._ended = False
+        self._ahead: Iterator[None] = autograph.ahead() if kind == "full" else iter(())
         self._selector = selectors.DefaultSelector()
         self._wake, self._waker = os.pipe()
 
@@ -65,9 +68,13 @@ class Host:
         self._selector.register(self._wake, selectors.EVENT_READ, self._awake)
         try:
             while not self._ended:
-                self._step()
+                self._step(self._work_ahead())
         finally:
             self._end_children()
+
+    def _work_ahead(self) -> Optional[float]:
+        """Does one piece of what children would else do each for itself; answers the pause after it, None once all is done."""
+        return None if next(self._ahead, self) is self else _PAUSE_S
 
     def say(self, **event: Any) -> None:
         """One event. A hub that doesn't read is waited for; one that is gone ends this process."""
