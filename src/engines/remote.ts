@@ -3,6 +3,7 @@ import { Agent, type Dispatcher, request } from 'undici';
 import type { Bot, BotMessage, Engine, Exit, Json, Parse, RunningEngine, Turn } from '../contracts.js';
 import type { Egress } from '../egress.js';
 import { HubError } from '../errors.js';
+import { placeOf } from '../happened.js';
 import { type Breaker, type BreakerLimits, breakerLimits, createBreaker } from './breaker.js';
 
 const timeoutMs = 30_000;
@@ -11,7 +12,6 @@ const lookMs = 5000;
 const maxBytes = 5_000_000;
 /** Nothing had left when the connection failed with one of these. */
 const unsent = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'];
-const eventKey = 'switchboard_event';
 /** Means the same to whoever reads it and nothing to Rasa, which obeys a text that begins with `/`. */
 const fullWidthSlash = '\uff0f';
 
@@ -83,11 +83,7 @@ class RemoteBot implements RunningEngine {
   /** Rasa's REST channel answers `[]` when its model is missing or an action broke, as well as when the bot has nothing to say. */
   private async believe(turn: Turn): Promise<void> {
     const events = await this.tracker(turn.sender);
-    const happened = events?.some(
-      (event) =>
-        event['event'] === 'user' && (event['metadata'] as Json | null)?.[eventKey] === turn.metadata[eventKey],
-    );
-    if (happened === false)
+    if (events && placeOf(events, turn.metadata) < 0)
       throw new HubError('turn_failed', 'The remote bot answered nothing, and its tracker does not know the message.');
     const status = (await this.look('/status'))?.status;
     if (status === undefined || status === 409)

@@ -1,17 +1,8 @@
 /** One turn: the bot is woken and asked, once. What broke is tried again only when the bot's own tracker shows that it did not happen. */
-import type {
-  BotMessage,
-  EngineName,
-  Engines,
-  Json,
-  Parse,
-  RunningEngine,
-  StoredMessage,
-  Turn,
-  TurnResult,
-} from '../contracts.js';
+import type { EngineName, Engines, StoredMessage, Turn, TurnResult } from '../contracts.js';
 import { within } from '../deadline.js';
 import { hubErrorOf } from '../errors.js';
+import { eventKey, happenedIn } from '../happened.js';
 import type { Log } from '../log.js';
 import { type Trace, traceIdOf } from '../trace.js';
 import { untilStored } from './stored.js';
@@ -51,8 +42,6 @@ export const maxTries = 2;
 const maxLost = 4;
 /** How long a message waits for the bot's first training. */
 const learningLimitMs = 10 * 60_000;
-/** Our event id in the user event's metadata: by it a turn that did happen is recognised. */
-const eventKey = 'switchboard_event';
 
 /** The way to take turns. It rejects with the HubError that ended the turn; `stopping` when the turn is still to be taken, after a restart. */
 export function createTurns(options: TurnsOptions): TakeTurn {
@@ -60,10 +49,12 @@ export function createTurns(options: TurnsOptions): TakeTurn {
 
   const once = (message: StoredMessage, trace: Trace, suspect: boolean): Promise<Answer> =>
     engines.use(message.appId, async (running) => {
-      const done = suspect ? await alreadyDone(message, running) : null;
+      const turn = { ...turnOf(message), trace };
+      const events = suspect ? await running.tracker?.(turn.sender) : null;
+      const done = happenedIn(events ?? [], turn);
       check?.(message);
       const { engine, node } = running;
-      const answer = done ?? (await running.reply({ ...turnOf(message), trace }));
+      const answer = done ?? (await running.reply(turn));
       return { ...answer, engine, ...(node !== undefined && { node }), trace: traceIdOf(trace) };
     });
 
@@ -115,27 +106,4 @@ function turnOf(message: StoredMessage): Turn {
   const { switchboard_channel: told, ...metadata } = untraced(message.metadata);
   const channel = message.channel === 'rest' && typeof told === 'string' ? told : message.channel;
   return { sender, text, payload, channel, metadata: { ...metadata, [eventKey]: message.id } };
-}
-
-/** The replies of a turn that the bot finished, but whose answer never reached us; null when it did not happen, or nobody can tell. */
-async function alreadyDone(message: StoredMessage, running: RunningEngine): Promise<TurnResult | null> {
-  const events = (await running.tracker?.(message.conversation)) ?? [];
-  const at = events.findLastIndex(
-    (event) => event['event'] === 'user' && (event['metadata'] as Json | undefined)?.[eventKey] === message.id,
-  );
-  if (at < 0) return null;
-  const after = events.slice(at + 1);
-  const end = after.findIndex((event) => event['event'] === 'user');
-  const said = (end < 0 ? after : after.slice(0, end)).filter((event) => event['event'] === 'bot');
-  return {
-    messages: said.map((event) => repliedIn(event, message.conversation)),
-    parse: (events[at]?.['parse_data'] as Parse | undefined) ?? null,
-  };
-}
-
-/** A bot event of a tracker as the message it was sent as. */
-function repliedIn(event: Json, recipient: string): BotMessage {
-  const data = Object.entries((event['data'] as Json | undefined) ?? {}).filter(([, value]) => value !== null);
-  const text = typeof event['text'] === 'string' ? { text: event['text'] } : {};
-  return { recipient_id: recipient, ...text, ...Object.fromEntries(data) };
 }

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BotMessage, IncomingMessage, Json, MessageChange, Store } from '../contracts.js';
 import { HubError } from '../errors.js';
+import { eventKey } from '../happened.js';
 import type { Log } from '../log.js';
 import type { Consumed, Reading } from './kafka.js';
 
@@ -197,7 +198,7 @@ function meaningOf(text: string, fallback: string | null): Meaning | null {
 function messageIn({ appId, events: [user = {}] }: OpenTurn): IncomingMessage | null {
   const { metadata: own, input_channel, text, message_id, timestamp, sender_id: sender } = user;
   const metadata = recordOf(own);
-  if (metadata['switchboard_event'] !== undefined) return null;
+  if (metadata[eventKey] !== undefined) return null;
   const eventId =
     textOf(message_id) ??
     createHash('sha256')

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Child, startChild } from '../../src/child.js';
 import { configOf } from '../../src/config.js';
-import type { LoadableModel, Store, TrainingContent } from '../../src/contracts.js';
+import type { Json, LoadableModel, Store, TrainingContent } from '../../src/contracts.js';
 import { createLiteEngine } from '../../src/engines/lite.js';
 import { openTrackerChannel, type TrackerChannel } from '../../src/engines/rasa/channel.js';
 import { createRasaEngine } from '../../src/engines/rasa/rasa.js';
@@ -126,6 +126,24 @@ describe('the engines', function () {
         events?.filter(({ event }) => event === 'user').map(({ text }) => text),
         [knownQuestion],
       );
+      await running.stop();
+    });
+
+    it('takes a turn once that comes again after it was given up, and says what was said', async () => {
+      const running = await launch();
+      const once = { ...turn, sender: 'eve', metadata: { switchboard_event: '17' } };
+      process.kill(running.pid!, 'SIGSTOP');
+      setTimeout(() => process.kill(running.pid!, 'SIGCONT'), 500);
+      // Two hubs that each take it for theirs: both look before either has stored it.
+      const both = await Promise.allSettled([running.reply(once), running.reply(once)]);
+      assert.ok(both.some(({ status }) => status === 'fulfilled'));
+      const again = await running.reply(once);
+      assert.equal(again.messages.length, 1);
+      const users = (events: Json[] | null | undefined): number =>
+        events?.filter(({ event }) => event === 'user').length ?? 0;
+      assert.equal(users(await running.tracker?.('eve')), 1);
+      await running.reply({ ...once, metadata: { switchboard_event: '18' } });
+      assert.equal(users(await running.tracker?.('eve')), 2, 'the same words with another event id are another turn');
       await running.stop();
     });
   });

@@ -62,7 +62,12 @@ export class JournalBot {
     const key = `${bot} ${said.sender}`;
     const kept = (): TrackerEvent[] => this.trackers.get(key) ?? [];
     const from = kept().length;
-    if (!onNode(bot)) this.count(said.message);
+    if (onNode(bot)) {
+      // The engine looks into the very conversation that the turn will be added to.
+      const { switchboard_event: id } = said.metadata;
+      const done = kept().findIndex((event) => event.event === 'user' && event.metadata.switchboard_event === id);
+      if (done >= 0) return [{ recipient_id: said.sender, text: kept()[done + 1]?.text }];
+    } else this.count(said.message);
     if (behaviour === 'break') return null;
     await sleep(behaviour.ms);
     if (gone()) this.died += 1;

@@ -4,6 +4,7 @@ import type { Child } from '../../child.js';
 import type { ApiRequest, ApiResponse, Exit, Json, Parse, RunningEngine, Turn, TurnResult } from '../../contracts.js';
 import { within } from '../../deadline.js';
 import { HubError } from '../../errors.js';
+import { happenedIn } from '../../happened.js';
 import type { ChannelKey } from './channel.js';
 import { privateBytes } from './memory.js';
 import type { ParseCache } from './parse-cache.js';
@@ -65,9 +66,13 @@ export class RasaBot implements RunningEngine {
   }
 
   async reply(turn: Turn): Promise<TurnResult> {
+    const tracker = await this.conversation(turn.sender);
+    // Whoever took it before may have been given up and have ended it all the same. Only where it stands as it does here a new turn is stored.
+    const done = happenedIn(tracker?.events ?? [], turn);
+    if (done) return { ...done, model: this.parts.model };
     const body = {
       sender: turn.sender,
-      tracker: await this.conversation(turn.sender),
+      tracker,
       message: turn.text,
       literal: !turn.payload,
       input_channel: turn.channel,
