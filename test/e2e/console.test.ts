@@ -9,6 +9,7 @@ import { withConsole } from '../support/console.js';
 import { newHub } from '../support/hub.js';
 import { conversations, deskBots, deskEngine } from './console/conversations.js';
 import { entry } from './console/entry.js';
+import { keyboard } from './console/keyboard.js';
 import { everyPage } from './console/pages.js';
 import { people } from './console/people.js';
 import { project } from './console/project.js';
@@ -38,5 +39,6 @@ describe('the console', function () {
   project(at);
   people(at);
   conversations(at, () => store);
+  keyboard(at, () => shop, deskBots[0]!);
   everyPage(at, () => shop);
 });
