@@ -119,13 +119,16 @@ async function answersOf(databaseUrl: string): Promise<Record<string, unknown[]>
   while ((await hub.api('GET', `/bots/${appId}/analytics`)).body.upTo === '') await sleep(100);
   for (const [name, path] of Object.entries(routes)) {
     const items: unknown[] = (answers[name] = []);
-    for (let cursor = '', more = true; more;) {
-      const { body } = await hub.api('GET', `${path}${path.includes('?') ? '&' : '?'}${cursor && `cursor=${cursor}`}`);
+    const begun = performance.now();
+    const query = new URLSearchParams(/analytics|limit=/.test(path) ? {} : { limit: '200' });
+    for (let more = true; more;) {
+      const { body } = await hub.api('GET', `${path}${path.includes('?') ? '&' : '?'}${String(query)}`);
       const { next = null, upTo: _when, ...page } = body as { next?: string | null; upTo?: string; items?: unknown[] };
       items.push(...(page.items ?? [page]));
-      cursor = next ?? '';
+      query.set('cursor', next ?? '');
       more = next !== null;
     }
+    say(`  ${name}: ${items.length} items in ${((performance.now() - begun) / 1000).toFixed(1)} s`);
   }
   await hub.stop();
   await rm(dataDir, { recursive: true, force: true });
