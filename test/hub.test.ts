@@ -9,6 +9,7 @@ import { createConnections } from '../src/hub/connections.js';
 import { createDesk } from '../src/hub/desk.js';
 import { createHub } from '../src/hub/hub.js';
 import { createOutbox } from '../src/hub/outbox.js';
+import type { Sharing } from '../src/hub/sharing.js';
 import { openLog } from '../src/log.js';
 import { openStore } from '../src/stores/index.js';
 import { saying, scriptedEngine, type ScriptedEngine, someBot, someModel, enoughMemory } from './support/engines.js';
@@ -30,7 +31,7 @@ describe('the message path', () => {
   let shown: (what: string) => void;
   let hub: ReturnType<typeof createHub>;
 
-  const openHub = (): ReturnType<typeof createHub> => {
+  const openHub = (shared?: Sharing): ReturnType<typeof createHub> => {
     const connection: Connection = {
       async send(to, delivery) {
         const result = await platform(delivery);
@@ -62,7 +63,8 @@ describe('the message path', () => {
     const outbox = createOutbox({ store, connections, log, backoffMs: () => 20 });
     const desk = createDesk({ store, hub: { aside: (at, work) => hub.aside(at, work) }, outbox, connections, log });
     desk.stop();
-    return createHub({ store, engines, connections, outbox, desk, trained: () => trained, slowAnswerMs, log });
+    const options = { store, engines, connections, outbox, desk, trained: () => trained, slowAnswerMs, log };
+    return createHub({ ...options, shared });
   };
   const incoming = (change: Partial<IncomingMessage> = {}): IncomingMessage => ({
     appId: 'bot-1',
@@ -347,6 +349,46 @@ describe('the message path', () => {
       { recipient_id: 'c1', text: 'said before the process died', metadata: { engine: 'rasa' } },
     ]);
     assert.equal(engine.launched.flatMap((bot) => bot.turns).length, 1);
+  });
+
+  describe('beside other hubs', () => {
+    const own = (): void => undefined;
+    const shared: Sharing = {
+      ...{ mine: () => true, check: own, hold: () => Promise.resolve(), crowded: () => false, pass: own, send: own },
+      ...{ settled: own, outcome: (message) => Promise.resolve(message), borrow: (_, work) => work() },
+    };
+    /** The hub that took it died after the turn, and the platform sends it again. */
+    const begun = async (): Promise<IncomingMessage> => {
+      const again = incoming();
+      const { message } = await store.conversations.receive(again);
+      const metadata = { switchboard_event: message.id };
+      engine.tracker = () =>
+        Promise.resolve([
+          { event: 'user', text: 'hello', metadata },
+          { event: 'bot', text: 'said by another' },
+        ]);
+      return again;
+    };
+
+    it('does not repeat a turn that one of them took which has died, when the message comes again', async () => {
+      hub = openHub(shared);
+      assert.equal(await hub.receive(await begun()), false);
+      await settled(1);
+      assert.deepEqual(texts(), ['said by another']);
+      assert.deepEqual(
+        engine.launched.flatMap((bot) => bot.turns),
+        [],
+      );
+    });
+
+    it('nor when a caller asks again', async () => {
+      hub = openHub(shared);
+      assert.deepEqual((await hub.ask(await begun())).replies[0]?.text, 'said by another');
+      assert.deepEqual(
+        engine.launched.flatMap((bot) => bot.turns),
+        [],
+      );
+    });
   });
 
   it('waits for the first training of a bot', async () => {

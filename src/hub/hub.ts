@@ -96,7 +96,8 @@ class MessagePath implements Hub {
 
   async receive(incoming: IncomingMessage): Promise<boolean> {
     const { message, duplicate } = await this.accept(incoming);
-    if (!duplicate || this.mayBeLost(message)) this.place(message);
+    // Of one that came before, another hub may have taken the turn and died.
+    if (!duplicate || this.mayBeLost(message)) this.place(message, duplicate);
     return !duplicate;
   }
 
@@ -105,7 +106,7 @@ class MessagePath implements Hub {
     const { message, duplicate } = await this.accept(incoming);
     const { shared } = this.options;
     if (shared && !shared.mine(message)) return message.state === 'received' ? shared.outcome(message, gone) : message;
-    const waiting = duplicate && !this.mayBeLost(message) ? this.talks.get(message.id) : this.talks.start(message);
+    const waiting = duplicate && !this.mayBeLost(message) ? this.talks.get(message.id) : this.talks.start(message, duplicate);
     if (!waiting) return message;
     waiting.listeners += 1;
     gone?.addEventListener('abort', () => (waiting.listeners -= 1), { once: true });

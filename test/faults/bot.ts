@@ -21,6 +21,8 @@ export const onNode = (bot: string): boolean => bot.startsWith('n');
 export class JournalBot {
   /** Turns that ran, by the text of the message. */
   readonly turns = new Map<string, number>();
+  /** When each of them was taken, by `performance.now()`. */
+  readonly times = new Map<string, number[]>();
   /** How long a turn takes, or that it breaks; by the text of the message. */
   behave: (text: string, bot: string) => { ms: number } | 'break' = () => ({ ms: 2 });
   /** Turns that died with the node that they ran on. */
@@ -86,5 +88,6 @@ export class JournalBot {
 
   private count(text: string): void {
     this.turns.set(text, (this.turns.get(text) ?? 0) + 1);
+    this.times.set(text, [...(this.times.get(text) ?? []), performance.now()]);
   }
 }

@@ -119,6 +119,17 @@ function pickOf(faults: Fault[], random: number): Fault {
   return faults[0]!;
 }
 
+/** When the turns of an event were taken, and what went wrong before the last of them. */
+function storyOf(rig: Rig, text: string, hits: Hit[]): string {
+  const [first = 0, ...more] = rig.bot.times.get(text) ?? [];
+  const end = more.at(-1) ?? first;
+  const before = hits.filter(({ at }) => at > first - 10_000 && at < end);
+  const faults = before.map(({ kind, at }) => `${kind} at ${((at - first) / 1000).toFixed(2)} s`).join(', ');
+  const acked = rig.events.find((event) => event.text === text)?.ackedAt ?? first;
+  const again = more.map((at) => `${((at - first) / 1000).toFixed(2)} s`).join(', ');
+  return `${text}: acknowledged ${((acked - first) / 1000).toFixed(2)} s from its turn, which came again after ${again}; ${faults}`;
+}
+
 /** How long those waited for their answer who were acknowledged around each kind of fault, in words. */
 function waitsOf(rig: Rig, hits: Hit[]): string[] {
   const first = new Map<string, number>();
@@ -191,6 +202,7 @@ async function broken(rig: Rig, possible: Fault[], faults: number): Promise<Find
   const twice = rig.events.filter(({ text }) => (rig.bot.turns.get(text) ?? 0) > 1);
   const onNodes = twice.filter(({ appId }) => rig.bots.indexOf(appId) >= remoteBots).length;
   if (twice.length > 0) failures.push(`${onNodes} of those with more than one turn on nodes`);
+  failures.push(...twice.map(({ text }) => storyOf(rig, text, hits)));
   const notes = [
     killed,
     `${rig.bot.died} turns died with a node`,
