@@ -129,10 +129,12 @@ class ScannedLog implements LogStore {
     fits: (row: Row) => Promise<boolean>,
     limit: number,
   ): Promise<{ found: Row[]; end: Row | null }> {
-    const until = performance.now() + this.patienceMs;
+    let until = Infinity;
     const found: Row[] = [];
     let before: Row | null = null;
     for await (const row of rows) {
+      // However long a database takes for the first rows: those that came along with them are looked at.
+      if (!before) until = performance.now() + this.patienceMs;
       const fit = await fits(row);
       // The row after a full page only tells that there is one.
       if (fit && found.length === limit) return { found, end: before };
