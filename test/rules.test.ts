@@ -15,6 +15,7 @@ const facts = [
   'src/machine.ts',
   'src/metrics.ts',
   'src/kafka-url.ts',
+  'src/happened.ts',
   'src/trace.ts',
 ];
 const rules: { files: RegExp; own: string | null; may: string[] }[] = [

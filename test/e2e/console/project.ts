@@ -68,6 +68,8 @@ export function project(at: ConsoleSuite): void {
       const key = { name: 'Reader', role: 'viewer' };
       const { key: token } = (await at.hub.api('POST', `/bots/${appId}/api-keys`, key)).body as { key: string };
       const { page, errors } = await at.open('/', { signedIn: false });
+      // Until then it may forget a token, since nobody is signed in.
+      await page.getByLabel('Password').waitFor();
       await page.evaluate(`sessionStorage.setItem('switchboard.token', ${JSON.stringify(token)})`);
       await page.goto(`${at.hub.url}/console/bots/${appId}/project/domain.yml`);
       const editor = page.getByRole('textbox', { name: 'domain.yml' });
