@@ -381,6 +381,15 @@ describe('the message path', () => {
       );
     });
 
+    it('nor when it is found beside a new one', async () => {
+      hub = openHub({ ...shared, crowded: () => true });
+      await begun();
+      await hub.receive(incoming());
+      await settled(2);
+      assert.equal(texts()[0], 'said by another');
+      assert.equal(engine.launched.flatMap((bot) => bot.turns).length, 1);
+    });
+
     it('nor when a caller asks again', async () => {
       hub = openHub(shared);
       assert.deepEqual((await hub.ask(await begun())).replies[0]?.text, 'said by another');

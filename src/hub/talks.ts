@@ -191,7 +191,9 @@ export class Talks {
       await shared.hold(at, closing);
       if (!look && !shared.crowded()) return null;
       const read = (): Promise<StoredMessage[]> => store.conversations.waiting(at.appId, at.conversation);
-      for (const message of await untilStored(read, closing)) if (!this.broken.has(message.id)) this.start(message);
+      // Another hub may have had the conversation in between, and have taken the turn of what it left.
+      for (const message of await untilStored(read, closing))
+        if (!this.broken.has(message.id)) this.start(message, true);
       return null;
     } catch (error) {
       return closing.aborted ? stoppingError() : hubErrorOf(error);
