@@ -106,7 +106,8 @@ class MessagePath implements Hub {
     const { message, duplicate } = await this.accept(incoming);
     const { shared } = this.options;
     if (shared && !shared.mine(message)) return message.state === 'received' ? shared.outcome(message, gone) : message;
-    const waiting = duplicate && !this.mayBeLost(message) ? this.talks.get(message.id) : this.talks.start(message, duplicate);
+    const waiting =
+      duplicate && !this.mayBeLost(message) ? this.talks.get(message.id) : this.talks.start(message, duplicate);
     if (!waiting) return message;
     waiting.listeners += 1;
     gone?.addEventListener('abort', () => (waiting.listeners -= 1), { once: true });
