@@ -6,13 +6,13 @@ import { within } from '../../deadline.js';
 import { HubError } from '../../errors.js';
 import { happenedIn } from '../../happened.js';
 import type { ChannelKey } from './channel.js';
-import { privateBytes } from './memory.js';
+import { privateBytes, residentBytes } from './memory.js';
 import type { ParseCache } from './parse-cache.js';
 
 const turnTimeoutMs = 60_000;
-/** How long a broken connection waits for news of its process. */
+/** How long a broken connection, or a turn whose actions have gone, waits for news of the process. */
 const goneMs = 2000;
-/** How long a turn that failed waits for news that the process of its actions has died. */
+/** How long a turn that failed waits for news that the process of its actions has died, while that seems to live. */
 const actionsGoneMs = 500;
 const canary = 'Are you there?';
 const turnPath = '/webhooks/switchboard/webhook';
@@ -82,7 +82,10 @@ export class RasaBot implements RunningEngine {
     const { status, json } = await this.watched(() => this.request('POST', turnPath, { body, headers }));
     if (status === 200) return { ...(json as TurnResult), model: this.parts.model };
     // Its actions may have died under the turn: who asks again shall meet the successor of both.
-    if (this.parts.actions) await within(this.exited, actionsGoneMs);
+    if (this.parts.actions) {
+      const gone = (await residentBytes(this.parts.actions.pid ?? 0)) === 0;
+      await within(this.exited, gone ? goneMs : actionsGoneMs);
+    }
     const error = (json as { error?: { message?: string } } | null)?.error?.message ?? `status ${status}`;
     throw new HubError('turn_failed', `Rasa failed on this message: ${error}`);
   }
