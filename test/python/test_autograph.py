@@ -2,6 +2,8 @@
 import glob
 import importlib
 import os
+import subprocess
+import sys
 import tempfile
 from operator import attrgetter
 
@@ -9,7 +11,30 @@ import pytest
 
 from switchboard_rasa import autograph
 
-pytest.importorskip("tensorflow")
+_TRACE = """
+import sys
+from switchboard_rasa import autograph
+if sys.argv[1] == "ahead":
+    list(autograph.ahead())
+import tensorflow as tf
+from rasa.utils.tensorflow.layers import Ffnn
+from tensorflow.python.autograph.impl import api
+converted = []
+transform = api._TRANSPILER.transform_ast
+def note(node, ctx):
+    converted.append(ctx.info.name)
+    return transform(node, ctx)
+api._TRANSPILER.transform_ast = note
+layer = Ffnn([4, 4], 0.0, 0.0, 1.0, "test")
+tf.function(lambda x: layer(x))(tf.ones((2, 3)))
+print(converted.count("tf__call"))
+"""
+
+
+@pytest.mark.parametrize(("how", "anew"), [("ahead", "0"), ("not", "2")])
+def test_a_network_that_is_traced_finds_them_converted(how, anew):
+    done = subprocess.run([sys.executable, "-c", _TRACE, how], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split()[-1:] == [anew], done.stderr[-2000:]
 
 
 def test_every_function_is_there_and_is_converted_without_a_thread_or_a_file():

@@ -74,7 +74,9 @@ class Host:
 
     def _work_ahead(self) -> Optional[float]:
         """Does one piece of what children would else do each for itself; answers the pause after it, None once all is done."""
-        return None if next(self._ahead, self) is self else _PAUSE_S
+        for _ in self._ahead:
+            return _PAUSE_S
+        return None
 
     def say(self, **event: Any) -> None:
         """One event. A hub that doesn't read is waited for; one that is gone ends this process."""
