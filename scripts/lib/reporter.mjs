@@ -83,11 +83,9 @@ export default class NotingReporter extends Mocha.reporters.Spec {
   }
 
   hang() {
-    const open = [...openNow()].map(([kind, count]) => `${count} ${kind}`).join(', ');
+    const open = [...openNow()].map(([kind, count]) => `${count} ${kind}`).join(', ') || 'nothing known';
     const files = this.leaks.length > 0 ? `\nMore was open after these than before:\n${this.leaks.join('\n')}` : '';
-    process.stderr.write(
-      `The tests have ended, but their process does not: still open ${open || 'nothing known'}.${files}\n`,
-    );
+    process.stderr.write(`The tests have ended, but their process does not: still open ${open}.${files}\n`);
     this.note.failed += 1;
     this.note.failures.push(`A process that does not end: still open ${open}.${files}`);
     this.write();
