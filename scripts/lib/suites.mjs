@@ -35,7 +35,9 @@ export async function pytest(root, { python, out }) {
   const folder = mkdtempSync(join(tmpdir(), 'switchboard-pytest-'));
   const report = join(folder, 'report.xml');
   try {
-    const env = { ...process.env, PYTHONPATH: join(root, 'src', 'engines', 'rasa'), PYTHONDONTWRITEBYTECODE: '1' };
+    // What a test's process leaves behind when it is killed goes with the folder.
+    const ours = { PYTHONPATH: join(root, 'src', 'engines', 'rasa'), PYTHONDONTWRITEBYTECODE: '1', TMPDIR: folder };
+    const env = { ...process.env, ...ours };
     const words = [
       python,
       '-m',

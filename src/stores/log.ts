@@ -67,9 +67,16 @@ const nowhere = Number.MAX_SAFE_INTEGER;
 type Both = { m: Place; p: Place };
 type Sighted = RequestRow & { both: Both };
 
-/** `LogStore` over `source`. `patienceMs`: how long one search walks; it always looks at one thing at least. */
-export function createLog(source: LogSource, patienceMs = defaultPatienceMs): LogStore {
-  return new ScannedLog(source, patienceMs);
+/**
+ * `LogStore` over `source`. `patienceMs`: how long one search walks by the clock `now` (milliseconds); it always looks at one thing at
+ * least.
+ */
+export function createLog(
+  source: LogSource,
+  patienceMs = defaultPatienceMs,
+  now = (): number => performance.now(),
+): LogStore {
+  return new ScannedLog(source, patienceMs, now);
 }
 
 class ScannedLog implements LogStore {
@@ -81,6 +88,7 @@ class ScannedLog implements LogStore {
   constructor(
     private readonly source: LogSource,
     private readonly patienceMs: number,
+    private readonly now: () => number,
   ) {}
 
   async conversations(appId: string, filter: LogFilter, page: Page): Promise<Listed<LoggedConversation>> {
@@ -134,13 +142,13 @@ class ScannedLog implements LogStore {
     let before: Row | null = null;
     for await (const row of rows) {
       // However long a database takes for the first rows: those that came along with them are looked at.
-      if (!before) until = performance.now() + this.patienceMs;
+      if (!before) until = this.now() + this.patienceMs;
       const fit = await fits(row);
       // The row after a full page only tells that there is one.
       if (fit && found.length === limit) return { found, end: before };
       if (fit) found.push(row);
       before = row;
-      if (performance.now() >= until) return { found, end: row };
+      if (this.now() >= until) return { found, end: row };
     }
     return { found, end: null };
   }
