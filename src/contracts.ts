@@ -516,7 +516,7 @@ export interface Engines {
     work: (running: RunningEngine) => Promise<T>,
     how?: LaunchOptions,
   ): Promise<T>;
-  /** Launches `model`, then switches to it and drains the old one. Rejects, changing nothing, when the new one does not come up. `live` runs at the switch. */
+  /** Launches `model`, then switches to it and drains the old one; one that the bot runs already is not launched again. Rejects, changing nothing, when the new one does not come up. `live` runs at the switch. */
   swap(appId: string, model: Model, live: () => Promise<void>): Promise<void>;
   /** Puts the bot to sleep after its running turns; wakes it again on the next message. */
   park(appId: string): Promise<void>;

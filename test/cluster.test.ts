@@ -333,6 +333,85 @@ describe('bots on several machines', () => {
     assert.equal(await ask(), 'east m1');
   });
 
+  /** Two hubs of an installation, and the nodes of both. */
+  const replicated = async (...names: string[]) => {
+    await open();
+    const replica = await new ClusterRig().open(hubEngine(), 'never');
+    const nodes = names.map((name) => ({ name, engine: said(name) }));
+    for (const { name, engine } of nodes)
+      started.push(await newNode({ hub: [rig.url, replica.url], engine, env: { NODE_URL: name } }));
+    const hubs = [rig, replica] as const;
+    await eventually(() => hubs.every((hub) => hub.nodes.list().length === 1 + names.length));
+    const activate = (hub: ClusterRig, id: string): Promise<void> =>
+      hub.engines.swap('bot-1', hub.models.get(id)!, () => {
+        for (const { bots } of hubs) bots.set('bot-1', someBot({ activeModel: id }));
+        return Promise.resolve();
+      });
+    for (const { bots } of hubs) bots.set('bot-1', someBot());
+    return { hubs, nodes: nodes.map(({ engine }) => engine), activate };
+  };
+  /** The member of the cluster of `hub` that stands for a node; its `swap` is put off by `ms`. */
+  const putOff = (hub: ClusterRig, address: string, ms: number): void => {
+    const found = hub.cluster.members().find(({ member }) => member.address === address);
+    const { engines } = found!.member;
+    const swap = engines.swap.bind(engines);
+    engines.swap = async (...given) => {
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      return swap(...given);
+    };
+  };
+
+  it('switch models after a hub that was lost while it switched them', async () => {
+    const { hubs, nodes, activate } = await replicated('east');
+    const [east] = nodes as [ScriptedEngine];
+    assert.equal(await ask('bot-1', hubs[1]), 'east m1');
+    const launch = east.launch.bind(east);
+    let coming = false;
+    east.launch = (...given) => {
+      coming = true;
+      return new Promise((resolve) => setTimeout(() => resolve(launch(...given)), 300));
+    };
+    const lost = activate(hubs[0], 'm3').catch(() => undefined);
+    await eventually(() => coming);
+    await hubs[0].close();
+    await lost;
+    await activate(hubs[1], 'm2');
+    assert.equal(await ask('bot-1', hubs[1]), 'east m2');
+    await eventually(() => east.launched.filter(({ stopped }) => !stopped).length === 1);
+  });
+
+  it('switch models for two hubs at once, which reach their machines in different orders', async () => {
+    const { hubs, nodes, activate } = await replicated('east', 'west');
+    const [one, other] = hubs;
+    try {
+      for (const hub of hubs) hub.engines.register('bot-1', { min: 2, max: 2 });
+      await eventually(() => hubs.every((hub) => hub.engines.status('bot-1').pids.length === 2));
+      putOff(one, 'west', 150);
+      putOff(other, 'east', 150);
+      await Promise.all([activate(one, 'm2'), activate(other, 'm3')]);
+      const active = one.bots.get('bot-1')!.activeModel;
+      const said = await Promise.all(Array.from({ length: 6 }, () => ask('bot-1', other)));
+      assert.deepEqual(new Set(said.map((words) => words?.slice(-2))), new Set([active]));
+      await eventually(() => nodes.every(({ launched }) => launched.filter(({ stopped }) => !stopped).length === 1));
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('launch no model that another hub has switched to already', async () => {
+    const { hubs, nodes, activate } = await replicated('east');
+    const [one, other] = hubs;
+    try {
+      assert.equal(await ask(), 'east m1');
+      await activate(one, 'm2');
+      await activate(other, 'm2');
+      assert.equal(nodes[0]?.launched.length, 2);
+      assert.equal(await ask('bot-1', other), 'east m2');
+    } finally {
+      await other.close();
+    }
+  });
+
   it('are run once for all hubs behind one name, each of which is called', async () => {
     await open();
     const port = Number(new URL(rig.url).port);

@@ -16,6 +16,7 @@ const facts = [
   'src/metrics.ts',
   'src/kafka-url.ts',
   'src/happened.ts',
+  'src/stored.ts',
   'src/trace.ts',
 ];
 const rules: { files: RegExp; own: string | null; may: string[] }[] = [

@@ -7,7 +7,7 @@ import { TrainingFailure } from '../training/failure.js';
 import type { EditLint } from '../training/faq/edits.js';
 import type { LintFinding } from '../training/faq/lint.js';
 import type { lintAside } from '../training/faq/lint-thread.js';
-import { contentOf } from '../training/training.js';
+import { contentOf } from '../training/snapshot.js';
 import type { Parts } from './parts.js';
 import type { RasaChecks } from './training.js';
 import { contentOfModel } from './versions.js';

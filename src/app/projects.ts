@@ -13,7 +13,7 @@ import { createProjects, type Projects } from '../training/import/import.js';
 import type { Allowed } from '../training/import/reach.js';
 import { createProjectReader } from '../training/import/thread.js';
 import { wholeProjectOf } from '../training/languages.js';
-import { contentOf } from '../training/training.js';
+import { contentOf } from '../training/snapshot.js';
 import { packageDir, type Parts } from './parts.js';
 
 /** Answers how one file of a project is checked before it is kept. */

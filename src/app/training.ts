@@ -21,7 +21,8 @@ import { createSelf, type Self } from '../training/self.js';
 import { createRasaTrainer } from '../training/train.js';
 import type { JobTokens } from '../training/tokens.js';
 import { allowedIn } from './projects.js';
-import { codeRefusal, contentOf, createTraining, type TrainingOptions } from '../training/training.js';
+import { codeRefusal, contentOf } from '../training/snapshot.js';
+import { createTraining, type TrainingOptions } from '../training/training.js';
 import { packageDir, type Parts, type RasaRuntime, type StandIns } from './parts.js';
 
 /** How long saving one file, or a whole project, waits for the validator. */

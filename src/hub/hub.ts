@@ -27,7 +27,7 @@ import type { HubDesk } from './desk.js';
 import { asksForPerson, factsOf } from './facts.js';
 import type { Outbox } from './outbox.js';
 import type { Host, Sharing } from './sharing.js';
-import { untilStored } from './stored.js';
+import { untilStored } from '../stored.js';
 import { stoppingError, type Talk, Talks, type Waiting } from './talks.js';
 import { traced, traceOf } from './traced.js';
 import { createTurns, maxTries, type TakeTurn } from './turns.js';

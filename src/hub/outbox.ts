@@ -17,7 +17,7 @@ import type { Log } from '../log.js';
 import type { Connections } from './connections.js';
 import { createPaces } from './paces.js';
 import type { Sharing } from './sharing.js';
-import { untilStored } from './stored.js';
+import { untilStored } from '../stored.js';
 
 export interface Outbox {
   /** Writes what became of a message, with what is said of it, and lets that out. Rejects as `ConversationStore.settle` does, and nothing is said. */

@@ -8,7 +8,7 @@ import type { At, Leases, OutboxEntry, Store, StoredMessage } from '../contracts
 import { HubError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Bus } from './bus.js';
-import { untilStored } from './stored.js';
+import { untilStored } from '../stored.js';
 
 /** What the message path asks, of a store that several hubs share. */
 export interface Sharing {

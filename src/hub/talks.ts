@@ -7,7 +7,7 @@ import { HubError, hubErrorOf } from '../errors.js';
 import type { Log } from '../log.js';
 import { createMailbox } from './mailbox.js';
 import type { Sharing } from './sharing.js';
-import { untilStored } from './stored.js';
+import { untilStored } from '../stored.js';
 
 /** A message on its way to its answer. */
 export interface Waiting {

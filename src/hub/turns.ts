@@ -5,7 +5,7 @@ import { hubErrorOf } from '../errors.js';
 import { eventKey, happenedIn } from '../happened.js';
 import type { Log } from '../log.js';
 import { type Trace, traceIdOf } from '../trace.js';
-import { untilStored } from './stored.js';
+import { untilStored } from '../stored.js';
 import { traceOf, untraced } from './traced.js';
 
 export interface Answer extends TurnResult {

@@ -177,7 +177,8 @@ export class ClusterRig {
     this.server = createServer();
     const shelf = await openModelShelf(join(this.folder, 'shelf'));
     const put = await shelf.putText('{}');
-    for (const id of ['m1', 'm2']) this.models.set(id, someModel({ id, archive: put.digest, content: put.digest }));
+    for (const id of ['m1', 'm2', 'm3'])
+      this.models.set(id, someModel({ id, archive: put.digest, content: put.digest }));
     this.nodes = openNodes(this.server, {
       cluster: this.cluster,
       store: {

@@ -4,6 +4,7 @@ import { HubError } from '../../errors.js';
 import type { Log } from '../../log.js';
 import { traceIdOf } from '../../trace.js';
 import { asleep } from './member.js';
+import type { Holds } from './holds.js';
 import type { Handler } from './peer.js';
 import type { Apart, Awake, News } from './protocol.js';
 import type { Residents } from './residents.js';
@@ -11,6 +12,8 @@ import type { Residents } from './residents.js';
 export interface AgentOptions {
   engines: Engines;
   residents: Residents;
+  /** Shared by the agents of all hubs of an installation. */
+  holds: Holds;
   tell: (news: News) => void;
   /** Asked to take no new bots, or to take them again. */
   drain: (on: boolean) => void;
@@ -25,9 +28,9 @@ export interface Agent {
   /** The line has ended: what only its hub wanted is given up. */
   end(): void;
 }
-/** A process of its own that the hub holds. */
+/** What the hub has until it releases it: a process of its own, or the bot, to switch it. */
 interface Lease {
-  running: RunningEngine;
+  running?: RunningEngine;
   release: () => void;
 }
 
@@ -47,6 +50,8 @@ class HubAgent implements Agent {
   private readonly read = new Map<string, number>();
   private lines: NonNullable<News['lines']> = [];
   private tickets = 0;
+  /** The line has ended: what was on its way to the hub is given up when it comes. */
+  private ended = false;
 
   constructor(private readonly options: AgentOptions) {
     const { engines } = options;
@@ -73,6 +78,7 @@ class HubAgent implements Agent {
         this.leases.get((value as { lease: number }).lease)?.release();
         return Promise.resolve();
       },
+      hold: asked(({ appId }) => this.hold(appId)),
       swap: asked<{ appId: string; model: Model }>((wanted) => this.prepare(wanted)),
       decide: asked<{ appId: string; ticket: number; live: boolean }>((wanted) => this.decide(wanted)),
       park: asked(({ appId }) => engines.park(appId)),
@@ -100,6 +106,7 @@ class HubAgent implements Agent {
   }
 
   end(): void {
+    this.ended = true;
     for (const { release } of this.leases.values()) release();
     for (const { decide } of this.swaps.values()) decide(false);
     for (const unfollow of this.unfollow.values()) unfollow();
@@ -121,7 +128,7 @@ class HubAgent implements Agent {
   private on<T>({ appId, lease }: Asked, work: (running: RunningEngine) => Promise<T>): Promise<T> {
     if (lease === undefined) return this.options.engines.use(appId, work);
     const held = this.leases.get(lease);
-    if (!held) return Promise.reject(new HubError('turn_failed', "The bot's process of its own has ended."));
+    if (!held?.running) return Promise.reject(new HubError('turn_failed', "The bot's process of its own has ended."));
     return work(held.running);
   }
 
@@ -146,12 +153,23 @@ class HubAgent implements Agent {
     return new Promise((resolve, reject) => {
       const hold = (running: RunningEngine): Promise<void> =>
         new Promise((release) => {
+          if (this.ended) return void release();
           this.leases.set(lease, { running, release });
           resolve({ value: { lease, ...awakeOf(running) } });
         });
       const ended = this.options.engines.apart(appId, modelId, hold, how);
       void ended.catch(reject).finally(() => this.leases.delete(lease));
     });
+  }
+
+  /** Resolves when no other hub switches the bot; none will until this one has released it. */
+  private async hold(appId: string): Promise<{ value: { lease: number } }> {
+    const release = await this.options.holds.take(appId);
+    this.tickets += 1;
+    const lease = this.tickets;
+    if (this.ended) release();
+    else this.leases.set(lease, { release: () => this.leases.delete(lease) && release() });
+    return { value: { lease } };
   }
 
   /** Resolves when the new processes are up; they take over, or end, when the hub has decided. */
@@ -163,6 +181,7 @@ class HubAgent implements Agent {
         const go = await new Promise<boolean>((decide) => {
           this.swaps.set(ticket, { decide, done });
           resolve({ value: { ticket } });
+          if (this.ended) decide(false);
         });
         if (!go) throw new HubError('stale_result', 'The hub has called the switch off.');
       };

@@ -57,12 +57,40 @@ function createBarrier(count: number, live: () => Promise<void>): Barrier {
 }
 
 export const isLost = (error: unknown): boolean => error instanceof HubError && error.code === 'node_lost';
+export function ignoreLost(error: unknown): void {
+  if (!isLost(error)) throw error;
+}
 
-/** Switches the bot at all of these members, `live` running once between; false when all of them were lost. Rejects when one can't: then none has switched. */
-export async function switchAll(
-  on: readonly Member[],
-  { appId, model, live }: { appId: string; model: Model; live: () => Promise<void> },
-): Promise<boolean> {
+interface Switch {
+  appId: string;
+  model: Model;
+  live: () => Promise<void>;
+}
+
+/**
+ * Switches the bot at all of these members, `live` running once between; false when all of them were lost. Rejects when one can't: then
+ * none has switched. No other hub switches it there meanwhile.
+ */
+export async function switchAll(on: readonly Member[], { appId, model, live }: Switch): Promise<boolean> {
+  const held: (() => void)[] = [];
+  try {
+    await holdAll(on, appId, held);
+    return await switchTogether(on, { appId, model, live });
+  } finally {
+    for (const release of held) release();
+  }
+}
+
+/** Takes hold of the bot in the one order that all hubs have: in orders of their own, two would wait for each other. */
+async function holdAll(on: readonly Member[], appId: string, held: (() => void)[]): Promise<void> {
+  for (const member of [...on].sort((a, b) => (a.id < b.id ? -1 : 1))) {
+    // Whoever is lost here is lost to the switch as well, which tells it.
+    const release = await member.hold?.(appId).catch(ignoreLost);
+    if (release) held.push(release);
+  }
+}
+
+async function switchTogether(on: readonly Member[], { appId, model, live }: Switch): Promise<boolean> {
   const barrier = createBarrier(on.length, live);
   const grave: unknown[] = [];
   const one = async (member: Member): Promise<void> => {

@@ -16,7 +16,7 @@ import type {
 import { within } from '../../deadline.js';
 import { HubError } from '../../errors.js';
 import type { Log } from '../../log.js';
-import { isLost, switchAll } from './barrier.js';
+import { ignoreLost, isLost, switchAll } from './barrier.js';
 import { Journals } from './journal.js';
 import { asleep, type BotPlace, type Member } from './member.js';
 import { createMover, type Mover } from './mover.js';
@@ -292,7 +292,3 @@ class BotCluster implements Cluster {
 
 const noHost = 'No machine is there that can run this bot: start a node (switchboard node), or look at GET /nodes.';
 const stateOrder: BotStatus['state'][] = ['awake', 'waking', 'quarantined', 'draining', 'asleep'];
-
-function ignoreLost(error: unknown): void {
-  if (!isLost(error)) throw error;
-}

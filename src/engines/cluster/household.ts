@@ -3,6 +3,7 @@ import type { Engines } from '../../contracts.js';
 import type { Log } from '../../log.js';
 import { type Agent, createAgent } from './agent.js';
 import type { Session } from './dialer.js';
+import { Holds } from './holds.js';
 import type { Hubs } from './hubs.js';
 import type { Peer } from './peer.js';
 import type { News } from './protocol.js';
@@ -22,6 +23,7 @@ const defaultTellMs = 500;
 export class Household {
   private readonly agents = new Map<Agent, Peer>();
   private readonly timer: NodeJS.Timeout;
+  private readonly holds = new Holds();
   private draining = false;
 
   constructor(private readonly options: HouseholdOptions) {
@@ -40,7 +42,8 @@ export class Household {
   welcome(peer: Peer): Session {
     const { engines, residents, hubs, log } = this.options;
     const tell = (news: News): void => peer.tell('news', news);
-    const agent = createAgent({ engines, residents, tell, drain: (on) => this.drain(on), log });
+    const { holds } = this;
+    const agent = createAgent({ engines, residents, holds, tell, drain: (on) => this.drain(on), log });
     tell({ draining: this.draining, usage: engines.usage() });
     agent.look();
     // The hub knows all that is awake now, and looks whether it should be.

@@ -18,6 +18,8 @@ export interface Member extends Host {
   /** `own`: it is there for few bots, and this is one of them; such a bot goes nowhere else while it can go there. */
   admits(bot: BotPlace): 'own' | 'any' | null;
   usage(): PoolUsage | null;
+  /** Resolves when no other hub switches the bot there, and none will until the answer is called. Absent: no other hub has bots there. */
+  hold?(appId: string): Promise<() => void>;
   /** Lines of its bots' logs, from now on. Absent: they are fetched. */
   onLine?(listener: (appId: string, line: Omit<LogLine, 'number'>) => void): void;
   /** Something changed that matters for where bots go. */

@@ -151,6 +151,11 @@ export class NodeMember implements Member {
     }
   }
 
+  async hold(appId: string): Promise<() => void> {
+    const { lease } = (await this.ask('hold', { appId })).value as { lease: number };
+    return () => this.options.peer.tell('release', { lease });
+  }
+
   private async swap(appId: string, model: Model, live: () => Promise<void>): Promise<void> {
     for (const digest of [model.archive, model.content]) if (digest) this.options.handedOver.add(digest);
     const { ticket } = (await this.ask('swap', { appId, model })).value as { ticket: number };

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 
 /** Rises with every change that an older end would misunderstand. */
-export const protocol = 1;
+export const protocol = 2;
 export const linePath = '/api/v1/nodes/line';
 
 /** Codes by which a hub says goodbye; those from 4400 on will not change by dialling again. */

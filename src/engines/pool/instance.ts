@@ -22,14 +22,19 @@ export class Instance {
   fault: string | null = null;
   /** When its memory is to be looked at next. */
   lookAt = 0;
+  readonly wakeMs: number;
+  readonly model: string | null;
   private readonly whenFree: (() => void)[] = [];
 
-  /** `wakeMs`: how long its launch took. */
+  /** `wakeMs`: how long its launch took; `model`: id of what it was launched from. */
   constructor(
     readonly appId: string,
     readonly running: RunningEngine,
-    readonly wakeMs: number,
-  ) {}
+    { wakeMs, model }: { wakeMs: number; model: string | null },
+  ) {
+    this.wakeMs = wakeMs;
+    this.model = model;
+  }
 
   /** Lends it for `work`; `freed` is called when nobody holds it any more. */
   async lend<T>(work: (running: RunningEngine) => Promise<T>, freed: () => void): Promise<T> {

@@ -1,5 +1,5 @@
 /** Launches a bot's process when it is its turn and there is room for it. */
-import type { Bot, Engine, LoadableModel, Model, LaunchOptions } from '../../contracts.js';
+import type { Bot, Engine, EngineName, LoadableModel, Model, LaunchOptions } from '../../contracts.js';
 import { HubError } from '../../errors.js';
 import type { Log } from '../../log.js';
 import type { PooledBot } from './bot.js';
@@ -57,6 +57,10 @@ export class Launcher {
     return { bot, model };
   }
 
+  nameFor(bot: Bot, model: Model | null): EngineName {
+    return this.options.engineFor(bot, model).name;
+  }
+
   /** Rejects as the engine does, with `stopping`, or as `read` does. */
   async launch(pooled: PooledBot, launch: Launch): Promise<Instance> {
     const target = await launch.read();
@@ -104,7 +108,7 @@ export class Launcher {
     this.engines.add(engine);
     const running = await engine.launch(bot, model ? await this.options.load(model) : null, how);
     const wakeMs = performance.now() - started;
-    const instance = new Instance(bot.appId, running, wakeMs);
+    const instance = new Instance(bot.appId, running, { wakeMs, model: model?.id ?? null });
     await watch.begin(instance, expected);
     budget.alive.add(instance);
     void running.exited.then(() => {

@@ -89,6 +89,8 @@ export class Processes {
   /** Launches `model` as often as the bot has instances, then switches all of them at once. Rejects, changing nothing, when that fails. */
   async swap(bot: PooledBot, model: Model, live: () => Promise<void>): Promise<void> {
     const stored = await this.options.launcher.stored(bot.appId);
+    // Of several hubs each sees to it; the first one does it.
+    if (this.runs(bot, { bot: stored, model })) return live();
     const read = (): Promise<Target> => Promise.resolve({ bot: stored, model });
     const old = bot.instances.length > 0 ? bot.instances : [null];
     const launches = old.map((one) => this.options.launcher.launch(bot, { read, replaces: one?.bytes ?? 0 }));
@@ -102,6 +104,11 @@ export class Processes {
       throw error;
     }
     this.switchTo(bot, fresh);
+  }
+
+  private runs({ instances }: PooledBot, { bot, model }: Target): boolean {
+    const engine = this.options.launcher.nameFor(bot, model);
+    return instances.length > 0 && instances.every((one) => one.model === model?.id && one.running.engine === engine);
   }
 
   private switchTo(bot: PooledBot, fresh: Instance[]): void {

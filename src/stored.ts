@@ -1,5 +1,5 @@
-/** Writes that must not be given up, because what they record has happened already. */
-import { hubErrorOf } from '../errors.js';
+/** Work that must not be given up because the store is away: what it records has happened already. */
+import { hubErrorOf } from './errors.js';
 
 const firstPauseMs = 50;
 const longestPauseMs = 1000;
