@@ -1012,8 +1012,8 @@ export interface ModelStore {
   references(digest: string): Promise<boolean>;
 }
 export interface ConversationStore {
-  /** Stores a message under (appId, channel, eventId); durable when it resolves. Conversation ids are unique within a bot: connectors begin theirs with their name. `duplicate`: it was there, and is answered as stored. */
-  receive(message: IncomingMessage): Promise<{ message: StoredMessage; duplicate: boolean }>;
+  /** Stores a message under (appId, channel, eventId); durable when it resolves. Conversation ids are unique within a bot: connectors begin theirs with their name. `duplicate`: it was there, and is answered as stored. `doubtful`: an earlier call stored it and could not say so, so that another hub may have found it. */
+  receive(message: IncomingMessage): Promise<{ message: StoredMessage; duplicate: boolean; doubtful?: boolean }>;
   /**
    * Records what became of a message, and in the same transaction what follows from it; answers the entries put into the outbox. Rejects
    * with `not_found` when the message went away with its bot.

@@ -390,6 +390,59 @@ describe('the message path', () => {
       assert.equal(engine.launched.flatMap((bot) => bot.turns).length, 1);
     });
 
+    /** Its storing is told late; it lies there meanwhile. */
+    const late = async (told: Partial<Awaited<ReturnType<Store['conversations']['receive']>>> = {}) => {
+      const receive = store.conversations.receive.bind(store.conversations);
+      let tell: () => void = () => undefined;
+      const open = new Promise<void>((resolve) => (tell = resolve));
+      store.conversations.receive = async (message) => {
+        const stored = await receive(message);
+        await open;
+        return { ...stored, ...told };
+      };
+      const received = hub.receive(incoming());
+      await eventually(async () => (await store.conversations.unsettled({ limit: 1 })).items.length);
+      /** Resolves when all is over, also for a message that comes after it. */
+      const end = async (): Promise<void> => {
+        tell();
+        assert.equal(await received, true);
+        store.conversations.receive = receive;
+        await hub.receive(incoming({ text: 'and then' }));
+        await eventually(() => texts().includes('you said and then'));
+      };
+      return end;
+    };
+    const turns = (): string[] => engine.launched.flatMap((bot) => bot.turns.map(({ text }) => text));
+
+    it('nor when it is found, and its turn taken, before its storing was told', async () => {
+      hub = openHub(shared);
+      const end = await late();
+      await hub.look();
+      await settled(1);
+      await end();
+      assert.deepEqual([turns().length, texts().length], [2, 2]);
+    });
+
+    it('nor when another has answered it meanwhile which had the conversation then', async () => {
+      let mine = false;
+      hub = openHub({ ...shared, mine: () => mine });
+      const end = await late();
+      const [message] = (await store.conversations.unsettled({ limit: 1 })).items;
+      await store.conversations.settle(message!.id, { state: 'answered', replies: [], delivered: true });
+      mine = true;
+      await end();
+      assert.deepEqual(turns(), ['and then']);
+    });
+
+    it('nor when an earlier call stored it that could not say so, and another has answered it', async () => {
+      hub = openHub(shared);
+      const end = await late({ doubtful: true });
+      const [message] = (await store.conversations.unsettled({ limit: 1 })).items;
+      await store.conversations.settle(message!.id, { state: 'answered', replies: [], delivered: true });
+      await end();
+      assert.deepEqual(turns(), ['and then']);
+    });
+
     it('nor when a caller asks again', async () => {
       hub = openHub(shared);
       assert.deepEqual((await hub.ask(await begun())).replies[0]?.text, 'said by another');

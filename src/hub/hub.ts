@@ -95,19 +95,18 @@ class MessagePath implements Hub {
   }
 
   async receive(incoming: IncomingMessage): Promise<boolean> {
-    const { message, duplicate } = await this.accept(incoming);
-    // Of one that came before, another hub may have taken the turn and died.
-    if (!duplicate || this.mayBeLost(message)) this.place(message, duplicate);
+    const { message, duplicate, suspect, found } = await this.accept(incoming);
+    if (!found && (!duplicate || this.mayBeLost(message))) this.place(message, suspect);
     return !duplicate;
   }
 
   async ask(incoming: IncomingMessage, gone?: AbortSignal): Promise<StoredMessage> {
     if (this.stopping) throw stoppingError();
-    const { message, duplicate } = await this.accept(incoming);
+    const { message, duplicate, suspect, found } = await this.accept(incoming);
     const { shared } = this.options;
     if (shared && !shared.mine(message)) return message.state === 'received' ? shared.outcome(message, gone) : message;
-    const waiting =
-      duplicate && !this.mayBeLost(message) ? this.talks.get(message.id) : this.talks.start(message, duplicate);
+    const over = duplicate && !this.mayBeLost(message);
+    const waiting = found ?? (over ? this.talks.get(message.id) : this.talks.start(message, suspect));
     if (!waiting) return message;
     waiting.listeners += 1;
     gone?.addEventListener('abort', () => (waiting.listeners -= 1), { once: true });
@@ -233,23 +232,32 @@ class MessagePath implements Hub {
     void this.options.outbox.stop();
   }
 
-  private async accept(incoming: IncomingMessage): Promise<{ message: StoredMessage; duplicate: boolean }> {
+  /** `suspect`: another hub may have found it and taken its turn by now. */
+  private async accept(
+    incoming: IncomingMessage,
+  ): Promise<{ message: StoredMessage; duplicate: boolean; suspect: boolean; found: Waiting | null }> {
     try {
       this.talks.check(incoming);
     } catch (error) {
       this.tell(this.talks.of(incoming), 'busy');
       throw error;
     }
-    const received = await this.options.store.conversations.receive(traced(incoming));
-    if (!received.duplicate) this.options.onReceived?.(received.message);
-    return received;
+    const { shared, store, onReceived } = this.options;
+    const own = shared?.mine(incoming) ?? true;
+    const { message, duplicate, doubtful, found } = await this.talks.arrive(incoming, () =>
+      store.conversations.receive(traced(incoming)),
+    );
+    if (!duplicate) onReceived?.(message);
+    return { message, duplicate, suspect: duplicate || doubtful === true || !own, found };
   }
 
-  /** To the hub that has the conversation. */
-  private place(message: StoredMessage, recovered = false): void {
+  /** To the hub that has the conversation. One of which another may have had the turn is looked for in the store: what was read of it may be old. */
+  private place(message: StoredMessage, suspect: boolean): void {
     const { shared } = this.options;
-    if (!shared || shared.mine(message)) this.talks.start(message, recovered);
-    else shared.pass(message);
+    if (!shared) this.talks.start(message, suspect);
+    else if (!shared.mine(message)) shared.pass(message);
+    else if (suspect) void this.talks.find(message);
+    else this.talks.start(message);
   }
 
   /** Is it one that was stored before, and of which the hub that has it may not know? */

@@ -2,7 +2,7 @@
  * What waits in each conversation, and whose turn it is: one at a time, in the order of their numbers. Where several hubs share the store, only
  * once the conversation is this hub's for sure, and after a look at what others have stored in it.
  */
-import type { At, Store, StoredMessage } from '../contracts.js';
+import type { At, IncomingMessage, Store, StoredMessage } from '../contracts.js';
 import { HubError, hubErrorOf } from '../errors.js';
 import type { Log } from '../log.js';
 import { createMailbox } from './mailbox.js';
@@ -53,6 +53,8 @@ export class Talks {
   private readonly mailbox = createMailbox(mailboxCapacity);
   private readonly talks = new Map<string, Talk>();
   private readonly waiting = new Map<string, Waiting>();
+  /** Messages that are being stored just now, by their events: how many calls do that, and its turn when it was found meanwhile. */
+  private readonly arriving = new Map<string, { calls: number; found: Waiting | null }>();
   /** Who holds the line elsewhere for messages that are not found yet. */
   private readonly linesHeld = new Map<string, string>();
   /** Messages that could not be settled: they are left to the next start, whoever finds them. */
@@ -78,6 +80,24 @@ export class Talks {
     for (const { message } of this.waiting.values()) yield message;
   }
 
+  /**
+   * Stores a message by `store`. `found`: a look at the conversation found it before that had ended, and it had its place in the mailbox then:
+   * its turn may be over.
+   */
+  async arrive<T>(incoming: IncomingMessage, store: () => Promise<T>): Promise<T & { found: Waiting | null }> {
+    const event = eventOf(incoming);
+    const arrival = this.arriving.get(event) ?? { calls: 0, found: null };
+    this.arriving.set(event, arrival);
+    arrival.calls += 1;
+    try {
+      const stored = await store();
+      return { ...stored, found: arrival.found };
+    } finally {
+      arrival.calls -= 1;
+      if (arrival.calls === 0) this.arriving.delete(event);
+    }
+  }
+
   /** Puts the message into its conversation's mailbox, unless it is there. */
   start(message: StoredMessage, recovered = false): Waiting {
     const known = this.waiting.get(message.id);
@@ -90,6 +110,8 @@ export class Talks {
     waiting.turn = new Promise((resolve, reject) => (waiting.end = { resolve, reject }));
     talk.waiting.add(waiting);
     this.waiting.set(message.id, waiting);
+    const arrival = this.arriving.get(eventOf(message));
+    if (arrival) arrival.found = waiting;
     const by = this.linesHeld.get(message.id);
     if (by !== undefined && this.linesHeld.delete(message.id)) this.hear({ messageId: message.id, by });
     void this.mailbox.post(keyOf(message), () => this.next(talk));
@@ -216,6 +238,7 @@ export class Talks {
 export const stoppingError = (): HubError =>
   new HubError('stopping', 'The hub is shutting down; send the message again in a moment.');
 const keyOf = ({ appId, conversation }: At): string => `${appId} ${conversation}`;
+const eventOf = ({ appId, channel, eventId }: IncomingMessage): string => JSON.stringify([appId, channel, eventId]);
 function atOf(key: string): At {
   const end = key.indexOf(' ');
   return { appId: key.slice(0, end), conversation: key.slice(end + 1) };

@@ -117,7 +117,7 @@ export class MongoConversations implements ConversationStore {
     );
   }
 
-  receive(message: IncomingMessage): Promise<{ message: StoredMessage; duplicate: boolean }> {
+  receive(message: IncomingMessage): ReturnType<ConversationStore['receive']> {
     return this.mongo.run(() =>
       this.lanes.run(keyOf(message), () => this.beside.bots.within(message.appId, () => this.take(message))),
     );
@@ -299,7 +299,7 @@ export class MongoConversations implements ConversationStore {
     }
   }
 
-  private async take(message: IncomingMessage): Promise<{ message: StoredMessage; duplicate: boolean }> {
+  private async take(message: IncomingMessage): ReturnType<ConversationStore['receive']> {
     const event = eventOf(message);
     const doubtful = this.unsure.get(event);
     const seq = doubtful ?? (await this.beside.numbers.next());
@@ -321,7 +321,7 @@ export class MongoConversations implements ConversationStore {
       throw error;
     }
     this.unsure.delete(event);
-    return { message: messageOf(document), duplicate: false };
+    return { message: messageOf(document), duplicate: false, doubtful: doubtful !== undefined };
   }
 
   /** Removes messages of one conversation; with the last ones the conversation first, so that what is cut off is done the next time. */
