@@ -308,6 +308,21 @@ describe('the memory of awake bots', () => {
       await Promise.all(turns.map(({ done }) => done));
     });
 
+    it('lets those go at once that are more than it may have from now on, after their turns', async () => {
+      open({}, { idleParkMs: 60_000 });
+      pool.register('a', { min: 3, max: 3 });
+      await until(() => pool.status('a').pids.length === 3);
+      const turn = heldTurn(pool, 'a');
+      await soon(20);
+      pool.register('a', { min: 1, max: 1 });
+      await until(() => running().length === 1);
+      assert.equal(running()[0]?.turns.length, 0);
+      assert.equal(pool.status('a').pids.length, 1);
+      turn.end();
+      await turn.done;
+      assert.equal(engine.launched.length, 3);
+    });
+
     it('lets the extra one go when it is idle', async () => {
       open({}, { idleParkMs: 400 });
       pool.register('a', { min: 1, max: 2 });

@@ -171,7 +171,8 @@ class Pool implements Engines {
     bot.limits = limits;
     bot.parked = false;
     bot.restUntil = 0;
-    if (limits.min > 0) void this.keepUp();
+    if (bot.instances.length > limits.max) this.sweep();
+    else if (limits.min > 0) void this.keepUp();
   }
 
   async forget(appId: string): Promise<void> {
@@ -243,14 +244,19 @@ class Pool implements Engines {
   /** Puts to sleep what was idle for long enough, and wakes what is to be awake. */
   private sweep(): void {
     const now = performance.now();
-    const { idleParkMs } = this.options;
     for (const instance of this.budget.alive) {
       if (this.busy(instance) || this.needed(instance)) continue;
       const bot = this.pooled(instance.appId);
-      const limit = bot.instances.length > 1 ? Math.min(idleParkMs, extraIdleMs) : idleParkMs;
-      if (now - instance.idleSince >= limit) void this.processes.park(bot, instance, 'idle');
+      if (now - instance.idleSince >= this.patience(bot)) void this.processes.park(bot, instance, 'idle');
     }
     void this.keepUp();
+  }
+
+  /** How long one of its processes may be idle. */
+  private patience({ instances, limits }: PooledBot): number {
+    const { idleParkMs } = this.options;
+    if (instances.length > limits.max) return 0;
+    return instances.length > 1 ? Math.min(idleParkMs, extraIdleMs) : idleParkMs;
   }
 
   /** Wakes bots that have fewer instances than they are to have, one after the other. */
