@@ -311,6 +311,18 @@ describe('the message path', () => {
     });
   });
 
+  it('takes a turn again that a store failed which was back when it was asked', async () => {
+    let failures = 5;
+    engine.answer = (turn) => {
+      failures -= 1;
+      if (failures >= 0) return Promise.reject(new HubError('store_unavailable', 'away for a moment'));
+      return Promise.resolve(saying(turn, 'fine'));
+    };
+    await hub.receive(incoming());
+    await settled(1);
+    assert.deepEqual([texts(), await letters()], [['fine'], []]);
+  });
+
   it('records what nobody waits for any more as undelivered', async () => {
     engine.answer = async (turn) => {
       await new Promise((resolve) => setTimeout(resolve, 50));

@@ -1,7 +1,8 @@
 /** One turn: the bot is woken and asked, once. What broke is tried again only when the bot's own tracker shows that it did not happen. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { EngineName, Engines, StoredMessage, Turn, TurnResult } from '../contracts.js';
 import { within } from '../deadline.js';
-import { hubErrorOf } from '../errors.js';
+import { type HubError, hubErrorOf } from '../errors.js';
 import { eventKey, happenedIn } from '../happened.js';
 import type { Log } from '../log.js';
 import { type Trace, traceIdOf } from '../trace.js';
@@ -40,6 +41,8 @@ export type TakeTurn = (message: StoredMessage, context: TurnContext) => Promise
 export const maxTries = 2;
 /** Nodes that are lost are not the message's fault; one that loses many of them is given up all the same. */
 const maxLost = 4;
+/** Between tries of a turn that a store failed which says that it is there. */
+const storePauseMs = 100;
 /** How long a message waits for the bot's first training. */
 const learningLimitMs = 10 * 60_000;
 
@@ -58,15 +61,20 @@ export function createTurns(options: TurnsOptions): TakeTurn {
       return { ...answer, engine, ...(node !== undefined && { node }), trace: traceIdOf(trace) };
     });
 
-  /** Was it the store that failed the turn? Then waits for it. */
-  const storeFailed = async (): Promise<boolean> => {
-    try {
-      await ping();
+  /** Was it the store that failed the turn? Then waits for it. It may be back when it is asked, and away again for the next try. */
+  const storeFailed = async (failure: HubError): Promise<boolean> => {
+    if (failure.code === 'store_unavailable') {
+      if (closing.aborted) throw failure;
+      await sleep(storePauseMs);
+    } else if (
+      await ping().then(
+        () => true,
+        () => false,
+      )
+    )
       return false;
-    } catch {
-      await untilStored(ping, closing);
-      return true;
-    }
+    await untilStored(ping, closing);
+    return true;
   };
 
   return async (message, { recovered, learning }) => {
@@ -92,7 +100,7 @@ export function createTurns(options: TurnsOptions): TakeTurn {
           learning(false);
         } else if (failure.code === 'node_lost' && lost < maxLost) {
           lost += 1;
-        } else if (!(await storeFailed())) {
+        } else if (!(await storeFailed(failure))) {
           if (failure.code !== 'turn_failed' || tries >= maxTries) throw failure;
           tries += 1;
         }
