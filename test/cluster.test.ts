@@ -380,6 +380,18 @@ describe('bots on several machines', () => {
     await eventually(() => east.launched.filter(({ stopped }) => !stopped).length === 1);
   });
 
+  it('end a process of its own whose hub was lost before it was up', async () => {
+    const { hubs, nodes } = await replicated('east');
+    const [east] = nodes as [ScriptedEngine];
+    east.launchMs = 300;
+    const apart = hubs[0].engines.apart('bot-1', null, () => new Promise(() => undefined)).catch(() => undefined);
+    await eventually(() => east.launching === 1);
+    await hubs[0].close();
+    await apart;
+    await eventually(() => east.launched.length === 1 && east.launched[0]?.stopped);
+    await hubs[1].close();
+  });
+
   it('switch models for two hubs at once, which reach their machines in different orders', async () => {
     const { hubs, nodes, activate } = await replicated('east', 'west');
     const [one, other] = hubs;

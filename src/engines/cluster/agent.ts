@@ -153,9 +153,9 @@ class HubAgent implements Agent {
     return new Promise((resolve, reject) => {
       const hold = (running: RunningEngine): Promise<void> =>
         new Promise((release) => {
-          if (this.ended) return void release();
           this.leases.set(lease, { running, release });
           resolve({ value: { lease, ...awakeOf(running) } });
+          if (this.ended) release();
         });
       const ended = this.options.engines.apart(appId, modelId, hold, how);
       void ended.catch(reject).finally(() => this.leases.delete(lease));
