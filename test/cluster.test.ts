@@ -378,6 +378,7 @@ describe('bots on several machines', () => {
     await activate(hubs[1], 'm2');
     assert.equal(await ask('bot-1', hubs[1]), 'east m2');
     await eventually(() => east.launched.filter(({ stopped }) => !stopped).length === 1);
+    await hubs[1].close();
   });
 
   it('end a process of its own whose hub was lost before it was up', async () => {

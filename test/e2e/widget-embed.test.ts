@@ -86,6 +86,7 @@ describe('the widget on another page', function () {
 
   it('does what the page around it says and no other frame of it, and takes a look in the making from its own hub alone', async () => {
     const { page, hub } = await newChat({ host: host(tag()), path: '/site', answer: (text) => [say(`re ${text}`)] });
+    await page.waitForFunction('window.Switchboard');
     await page.evaluate('Switchboard.open()');
     const frame = page.frameLocator('iframe[title="Chat"]');
     await frame.getByRole('textbox', { name: 'Your message' }).waitFor();

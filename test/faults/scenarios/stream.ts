@@ -10,6 +10,9 @@ import { basics, type Finding, type Rig, type RigOptions, type Scenario, withRig
 const topic = 'conversations';
 const secret = `whsec_${Buffer.alloc(24, 'f').toString('base64')}`;
 const setting = '/subscriptions/events-url';
+/** Nothing is on its way when the position stands for so long: longer than an endpoint here takes for its answer. */
+const stillMs = 4000;
+const longestAnswerMs = 1200;
 
 /** What somebody got of one conversation: the names of its events, in the order in which each first came. */
 type Got = Map<string, string[]>;
@@ -41,7 +44,7 @@ async function storedIn(rig: Rig): Promise<StreamItem[]> {
 async function compared(rig: Rig, read: () => Promise<{ conversation: string; id: string }[]>): Promise<string[]> {
   await rig.until('the stream to be sent', 90, async () => {
     const { position } = (await rig.api('GET', setting)) as { position: number };
-    await sleep(700);
+    await sleep(stillMs);
     const { position: later, error } = (await rig.api('GET', setting)) as { position: number; error: string | null };
     return position === later && error === null;
   });
@@ -128,7 +131,7 @@ async function endpointUnderLoad(options: RigOptions): Promise<Finding> {
       const kills = options.short ? 3 : 20;
       receiver.answer = async () => {
         // Slower than the load: there is always something that waits in the hub, which every kill cuts off.
-        await sleep(rig.random() * 1200);
+        await sleep(rig.random() * longestAnswerMs);
         return 204;
       };
       const kill = async (): Promise<void> => {

@@ -150,10 +150,11 @@ async function trainerKilled({ short, seed }: RigOptions): Promise<Finding> {
     }
     if (!(await rig.ended(ids, 60))) failures.push('a job is left');
     const counts = await counted(rig, ids);
-    const doomed = (await rig.submit(await rig.bot('doomed')))!;
+    const doomedBot = await rig.bot('doomed');
+    const doomed = (await rig.submit(doomedBot))!;
     for (let i = 0; i < 3; i += 1) {
-      const before = current.jobs.length;
-      await rig.until(() => current.jobs.length > before, 30);
+      // It may have taken the job before it was said to be there.
+      await rig.until(() => current.jobs.includes(doomedBot), 30);
       await current.kill();
       current = await rig.trainer();
     }
