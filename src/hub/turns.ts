@@ -61,18 +61,22 @@ export function createTurns(options: TurnsOptions): TakeTurn {
       return { ...answer, engine, ...(node !== undefined && { node }), trace: traceIdOf(trace) };
     });
 
+  const storeAnswers = async (): Promise<boolean> => {
+    try {
+      await ping();
+      return true;
+    } catch {
+      return false;
+    }
+  };
+
   /** Was it the store that failed the turn? Then waits for it. It may be back when it is asked, and away again for the next try. */
   const storeFailed = async (failure: HubError): Promise<boolean> => {
-    if (failure.code === 'store_unavailable') {
-      if (closing.aborted) throw failure;
-      await sleep(storePauseMs);
-    } else if (
-      await ping().then(
-        () => true,
-        () => false,
-      )
-    )
-      return false;
+    const said = failure.code === 'store_unavailable';
+    if (!said && (await storeAnswers())) return false;
+    // An aborted wait asks once more and is done when the store answers: then this would go round for ever.
+    if (said && closing.aborted) throw failure;
+    if (said) await sleep(storePauseMs);
     await untilStored(ping, closing);
     return true;
   };

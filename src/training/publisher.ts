@@ -20,7 +20,7 @@ import { TrainingFailure } from './failure.js';
 import { contentOf } from './snapshot.js';
 
 export interface PublisherOptions {
-  store: Pick<Store, 'bots' | 'faq' | 'files' | 'jobs' | 'models'>;
+  store: Pick<Store, 'bots' | 'faq' | 'files' | 'models'>;
   shelf: ModelShelf;
   engines: Engines;
   /** How many models of a bot are kept beside the active one. */
@@ -48,6 +48,7 @@ export interface UnderWay {
   signal: AbortSignal;
 }
 
+/** `activate`, `adopt`, `rollBack` and `remove` are as `Training` has them. */
 export class Publisher {
   constructor(private readonly options: PublisherOptions) {}
 
