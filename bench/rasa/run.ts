@@ -24,6 +24,8 @@ export interface Result {
   plainProject: string;
   plain: Figures;
   ours: Figures;
+  /** Seconds of our hub's first training; `ours.trainSeconds` is of a later one. */
+  firstTrainSeconds: number;
   /** Asleep to first reply through the hub, milliseconds. */
   wake: number;
   duel: Duel;
@@ -107,6 +109,7 @@ async function measure(name: string, plan: Plan, trainedPlainly: ReturnType<type
       plainProject,
       plain: figures(plain, theirs.seconds),
       ours: figures(ours, hub.trainSeconds),
+      firstTrainSeconds: hub.firstTrainSeconds,
       wake: hub.wake,
       duel: against,
     };

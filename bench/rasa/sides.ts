@@ -33,6 +33,8 @@ export interface Up {
 export interface HubUp {
   ask: Ask;
   trainSeconds: number;
+  /** The first training of this hub: the parent that it is forked from has just started. */
+  firstTrainSeconds: number;
   archive: string;
   wake: number;
   /** Sets how many instances of the bot there are, and waits until they are awake. */
@@ -41,6 +43,7 @@ export interface HubUp {
 }
 /** A machine with less free memory than this, in MB, gets no more bots. */
 const floor = 3000;
+const aheadMs = 20_000;
 
 /** `rasa run` with the archive. */
 export async function plainSide(python: string, project: RasaProject, archive: string): Promise<Up> {
@@ -94,16 +97,24 @@ export async function hubSide(python: string, project: RasaProject, folder: stri
     JSON.parse((await call(method, path, body)).toString()) as T;
   try {
     const { appId } = await json<BotWire>('POST', '/bots', { name: project.name });
-    const { jobId } = await json<{ jobId: string }>('POST', `/bots/${appId}/train`, oneYaml(project));
-    for (;;) {
-      const job = await json<JobWire>('GET', `/jobs/${jobId}`);
-      if (job.state === 'done') break;
-      if (job.endedAt !== null) throw new Error(`${project.name}: ${JSON.stringify(job.error)}`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    const [model] = (await json<{ items: ModelWire[] }>('GET', `/bots/${appId}/models`)).items;
+    const trained = async (): Promise<ModelWire> => {
+      const path = `/bots/${appId}/train?force=true`;
+      const { jobId } = await json<{ jobId: string }>('POST', path, oneYaml(project));
+      for (;;) {
+        const job = await json<JobWire>('GET', `/jobs/${jobId}`);
+        if (job.state === 'done') break;
+        if (job.endedAt !== null) throw new Error(`${project.name}: ${JSON.stringify(job.error)}`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      const { items } = await json<{ items: ModelWire[] }>('GET', `/bots/${appId}/models`);
+      return items.find((model) => model.jobId === jobId)!;
+    };
+    const first = await trained();
+    // What the parent does ahead for its children it does between trainings.
+    await new Promise((resolve) => setTimeout(resolve, aheadMs));
+    const model = await trained();
     const archive = join(folder, `ours-${project.name}.tar.gz`);
-    await writeFile(archive, await call('GET', `/bots/${appId}/models/${model?.modelId ?? ''}/archive`));
+    await writeFile(archive, await call('GET', `/bots/${appId}/models/${model.modelId}/archive`));
     const ask: Ask = (sender, message) => json('POST', `/bots/${appId}/messages`, { sender, message });
     await ask('before', project.questions[0] ?? '');
     await call('POST', `/bots/${appId}/park`);
@@ -112,7 +123,8 @@ export async function hubSide(python: string, project: RasaProject, folder: stri
       await call('PATCH', `/bots/${appId}`, { instances: { min: count, max: count } });
       await call('POST', `/bots/${appId}/wake`);
     };
-    return { ask, instances, trainSeconds: model?.trainSeconds ?? Number.NaN, archive, wake: wake.ms, stop };
+    const { trainSeconds } = model;
+    return { ask, instances, trainSeconds, firstTrainSeconds: first.trainSeconds, archive, wake: wake.ms, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -8,7 +8,7 @@ const waits = ({ p50, max }: Waits): string => `${ms(p50)} / ${ms(max)}`;
 const better = (plain: number, ours: number, word: string): string => `${(plain / ours).toFixed(2)}× ${word}`;
 const part = (plain: number, ours: number): string => `${(ours / plain).toFixed(2)} of plain's`;
 
-function rowsOf({ plain, ours, wake, duel, plainProject }: Result): string[][] {
+function rowsOf({ plain, ours, firstTrainSeconds: first, wake, duel, plainProject }: Result): string[][] {
   const waiting = plain.ready + plain.firstReply;
   const seconds = (value: number): string => `${value.toFixed(1)} s`;
   const alone = plain.memory['1'] ?? Number.NaN;
@@ -35,6 +35,7 @@ function rowsOf({ plain, ours, wake, duel, plainProject }: Result): string[][] {
   return [
     ['', `plain rasa, ${plainProject}`, 'ours', 'ratio'],
     ['---', '---', '---', '---'],
+    ['train, the first of our hub', seconds(plain.trainSeconds), seconds(first), part(plain.trainSeconds, first)],
     ['train', seconds(plain.trainSeconds), seconds(ours.trainSeconds), part(plain.trainSeconds, ours.trainSeconds)],
     ['start to ready', ms(plain.ready), ms(ours.ready), better(plain.ready, ours.ready, 'faster')],
     ['first reply after it', ms(plain.firstReply), ms(ours.firstReply), ''],

@@ -260,6 +260,37 @@ def test_a_request_that_makes_no_sense_is_refused_and_nothing_else_happens(host:
     assert host.exit_of(pid)["code"] == 1 and "can't be loaded" in host.text_of(pid, "err")
 
 
+def test_what_is_done_ahead_waits_while_a_training_runs(tmp_path: Path) -> None:
+    steps = tmp_path / "steps"
+    counted = (
+        "import sys\nfrom switchboard_rasa import host, preload\nload = preload.load\n"
+        "host.preload.load = lambda kind: load('light')\n"
+        "def ahead():\n    while True:\n        open(%r, 'a').write('.')\n        yield\n"
+        "host.autograph.ahead = ahead\nsys.exit(host.main(sys.argv))\n"
+    ) % str(steps)
+
+    def goes_on() -> bool:
+        before = steps.stat().st_size
+        time.sleep(0.5)
+        return steps.stat().st_size > before
+
+    host = Host(kind="full", code=counted)
+    try:
+        host.until(lambda event: "ready" in event)
+        time.sleep(0.5)
+        assert goes_on()
+        project = write_project(tmp_path / "p", TINY)
+        pid = host.start("train", {"project": str(project), "out": str(tmp_path / "out")})
+        os.kill(pid, signal.SIGSTOP)
+        assert not goes_on()
+        os.kill(pid, signal.SIGCONT)
+        host.ask("stop", pid=pid, graceMs=0)
+        host.exit_of(pid)
+        assert goes_on()
+    finally:
+        host.end()
+
+
 def test_refuses_to_fork_with_a_second_thread(tiny_model: Path) -> None:
     planted = (
         "import sys, threading, time\nfrom switchboard_rasa import host, preload\nload = preload.load\n"

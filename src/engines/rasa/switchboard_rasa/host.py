@@ -39,8 +39,9 @@ _PAUSE_S = 0.05
 class Child:
     """A forked process as its parent sees it: who it is, what it says, and when its patience ends."""
 
-    def __init__(self, forked: fork.Forked) -> None:
+    def __init__(self, forked: fork.Forked, does: str) -> None:
         self.pid = forked.pid
+        self.does = does
         decoder = codecs.getincrementaldecoder("utf-8")
         self.pipes = {forked.stdout: ("out", decoder("replace")), forked.stderr: ("err", decoder("replace"))}
         self.kill_at: Optional[float] = None
@@ -73,7 +74,10 @@ class Host:
             self._end_children()
 
     def _work_ahead(self) -> Optional[float]:
-        """Does one piece of what children would else do each for itself; answers the pause after it, None once all is done."""
+        """Does one piece of what children would else do each for itself; answers the pause after it, None where there is nothing to do
+        just now: a training that was forked before all is done has nothing of it, and wants the processors."""
+        if any(child.does == "train" for child in self._children.values()):
+            return None
         for _ in self._ahead:
             return _PAUSE_S
         return None
@@ -152,7 +156,7 @@ class Host:
         if self._kind == "full" and str(request.get("language", "")).startswith("zh"):
             preload.chinese()
         env = {str(name): str(value) for name, value in request["env"].items()}
-        child = Child(fork.fork(fork.Task(request["do"], str(request["appId"]), request["home"], env, self.uids)))
+        child = Child(fork.fork(fork.Task(request["do"], str(request["appId"]), request["home"], env, self.uids)), request["do"])
         self._children[child.pid] = child
         for pipe in child.pipes:
             self._selector.register(pipe, selectors.EVENT_READ, lambda pipe=pipe: self._relay(child, pipe))
