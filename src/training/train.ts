@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { dirname, join, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { startChild, type Child, type ChildExit, type ChildLog } from '../child.js';
@@ -23,7 +24,10 @@ export interface RasaTraining {
   workDir: string;
   /** What the child inherits of our environment, chosen by name. Never a secret: Rasa expands `${NAME}` in bots' files. */
   env: Readonly<Record<string, string>>;
-  /** Threads that one process of a training may use, and there is one for each network that is trained beside another (decision 30); 1 when absent. */
+  /**
+   * Threads that one process of a training may use, and there is one for each network that is trained beside another (decision 30); as many as the machine has
+   * processors when absent, which is what Rasa takes.
+   */
   threads?: number;
   log?: ChildLog;
   /** May projects bring components of their own (CUSTOM_CODE)? No when absent. */
@@ -162,7 +166,7 @@ async function runChild(
     light: bot.pipeline === 'semantic',
     home,
     spec: specOf(options, task, home),
-    threads: options.threads ?? 1,
+    threads: threadsOf(options),
     maxLine: 1_000_000,
     onStdoutLine: (line) => (heard.outcome = hear(line, task.report) ?? heard.outcome),
     onStderrLine: (line) => task.report({ line }),
@@ -236,12 +240,11 @@ function died(exit: ChildExit, lines: string[]): TrainingFailure {
 export const bringsModules = ({ bot, files }: TrainingContent): boolean =>
   bot.pipeline === 'project' && files.some(({ path }) => path.endsWith('.py'));
 
+const threadsOf = ({ threads }: RasaTraining): number => threads ?? availableParallelism();
+
 /** Goes over a pipe: arguments can be read by everybody on the machine. */
-function specOf(
-  { threads, customCode = false }: RasaTraining,
-  { content, languages }: TrainingTask,
-  home: string,
-): Json & { appId: string } {
+function specOf(options: RasaTraining, { content, languages }: TrainingTask, home: string): Json & { appId: string } {
+  const { customCode = false } = options;
   return {
     ...(languages && Object.keys(languages).length > 0 ? { languages } : {}),
     ...(customCode && bringsModules(content) ? { modules: join(home, 'project') } : {}),
@@ -251,7 +254,7 @@ function specOf(
     language: content.bot.language,
     project: join(home, 'project'),
     out: join(home, 'out'),
-    threads: threads ?? 1,
+    threads: threadsOf(options),
   };
 }
 
@@ -275,7 +278,7 @@ function plainly(options: RasaTraining): StartTraining {
 
 /** Nothing of ours but what was allowed by name; everything the child writes stays in its folder. */
 function environment(options: RasaTraining, home: string): Record<string, string> {
-  const threads = String(options.threads ?? 1);
+  const threads = String(threadsOf(options));
   return {
     ...options.env,
     HOME: home,
@@ -283,8 +286,9 @@ function environment(options: RasaTraining, home: string): Record<string, string
     LANG: 'C.UTF-8',
     PYTHONPATH: options.packageDir,
     PYTHONUNBUFFERED: '1',
-    OMP_NUM_THREADS: threads,
-    OPENBLAS_NUM_THREADS: threads,
+    // A training that has threads before its networks begin can't fork for them.
+    OMP_NUM_THREADS: '1',
+    OPENBLAS_NUM_THREADS: '1',
     MALLOC_ARENA_MAX: '1',
     TF_NUM_INTRAOP_THREADS: threads,
     TF_NUM_INTEROP_THREADS: threads,

@@ -7,7 +7,7 @@ export interface EnvironmentOptions {
   packageDir: string;
   /** Its working folder. */
   home: string;
-  /** Threads for arithmetic; 1 when absent, since many bots share the cores. */
+  /** Threads for TensorFlow; 1 when absent, since many bots share the cores. */
   threads?: number;
 }
 
@@ -21,8 +21,8 @@ export function rasaEnvironment({ env, packageDir, home, threads = 1 }: Environm
     LANG: 'C.UTF-8',
     PYTHONPATH: packageDir,
     PYTHONUNBUFFERED: '1',
-    OMP_NUM_THREADS: count,
-    OPENBLAS_NUM_THREADS: count,
+    OMP_NUM_THREADS: '1',
+    OPENBLAS_NUM_THREADS: '1',
     MALLOC_ARENA_MAX: '1',
     TF_NUM_INTRAOP_THREADS: count,
     TF_NUM_INTEROP_THREADS: count,

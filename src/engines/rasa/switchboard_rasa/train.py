@@ -116,10 +116,10 @@ def _is_light(config: Path) -> bool:
 
 
 def _settle(spec: Dict[str, Any]) -> None:
-    """Settings for this process alone: no cache shared with other bots, plain log lines, the asked number of threads."""
+    """Settings for this process alone: no cache shared with other bots, plain log lines, the asked number of threads for TensorFlow."""
     os.environ["RASA_CACHE_DIRECTORY"] = os.path.join(os.getcwd(), ".rasa-cache")
     os.environ["RASA_MAX_CACHE_SIZE"] = "0"
     if spec.get("threads"):
-        for name in ("TF_INTRA_OP_PARALLELISM_THREADS", "TF_INTER_OP_PARALLELISM_THREADS", "OMP_NUM_THREADS"):
+        for name in ("TF_INTRA_OP_PARALLELISM_THREADS", "TF_INTER_OP_PARALLELISM_THREADS"):
             os.environ[name] = str(int(spec["threads"]))
     logs.plain(logging.INFO)
