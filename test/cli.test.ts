@@ -79,13 +79,13 @@ describe('the command line', function () {
         engines: { rasa },
         training: {
           train: async (content, report) => {
-            report({ percent: 50, stage: 'half of it' });
-            // As real ones do it takes a moment, in which who asked for it begins to watch.
-            await sleep(500);
-            if (content.files.some(({ content: text }) => text.includes('BROKEN')))
-              throw new TrainingFailure('rasa', 'Rasa did not like it.', 'line 3');
-            // So long that whoever follows the job sees the half of it, on a busy machine too.
-            await sleep(700);
+            // As real ones do it takes a moment, and tells again and again where it is: whoever begins to watch may have missed a word.
+            for (let told = 0; told < 12; told += 1) {
+              report({ percent: 50, stage: 'half of it' });
+              await sleep(100);
+              if (told === 4 && content.files.some(({ content: text }) => text.includes('BROKEN')))
+                throw new TrainingFailure('rasa', 'Rasa did not like it.', 'line 3');
+            }
             const archivePath = join(folder, `${Math.random()}.archive`);
             await writeFile(archivePath, archivePath);
             return { archivePath, seconds: 0 };

@@ -13,13 +13,14 @@ from rasa.utils.tensorflow.models import RasaModel
 
 
 def install() -> None:
-    """From now on Rasa's networks are trained so in this process; a class with a `train_step` of its own goes on as it did."""
+    """From now on Rasa's networks are trained so in this process. A class with a `train_step` of its own goes on as it did, and so does a
+    network with one of Keras's earlier optimisers, which do not `build`."""
     whole = RasaModel.train_step
     if getattr(whole, "switchboard_once", False):
         return
 
     def train_step(self: Any, batch_in: Any) -> Dict[str, Any]:
-        if tf.executing_eagerly() or self.trainable_variables:
+        if tf.executing_eagerly() or self.trainable_variables or not hasattr(self.optimizer, "build"):
             return whole(self, batch_in)
         self._training = True
         self.batch_loss(batch_in)
