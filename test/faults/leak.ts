@@ -36,6 +36,8 @@ export async function leakyPython(folder: string, python: string): Promise<strin
   const ours = `if [ "$1" = "-m" ] && [ "\${2#switchboard_rasa.}" != "$2" ]; then shift; exec "${python}" "${script}" "$@"; fi`;
   await writeFile(path, `#!/bin/sh\n${ours}\nexec "${python}" "$@"\n`);
   await chmod(path, 0o755);
+  // Bots may have a user each, and look here for their file.
+  await chmod(folder, 0o755);
   return path;
 }
 
