@@ -113,6 +113,28 @@ def test_a_process_with_threads_is_not_forked(monkeypatch: pytest.MonkeyPatch) -
         gate.set()
 
 
+STORIES = """
+import os
+from rasa.shared.core.domain import Domain
+from rasa.shared.core.generator import TrainingDataGenerator
+from rasa.shared.core.training_data.structures import StoryGraph
+from rasa.shared.core.training_data.story_reader.yaml_story_reader import YAMLStoryReader
+from switchboard_rasa import side_by_side
+from switchboard_rasa.progress import Progress
+side_by_side._width = lambda: 2
+side_by_side.install(Progress(lambda percent, stage: None))
+domain = Domain.from_dict({"intents": ["greet"], "actions": ["utter_greet"]})
+steps = YAMLStoryReader(domain).read_from_string("stories: [{story: one, steps: [{intent: greet}, {action: utter_greet}]}]")
+assert len(TrainingDataGenerator(StoryGraph(steps), domain).generate()) > 0
+assert side_by_side._may_fork(), os.listdir("/proc/self/task")
+"""
+
+
+def test_networks_of_stories_are_forked_too() -> None:
+    ended = subprocess.run([sys.executable, "-c", STORIES], env=child_env(), timeout=60, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 0, ended.stderr
+
+
 DIES = """
 import os, signal, sys, time
 sys.path[:0] = [%r]

@@ -34,7 +34,9 @@ class _Running(NamedTuple):
 def install(progress: Progress) -> None:
     """From now on this process trains so. `progress` hears of every node, wherever it is trained."""
     from rasa import model_training
+    from tqdm import tqdm
 
+    tqdm.monitor_interval = 0  # Rasa's story bars, shown or not, would start a thread to watch them, and nothing may fork after that
     model_training.DaskGraphRunner = type("SideBySide", (SideBySideRunner,), {"progress": progress})  # type: ignore[misc]
 
 

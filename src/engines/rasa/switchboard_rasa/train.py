@@ -84,8 +84,9 @@ def train(spec: Dict[str, Any], light: bool, report: Any) -> str:
     progress = Progress(report)
     watch(progress, light)
     if not light:
-        from switchboard_rasa import one_trace, side_by_side
+        from switchboard_rasa import batches, one_trace, side_by_side
 
+        batches.install()
         one_trace.install()
         side_by_side.install(progress)
     result = rasa_train(
