@@ -81,6 +81,10 @@ const LintFinding = z
         'the other row of a near duplicate, by letters or by meaning (alike), or of an answer that is never reached',
     }),
     detail: z.string(),
+    quotes: z.array(z.string()).meta({
+      description:
+        'what `detail` quotes, in its order and shortened alike: the question, that of the other pair; the braces; the link',
+    }),
   })
   .meta({ id: 'LintFinding' });
 const whole = z.boolean().meta({ description: 'false: the vectors of some questions are still being made; ask again' });

@@ -32,6 +32,24 @@ describe('the console’s words', () => {
     }
   });
 
+  it('have a heading for every error of the hub and of a training', () => {
+    const found = (file: string, code: RegExp): string[] =>
+      [...readFileSync(file, 'utf8').matchAll(code)].map((match) => match[1] ?? '');
+    const training = (readdirSync('src/training', { recursive: true }) as string[])
+      .filter((file) => file.endsWith('.ts'))
+      .flatMap((file) => found(join('src/training', file), /(?:TrainingFailure\(\s*|\bcode: )'(\w+)'/g));
+    const rasa = readdirSync('src/engines/rasa/switchboard_rasa')
+      .filter((file) => file.endsWith('.py'))
+      .flatMap((file) => found(join('src/engines/rasa/switchboard_rasa', file), /(?:return |Told\()"(\w+)", /g));
+    const hub = found('src/errors.ts', /^ {2}(\w+): \{ status/gm);
+    assert.ok(hub.length > 40 && training.length > 10 && rasa.length > 10);
+    const codes = [...new Set([...hub, ...training, ...rasa])];
+    assert.deepEqual(
+      codes.filter((code) => !en[`problem.code.${code}`]),
+      [],
+    );
+  });
+
   it('are all used', () => {
     const text = sources();
     const prefixes = [...text.matchAll(/t\(`([\w.]+\.)\$\{/g)].map((match) => match[1] ?? '');

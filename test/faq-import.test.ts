@@ -282,6 +282,26 @@ describe('the FAQ linter', () => {
     );
   });
 
+  it('says apart from its sentence what that quotes, shortened, for other languages', () => {
+    const long = `When ${'and when '.repeat(20)}?`;
+    const found = lintFaq([
+      { questions: ['Where is "the shop"?', 'Address'], answer: 'There.' },
+      { questions: ['where is "the shop"', 'way'], answer: 'Here: [map](nowhere at all)' },
+      { questions: [long], answer: 'Hi {name}' },
+    ]);
+    assert.deepEqual(
+      found.map(({ kind, quotes }) => [kind, ...quotes]),
+      [
+        ['near_duplicate', 'where is "the shop"', 'Where is "the shop"?'],
+        ['broken_link', 'nowhere at all'],
+        ['single_question', `${long.slice(0, 80)}…`],
+        ['broken_braces', '{name}'],
+      ],
+    );
+    for (const { detail, quotes } of found)
+      for (const quote of quotes) assert.ok(detail.includes(JSON.stringify(quote)), detail);
+  });
+
   it('finds answers that nobody gets, since all their questions are answered otherwise above', () => {
     const pairs = [
       { questions: ['When are you open?', 'Opening hours'], answer: 'At nine.' },

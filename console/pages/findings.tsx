@@ -9,6 +9,7 @@ import type { FoundWire } from '../api-quality';
 import { useAddress } from '../parts/address';
 import { Icon } from '../parts/icons';
 import { ProjectFindings } from '../parts/project-findings';
+import { remarkOf } from '../parts/remarks';
 import { Empty, Heading, Loading, Problem } from '../parts/said';
 import { useVersionChoices } from '../parts/versions';
 import { useFaq } from '../queries';
@@ -95,28 +96,20 @@ function Question({ words, pairId, there }: { words: string; pairId: string | un
 
 function Pairs({ found, there }: { found: FoundWire; there: ReadonlySet<string> }) {
   const { t } = useTranslation();
-  const row = ({
-    kind,
-    row: place,
-    pairId,
-    question,
-    other,
-    otherPairId,
-    otherQuestion,
-    detail,
-  }: PairFinding): ReactNode => (
+  const row = (finding: PairFinding): ReactNode => (
     <Text size="sm" component="div" style={{ overflowWrap: 'anywhere' }}>
-      <span className="sb-quiet">{place}</span> <Question words={question} pairId={pairId} there={there} />
-      {other !== undefined && (
+      <span className="sb-quiet">{finding.row}</span>{' '}
+      <Question words={finding.question} pairId={finding.pairId} there={there} />
+      {finding.other !== undefined && (
         <>
           {' ↔ '}
-          <span className="sb-quiet">{other}</span>{' '}
-          <Question words={otherQuestion ?? ''} pairId={otherPairId} there={there} />
+          <span className="sb-quiet">{finding.other}</span>{' '}
+          <Question words={finding.otherQuestion ?? ''} pairId={finding.otherPairId} there={there} />
         </>
       )}
-      {detailed.includes(kind) && (
+      {detailed.includes(finding.kind) && (
         <Text size="xs" className="sb-quiet">
-          {detail}
+          {remarkOf(finding)}
         </Text>
       )}
     </Text>

@@ -18,12 +18,13 @@ import { type ReactNode, type SyntheticEvent, useState } from 'react';
 import { Trans, useTranslation } from 'react-i18next';
 
 import { apiOf, HubRefusal } from '../api';
+import { Problem } from '../parts/said';
 import { LanguageChoice, ThemeButton } from '../parts/shell';
 import { useSession } from '../session';
 
 /** A form that says what the hub refused. */
 function useEntering(enter: () => Promise<void>, wordsOf: (refusal: HubRefusal) => string | null) {
-  const [problem, setProblem] = useState<string | null>(null);
+  const [problem, setProblem] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
   const submit = async (event: SyntheticEvent): Promise<void> => {
     event.preventDefault();
@@ -33,20 +34,20 @@ function useEntering(enter: () => Promise<void>, wordsOf: (refusal: HubRefusal) 
       await enter();
     } catch (error) {
       const words = error instanceof HubRefusal ? wordsOf(error) : null;
-      setProblem(words ?? (error instanceof Error ? error.message : String(error)));
+      setProblem(words ?? error);
       setBusy(false);
     }
   };
   return { problem, busy, submit: (event: SyntheticEvent) => void submit(event) };
 }
 
-function Refused({ problem }: { problem: string | null }) {
+function Refused({ problem }: { problem: unknown }) {
+  if (problem === null) return null;
+  if (typeof problem !== 'string') return <Problem error={problem} />;
   return (
-    problem !== null && (
-      <Alert color="red" variant="light" role="alert">
-        {problem}
-      </Alert>
-    )
+    <Alert color="red" variant="light" role="alert">
+      {problem}
+    </Alert>
   );
 }
 

@@ -8,6 +8,7 @@ import type { JobWire } from '../api';
 import { useAct } from '../parts/act';
 import { isOver, JobBadge, JobBar, When } from '../parts/facts';
 import { Only } from '../parts/only';
+import { titleOfCode } from '../parts/remarks';
 import { Empty, Loading, Problem } from '../parts/said';
 import { useJobs } from '../queries';
 import { useApi, useMay } from '../session';
@@ -64,6 +65,8 @@ function Job({ job, shown, toggle }: { job: JobWire; shown: boolean; toggle: () 
           {isOver(job) ? <JobBadge job={job} /> : <JobBar job={job} />}
           {job.error && (
             <Text size="xs" c="red" mt={4}>
+              {titleOfCode(job.error.code) ?? t('job.failed')}
+              <br />
               {job.error.message}
             </Text>
           )}

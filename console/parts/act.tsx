@@ -6,6 +6,8 @@ import i18next from 'i18next';
 import { type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 
+import { titleOf } from './remarks';
+
 export function tell(kind: 'good' | 'bad', title: string, message: ReactNode = ''): void {
   notifications.show({
     title,
@@ -19,6 +21,10 @@ export function tell(kind: 'good' | 'bad', title: string, message: ReactNode = '
   });
 }
 
+/** Says what did not work, and why. */
+export const tellRefused = (error: unknown): void =>
+  tell('bad', titleOf(error), error instanceof Error ? error.message : '');
+
 interface Act<A, R> {
   run: (asked: A) => Promise<R>;
   /** Keys of queries that know less afterwards. */
@@ -30,11 +36,10 @@ interface Act<A, R> {
 /** A change at the hub. A refusal is shown in its own words. */
 export function useAct<R, A = void>({ run, stale = [], done, refused }: Act<A, R>) {
   const queries = useQueryClient();
-  const { t } = useTranslation();
   return useMutation<R, Error, A>({
     mutationFn: run,
     onSuccess: (result, asked) => done?.(result, asked),
-    onError: (error) => (refused ? refused(error) : tell('bad', t('problem.title'), error.message)),
+    onError: refused ?? tellRefused,
     onSettled: () => Promise.all(stale.map((queryKey) => queries.invalidateQueries({ queryKey }))),
   });
 }

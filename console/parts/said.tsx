@@ -3,19 +3,19 @@ import { Alert, Button, Center, List, Loader, Stack, Text, Title } from '@mantin
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 
-import { HubRefusal, HubUnreachable } from '../api';
+import { HubRefusal } from '../api';
 import { Icon, type IconName } from './icons';
+import { titleOf } from './remarks';
 
 /** It may stand below what is on the screen. */
 const show = (element: HTMLElement | null): void => void element?.scrollIntoView({ block: 'nearest' });
 
-/** An error as a person reads it: the hub's own words say what to do. */
+/** An error as a person reads it: what it is in their language, and the hub's own words on what to do. */
 export function Problem({ error, retry }: { error: unknown; retry?: () => unknown }) {
   const { t } = useTranslation();
   const faults = error instanceof HubRefusal ? (error.problem.errors ?? []) : [];
-  const title = error instanceof HubUnreachable ? t('problem.unreachable') : t('problem.title');
   return (
-    <Alert color="red" variant="light" title={title} icon={<Icon name="warning" />} role="alert" ref={show}>
+    <Alert color="red" variant="light" title={titleOf(error)} icon={<Icon name="warning" />} role="alert" ref={show}>
       <Text size="sm">{error instanceof Error ? error.message : String(error)}</Text>
       {faults.length > 1 && (
         <List size="sm" mt="xs">

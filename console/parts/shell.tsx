@@ -23,7 +23,7 @@ import { chooseLanguage, isLanguage, languages } from '../i18n';
 import { useLive } from '../live';
 import { useBot, useBots, useWaiting } from '../queries';
 import { useMay, useSelf, useSession } from '../session';
-import { tell } from './act';
+import { tellRefused } from './act';
 import { Fallen } from './fallen';
 import { Icon, type IconName } from './icons';
 
@@ -128,11 +128,8 @@ export function Shell({ children }: { children: ReactNode }) {
   useLive(api, { appIds, current: appId, talks });
   useEffect(close, [pathname, close]);
   const leave = useCallback((): void => {
-    signOut().then(
-      () => queries.clear(),
-      (error: unknown) => tell('bad', t('problem.title'), error instanceof Error ? error.message : ''),
-    );
-  }, [queries, signOut, t]);
+    signOut().then(() => queries.clear(), tellRefused);
+  }, [queries, signOut]);
   // A token that the hub no longer takes: another one is asked for.
   useEffect(
     () =>

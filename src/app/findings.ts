@@ -5,7 +5,7 @@ import type { FindingsRoutesOptions } from '../http/findings.js';
 import { topicsOf } from '../training/content.js';
 import { TrainingFailure } from '../training/failure.js';
 import type { EditLint } from '../training/faq/edits.js';
-import type { LintFinding } from '../training/faq/lint.js';
+import type { LintFinding } from '../training/faq/finding.js';
 import type { lintAside } from '../training/faq/lint-thread.js';
 import { contentOf } from '../training/snapshot.js';
 import type { Parts } from './parts.js';

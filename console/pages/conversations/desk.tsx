@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next';
 
 import { HubRefusal } from '../../api';
 import type { ConversationWire, DeskWire } from '../../api-conversations';
-import { SureButton, tell, useAct } from '../../parts/act';
+import { SureButton, tellRefused, useAct } from '../../parts/act';
 import { Icon } from '../../parts/icons';
 import { Only } from '../../parts/only';
 import { useApi, useSelf } from '../../session';
@@ -97,7 +97,7 @@ export function Composer({ appId, talk }: { appId: string; talk: ConversationWir
     refused: (error) => {
       // What the hub refused was not said: the next try is another one.
       if (error instanceof HubRefusal) key.current = crypto.randomUUID();
-      tell('bad', t('problem.title'), error.message);
+      tellRefused(error);
     },
     stale: [['transcript', appId, talk.id]],
   });

@@ -7,6 +7,7 @@ import type { Finding, PairWire } from '../../api';
 import { Icon } from '../../parts/icons';
 import { LanguageSelect } from '../../parts/languages';
 import { Guarded } from '../../parts/only';
+import { remarkOf } from '../../parts/remarks';
 import { useThisBot } from '../bot';
 
 interface ButtonWire {
@@ -77,7 +78,7 @@ export function Editor(props: EditorProps) {
       <Stack>
         {findings.map((finding) => (
           <Alert key={finding.detail} color="yellow" variant="light" icon={<Icon name="warning" />}>
-            {finding.detail}
+            {remarkOf(finding)}
           </Alert>
         ))}
         <Guarded right="edit" on={appId}>

@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next';
 
 import type { AnswerWire, Finding, StoredPairWire } from '../../api';
 import { Icon } from '../../parts/icons';
+import { remarkOf } from '../../parts/remarks';
 
 export interface Row {
   pair: StoredPairWire;
@@ -39,7 +40,7 @@ interface LineProps {
 const Line = memo(function Line({ t, row, start, index, selected, open, select }: LineProps) {
   const { pair, place, findings } = row;
   const [first, ...others] = pair.Q;
-  const marks = findings.map(({ detail }) => detail).join('\n');
+  const marks = findings.map(remarkOf).join('\n');
   return (
     <div
       role="row"

@@ -6,8 +6,9 @@ import type { FaqPair, FaqStore } from '../../contracts.js';
 import { folded } from '../content.js';
 import { askThread } from '../thread.js';
 import type { Vectors } from '../vectors.js';
+import { type LintFinding, type LintPair, twins } from './finding.js';
 import { alikeAmong, alikeTo, type Asked, askedIn } from './likeness.js';
-import { alike, type LintFinding, lintPair, type LintPair, pieces } from './lint.js';
+import { alike, lintPair, pieces } from './lint.js';
 
 export interface EditLint {
   /** Findings on one pair as it would be in place of the pair `id`, or at the end; `other` is the place of another pair in the FAQ. `version`: which the editor has; that of the store when absent. */
@@ -143,8 +144,7 @@ function duplicatesOf({ holders, questions, pairs }: Index, pair: LintPair, at: 
       const other = questions[number];
       if (!other || other.row === at + 1 || found.has(other.row)) continue;
       if (both / (own.size + other.size - both) < alike || pairs[other.row - 1]?.answer === pair.answer) continue;
-      const detail = `${JSON.stringify(text)} is asked nearly as ${JSON.stringify(other.text)} of row ${other.row}, and answered otherwise.`;
-      found.set(other.row, { kind: 'near_duplicate', row: at + 1, other: other.row, detail });
+      found.set(other.row, twins('near_duplicate', { row: at + 1, text }, other));
     }
   }
   return [...found.values()];

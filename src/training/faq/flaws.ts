@@ -1,26 +1,15 @@
 /** Flaws of one pair in its letters: questions in another language, braces that do not close, links that lead nowhere. Pure. */
-import type { LintFinding, LintPair } from './lint.js';
-
-const shown = 80;
-const quoted = (text: string): string => JSON.stringify(text.length > shown ? `${text.slice(0, shown)}…` : text);
+import { findingOf, type LintFinding, type LintPair } from './finding.js';
 
 /** `language`: in which it is asked; absent: languages are not looked at. */
 export function flawsOf({ questions, answer }: LintPair, row: number, language?: string): LintFinding[] {
   const foreign = language === undefined ? undefined : questions.find((question) => isForeign(question, language));
-  const brace = braceFlawOf(answer);
-  const link = linkFlawOf(answer);
+  const strange = (text: string): string =>
+    `${text} looks like another language than that of its pair (${String(language)}). If it is meant so, give the pair its language.`;
   return [
-    ...(foreign === undefined
-      ? []
-      : [
-          {
-            kind: 'other_language',
-            row,
-            detail: `${quoted(foreign)} looks like another language than that of its pair (${String(language)}). If it is meant so, give the pair its language.`,
-          } as const,
-        ]),
-    ...(brace === null ? [] : [{ kind: 'broken_braces', row, detail: brace } as const]),
-    ...(link === null ? [] : [{ kind: 'broken_link', row, detail: link } as const]),
+    ...(foreign === undefined ? [] : [findingOf({ kind: 'other_language', row }, [foreign], strange)]),
+    ...braceFlawOf(answer, row),
+    ...linkFlawOf(answer, row),
   ];
 }
 
@@ -72,25 +61,31 @@ function speaksOtherwise(text: string, language: string): boolean {
   return [...wordsByLanguage.values()].some((known) => known !== own && hits(known) >= 2 && hits(known) > 2 * mine);
 }
 
-function braceFlawOf(answer: string): string | null {
+function braceFlawOf(answer: string, row: number): LintFinding[] {
+  const said = (text: string, say: (quoted: string) => string) => [
+    findingOf({ kind: 'broken_braces', row }, [text], say),
+  ];
   const hole = /\{\{?\s*([\p{L}_][\p{L}\p{N}_ .]{0,40})\s*\}\}?/u.exec(answer);
-  if (hole) return `${quoted(hole[0])} is sent as it stands: nothing is put into an answer's braces.`;
+  if (hole) return said(hole[0], (text) => `${text} is sent as it stands: nothing is put into an answer's braces.`);
   let open = 0;
   for (const letter of answer) {
     if (letter === '{') open += 1;
     if (letter === '}') open -= 1;
     if (open < 0) break;
   }
-  return open === 0 ? null : `The braces of ${quoted(answer)} do not close.`;
+  return open === 0 ? [] : said(answer, (text) => `The braces of ${text} do not close.`);
 }
 
-function linkFlawOf(answer: string): string | null {
+function linkFlawOf(answer: string, row: number): LintFinding[] {
+  const said = (text: string, how: string) => [
+    findingOf({ kind: 'broken_link', row }, [text], (link) => `The link ${link} ${how}.`),
+  ];
   const open = /\[[^\]\n]{1,200}\]\([^)\n]*$/mu.exec(answer);
-  if (open) return `The link ${quoted(open[0])} does not close.`;
+  if (open) return said(open[0], 'does not close');
   const targets = [...answer.matchAll(/\[[^\]\n]{1,200}\]\(([^)\n]*)\)/gu)].map(([, target]) => target ?? '');
   const bare = answer.match(/\b(?:h?t?tps?:?\/{0,3})(?=[\w.-]+\.\w)[^\s<>"')\]]*/giu) ?? [];
   const broken = [...targets, ...bare].find((target) => !leadsSomewhere(target));
-  return broken === undefined ? null : `The link ${quoted(broken)} leads nowhere.`;
+  return broken === undefined ? [] : said(broken, 'leads nowhere');
 }
 
 function leadsSomewhere(target: string): boolean {

@@ -1,7 +1,7 @@
 /** Questions that mean nearly the same though their answers differ, by the sentence encoder's vectors. Pure. */
 import { folded } from '../content.js';
 import { apart, cosine, type Vector } from '../vectors.js';
-import type { LintFinding, LintPair } from './lint.js';
+import { type LintFinding, type LintPair, twins } from './finding.js';
 
 /** So alike are two questions that a bot would take one for the other. */
 const alike = 0.86;
@@ -54,14 +54,9 @@ function note(
     if (other.row === one.row || apart(one.vector, other.vector) > mostApart) continue;
     const key = one.row * 100_000 + other.row;
     if (found.has(key) || !differs(one, other) || cosine(one.vector, other.vector) < alike) continue;
-    found.set(key, { kind: 'alike', row: one.row, other: other.row, detail: wordsOf(one, other) });
+    found.set(key, twins('alike', one, other));
   }
 }
 
 const differs = (one: Asked, other: Asked): boolean =>
   one.answer !== other.answer && folded(one.text) !== folded(other.text);
-
-const wordsOf = (one: Asked, other: Asked): string =>
-  `${quoted(one.text)} means nearly the same as ${quoted(other.text)} of row ${other.row}, and is answered otherwise.`;
-
-const quoted = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);

@@ -1,6 +1,7 @@
 /** The linter in a thread of its own: what takes milliseconds for a hundred pairs takes the time of many messages for thousands. */
 import { askThread } from '../thread.js';
-import { lintFaq, type LintFinding, type LintPair } from './lint.js';
+import type { LintFinding, LintPair } from './finding.js';
+import { lintFaq } from './lint.js';
 
 /** So few pairs are looked at faster than a thread starts. */
 const fewPairs = 50;

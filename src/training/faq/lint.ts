@@ -1,31 +1,7 @@
 /** What is wrong with an FAQ before it is trained, in milliseconds. Pure. */
 import { folded } from '../content.js';
+import { findingOf, type LintFinding, type LintPair, twins } from './finding.js';
 import { flawsOf } from './flaws.js';
-
-export interface LintPair {
-  questions: string[];
-  /** Empty: nothing is said. */
-  answer: string;
-  /** Absent: the bot's own. */
-  language?: string | undefined;
-}
-export interface LintFinding {
-  kind:
-    | 'near_duplicate'
-    | 'alike'
-    | 'single_question'
-    | 'empty_answer'
-    | 'no_question'
-    | 'never_reached'
-    | 'other_language'
-    | 'broken_braces'
-    | 'broken_link';
-  /** Place of the pair in the list, from 1. */
-  row: number;
-  /** Of a near duplicate, by letters or by meaning (`alike`), and of what is never reached: the other pair. */
-  other?: number;
-  detail: string;
-}
 
 /** How much of two questions must be the same letters in the same order, 0..1, for them to be asked alike. */
 export const alike = 0.8;
@@ -51,18 +27,18 @@ export function lintPair(
   const asked = questions.filter((question) => question.trim() !== '');
   return [
     ...(asked.length === 0
-      ? [{ kind: 'no_question', row, detail: 'Nobody can ask this: write a question.' } as const]
+      ? [findingOf({ kind: 'no_question', row }, [], () => 'Nobody can ask this: write a question.')]
       : []),
     ...(asked.length === 1
       ? [
-          {
-            kind: 'single_question',
-            row,
-            detail: `Only one way to ask: ${quoted(asked[0])}. Two or three more make it surer.`,
-          } as const,
+          findingOf(
+            { kind: 'single_question', row },
+            asked,
+            (only) => `Only one way to ask: ${only}. Two or three more make it surer.`,
+          ),
         ]
       : []),
-    ...(answer.trim() === '' ? [{ kind: 'empty_answer', row, detail: 'The answer is empty.' } as const] : []),
+    ...(answer.trim() === '' ? [findingOf({ kind: 'empty_answer', row }, [], () => 'The answer is empty.')] : []),
     ...flawsOf({ questions: asked, answer }, row, language === undefined ? undefined : (own ?? language)),
   ];
 }
@@ -76,8 +52,10 @@ function unreachedIn(pairs: readonly LintPair[]): LintFinding[] {
     const others = asked.map((text) => first.get(text)).filter((other) => other !== undefined);
     const [other] = others;
     if (other !== undefined && others.length === asked.length && others.every((one) => pairs[one]?.answer !== answer)) {
-      const detail = `Nobody gets this answer: all its questions are asked in row ${other + 1} too, and answered otherwise there.`;
-      found.push({ kind: 'never_reached', row: at + 1, other: other + 1, detail });
+      const above = other + 1;
+      const say = (): string =>
+        `Nobody gets this answer: all its questions are asked in row ${above} too, and answered otherwise there.`;
+      found.push(findingOf({ kind: 'never_reached', row: at + 1, other: above }, [], say));
     }
     for (const text of asked) if (!first.has(text)) first.set(text, at);
   }
@@ -115,8 +93,7 @@ function duplicatesIn(pairs: readonly LintPair[]): LintFinding[] {
         const key = other.row * (pairs.length + 1) + question.row;
         if (found.has(key) || !fits(question, other) || overlap(other.grams, { has, at, size: grams.length }) < alike)
           continue;
-        const detail = `${quoted(question.text)} is asked nearly as ${quoted(other.text)} of row ${other.row}, and answered otherwise.`;
-        found.set(key, { kind: 'near_duplicate', row: question.row, other: other.row, detail });
+        found.set(key, twins('near_duplicate', question, other));
         if (found.size >= mostFindings) return [...found.values()];
       }
       list.push(at);
@@ -168,5 +145,3 @@ function overlap(grams: Int32Array, { has, at, size }: { has: Int32Array; at: nu
   for (const gram of grams) if (has[gram] === at) both += 1;
   return both / (grams.length + size - both);
 }
-
-const quoted = (text = ''): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);

@@ -123,7 +123,7 @@ export function conversations(at: ConsoleSuite, store: () => Store): void {
       await answer.fill('Only once.');
       await answer.press('Enter');
       await chat.getByText('Only once.').waitFor();
-      await page.getByText('That did not work').first().waitFor();
+      await page.getByText('The hub does not answer').first().waitFor();
       await answer.press('Enter');
       await eventually(async () => (await answer.inputValue()) === '');
       await answer.fill('And this.');
@@ -172,7 +172,7 @@ export function conversations(at: ConsoleSuite, store: () => Store): void {
       await page.getByRole('menuitem', { name: /Parcel/ }).click();
       await page.getByLabel('Answer the person').press('Enter');
       // Nobody can be written to who holds no line; the words stay.
-      await page.getByText('That did not work').first().waitFor();
+      await page.getByText('Nothing can be sent to that person').first().waitFor();
       assert.equal(await page.getByLabel('Answer the person').inputValue(), 'It is on its way.');
       await page.getByRole('button', { name: 'Give back to the bot' }).click();
 

@@ -132,6 +132,16 @@ export function questions(at: ConsoleSuite): void {
       await unreached.getByRole('link', { name: 'Opening hours', exact: true }).click();
       await page.getByRole('dialog').getByLabel('Ways to ask').waitFor();
 
+      const chinese = (await at.open(`/bots/${id}/findings`, { locale: 'zh-CN' })).page;
+      await chinese.getByText('链接“nowhere at all”无法打开').waitFor();
+      await chinese.goto(`${at.hub.url}/console/bots/${id}`);
+      await chinese.getByRole('img', { name: '第 1 行' }).waitFor();
+      await chinese.getByRole('button', { name: 'Opening hours', exact: true }).click();
+      await chinese.getByRole('dialog').getByText('没有人会得到这个答案').waitFor();
+      await chinese.goto(`${at.hub.url}/console/bots/no-such-bot`);
+      await chinese.getByRole('alert').getByText('找不到该内容').waitFor();
+      await chinese.close();
+
       await at.hub.api('PUT', `/bots/${id}/faq`, [open]);
       await page.goto(`${at.hub.url}/console/bots/${id}/findings`);
       await page.getByText('Nothing was found').waitFor();
