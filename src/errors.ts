@@ -27,6 +27,7 @@ const table = {
   not_found: { status: 404, title: 'There is no such thing here', retry: false },
   method_not_allowed: { status: 405, title: 'That method does not apply here', retry: false },
   too_large: { status: 413, title: 'The body is too large', retry: false },
+  text_too_long: { status: 413, title: 'The text is too long for the bot', retry: false, chat: 'long' },
   fetch_failed: { status: 502, title: 'The file cannot be fetched', retry: true },
   unsupported_type: { status: 415, title: 'That content type is not read here', retry: false },
   user_exists: { status: 409, title: 'There is a user of that name', retry: false },
@@ -110,6 +111,7 @@ const sentences = {
     training: 'I am still learning my answers. You get yours as soon as I am ready.',
     busy: 'I am still working on your earlier messages. Please wait a moment.',
     slow: 'Sorry, this takes me longer than usual. Your answer is on its way.',
+    long: 'That is too long for me. Please say it in fewer words.',
     failed: 'Sorry, something went wrong on my side. Please try again in a moment.',
   },
   zh: {
@@ -117,6 +119,7 @@ const sentences = {
     training: '我还在学习答案，准备好后马上回复您。',
     busy: '我还在处理您之前的消息，请稍等片刻。',
     slow: '抱歉，这次需要的时间比平时长，我会尽快回复您。',
+    long: '这段话对我来说太长了，请简短一些再发给我。',
     failed: '抱歉，我这边出了点问题，请稍后再试。',
   },
 };

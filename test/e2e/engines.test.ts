@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Child, startChild } from '../../src/child.js';
 import { configOf } from '../../src/config.js';
-import type { Json, LoadableModel, Store, TrainingContent } from '../../src/contracts.js';
+import type { Json, LoadableModel, RunningEngine, Store, TrainingContent } from '../../src/contracts.js';
 import { createLiteEngine } from '../../src/engines/lite.js';
 import { openTrackerChannel, type TrackerChannel } from '../../src/engines/rasa/channel.js';
-import { createRasaEngine } from '../../src/engines/rasa/rasa.js';
+import { createRasaEngine, type RasaOptions } from '../../src/engines/rasa/rasa.js';
 import { createEgress } from '../../src/egress.js';
 import { createRemoteEngine } from '../../src/engines/remote.js';
 import { openLog } from '../../src/log.js';
@@ -101,10 +101,17 @@ describe('the engines', function () {
   );
 
   describe('the rasa engine, when its process stands still', () => {
-    const hang = { afterMs: 1000, answerMs: 1000 };
-    const launch = () => {
+    const hang = { afterMs: 1000, answerMs: 1000, patience: 2 };
+    const launch = (change: Partial<RasaOptions> = {}) => {
       const parts = { python: python(), packageDir, runtimeDir: folder, env, channel, hide: () => undefined };
-      return createRasaEngine({ ...parts, hang }).launch(someBot(), model);
+      return createRasaEngine({ ...parts, hang, ...change }).launch(someBot(), model);
+    };
+    /** Keeps Rasa's event loop busy for seconds. */
+    const busy = (running: RunningEngine) => {
+      const slot = (value: number) => ({ event: 'slot', name: 'x', value, timestamp: value + 1 });
+      const body = Buffer.from(JSON.stringify(Array.from({ length: 20_000 }, (_, at) => slot(at))));
+      const headers = { 'content-type': 'application/json' };
+      return running.api!({ method: 'PUT', path: '/conversations/busy/tracker/events', headers, body });
     };
     const turn = { sender: 'bob', text: knownQuestion, payload: false, channel: 'rest', metadata: {} };
 
@@ -124,6 +131,32 @@ describe('the engines', function () {
       const events = await running.tracker?.('bob');
       assert.deepEqual(
         events?.filter(({ event }) => event === 'user').map(({ text }) => text),
+        [knownQuestion],
+      );
+      await running.stop();
+    });
+
+    it('leaves it alone while it works, and ends it when that has no end', async () => {
+      const soon = { afterMs: 1000, answerMs: 300 };
+      const patient = await launch({ hang: { ...soon, patience: 1000 } });
+      assert.equal((await busy(patient)).status, 200);
+      await patient.stop();
+      const strict = await launch({ hang: { ...soon, patience: 2 } });
+      await assert.rejects(busy(strict), { code: 'turn_failed' });
+      assert.equal((await strict.exited).signal, 'SIGKILL');
+      await strict.stop();
+    });
+
+    it('is not asked what is too long for it, and answers what comes next', async () => {
+      const running = await launch({ maxText: 200 });
+      const long = 'open '.repeat(41);
+      const refused = { code: 'text_too_long', message: /at most \(setting MAX_TEXT\), and this one has 205/ };
+      await assert.rejects(running.reply({ ...turn, sender: 'ann', text: long }), refused);
+      await assert.rejects(running.parse(long), refused);
+      assert.equal((await running.reply({ ...turn, sender: 'ann' })).messages.length, 1);
+      const said = (await running.tracker?.('ann'))?.filter(({ event }) => event === 'user');
+      assert.deepEqual(
+        said?.map(({ text }) => text),
         [knownQuestion],
       );
       await running.stop();

@@ -1,4 +1,5 @@
 /** One awake bot of the rasa engine: its Rasa process behind a Unix socket and a secret, and beside it that of its own actions, if it has any. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
 import type { Child } from '../../child.js';
 import type { ApiRequest, ApiResponse, Exit, Json, Parse, RunningEngine, Turn, TurnResult } from '../../contracts.js';
@@ -6,7 +7,7 @@ import { within } from '../../deadline.js';
 import { HubError } from '../../errors.js';
 import { happenedIn } from '../../happened.js';
 import type { ChannelKey } from './channel.js';
-import { privateBytes, residentBytes } from './memory.js';
+import { privateBytes, processorTicks, residentBytes } from './memory.js';
 import type { ParseCache } from './parse-cache.js';
 
 const turnTimeoutMs = 60_000;
@@ -14,8 +15,20 @@ const turnTimeoutMs = 60_000;
 const goneMs = 2000;
 /** How long a turn that failed waits for news that the process of its actions has died, while that seems to live. */
 const actionsGoneMs = 500;
+/** Long enough to be given a processor on a machine with too much to do. */
+const worksMs = 500;
 const canary = 'Are you there?';
 const turnPath = '/webhooks/switchboard/webhook';
+
+/** When a process counts as one that stands still. */
+export interface Hang {
+  /** When a turn has waited so long, the process is asked whether it lives, again and again until nothing waits. */
+  afterMs: number;
+  /** What it gets to say so. Silent, it is ended: at once when it has done nothing meanwhile … */
+  answerMs: number;
+  /** … and after so many times in a row when it has: a long computation, or a machine with too much to do, is no hang yet. */
+  patience: number;
+}
 
 /** What one bot's process is made of. */
 export interface BotParts {
@@ -30,8 +43,8 @@ export interface BotParts {
   key: ChannelKey;
   /** What models have understood already. */
   parses: ParseCache;
-  /** When a turn has waited so long, the process is asked whether it lives, and gets `answerMs` to say so. */
-  hang: { afterMs: number; answerMs: number };
+  maxText: number;
+  hang: Hang;
   /** The newest lines of its processes, oldest first. */
   log: () => string[];
 }
@@ -51,6 +64,8 @@ export class RasaBot implements RunningEngine {
   /** A line of its own: the question whether the process lives must not wait behind its turns. */
   private readonly pulse: Pool;
   private pending = 0;
+  /** How often in a row it was asked in vain whether it lives. */
+  private silent = 0;
   private watch: NodeJS.Timeout | undefined;
 
   constructor(private readonly parts: BotParts) {
@@ -66,6 +81,7 @@ export class RasaBot implements RunningEngine {
   }
 
   async reply(turn: Turn): Promise<TurnResult> {
+    this.fits(turn.text);
     const tracker = await this.conversation(turn.sender);
     // Whoever took it before may have been given up and have ended it all the same. Only where it stands as it does here a new turn is stored.
     const done = happenedIn(tracker?.events ?? [], turn);
@@ -101,9 +117,18 @@ export class RasaBot implements RunningEngine {
     return (await this.parts.key.tracker(sender))?.events ?? null;
   }
 
-  parse(text: string, language?: string): Promise<Parse> {
+  async parse(text: string, language?: string): Promise<Parse> {
+    this.fits(text);
     const { parses, model } = this.parts;
     return parses.of(language ? `${model} ${language}` : model, text, () => this.understand(text, language));
+  }
+
+  /** Attention takes memory by the square of a text's length: a hundred thousand characters have ended the process of a classic bot. */
+  private fits({ length }: string): void {
+    const { maxText } = this.parts;
+    if (length <= maxText) return;
+    const detail = `This bot is asked texts of ${maxText} characters at most (setting MAX_TEXT), and this one has ${length}. Send it in parts.`;
+    throw new HubError('text_too_long', detail);
   }
 
   private async understand(text: string, language?: string): Promise<{ parse: Parse; bytes: number }> {
@@ -155,7 +180,9 @@ export class RasaBot implements RunningEngine {
     this.pending += 1;
     this.watch ??= setInterval(() => void this.look(), this.parts.hang.afterMs);
     try {
-      return await this.explained(work);
+      const answer = await this.explained(work);
+      this.silent = 0;
+      return answer;
     } finally {
       this.pending -= 1;
       if (this.pending === 0) clearInterval(this.watch);
@@ -178,7 +205,7 @@ export class RasaBot implements RunningEngine {
 
   /** Ends a process that stands still: its turns fail at once then, and its successor takes them. */
   private async look(): Promise<void> {
-    const { answerMs } = this.parts.hang;
+    const { answerMs, patience } = this.parts.hang;
     const alive = await within(
       this.request('GET', '/status', { line: this.pulse }).then(
         () => true,
@@ -186,7 +213,17 @@ export class RasaBot implements RunningEngine {
       ),
       answerMs,
     );
-    if (alive === null && this.pending > 0) await this.parts.child.stop(0);
+    this.silent = alive === null && this.pending > 0 ? this.silent + 1 : 0;
+    if (this.silent === 0) return;
+    if (this.silent < patience && (await this.works())) return;
+    if (this.pending > 0) await this.parts.child.stop(0);
+  }
+
+  /** Does it use a processor just now? */
+  private async works(): Promise<boolean> {
+    const before = await processorTicks(this.pid ?? 0);
+    await sleep(worksMs);
+    return (await processorTicks(this.pid ?? 0)) > before;
   }
 
   private async request(

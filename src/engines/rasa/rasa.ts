@@ -10,7 +10,7 @@ import type { Bot, Engine, Exit, Json, LoadableModel } from '../../contracts.js'
 import { within } from '../../deadline.js';
 import { HubError } from '../../errors.js';
 import { type Actions, type ActionsOptions, idleActions, openActions, writeModules } from './actions.js';
-import { RasaBot } from './bot.js';
+import { type Hang, RasaBot } from './bot.js';
 import type { ChannelKey, TrackerChannel } from './channel.js';
 import { createParseCache, type ParseCache } from './parse-cache.js';
 import { startPlainly, type StartRasa } from './task.js';
@@ -36,13 +36,17 @@ export interface RasaOptions {
   actions?: ActionsOptions;
   /** Bytes of parses that are kept, of all bots; absent: none. */
   parseCacheBytes?: number;
+  /** Characters of the longest text that a bot is asked; absent: any. */
+  maxText?: number;
   launchTimeoutMs?: number;
-  /** When a turn has waited so long, the process is asked whether it lives, and gets `answerMs` to say so. */
-  hang?: { afterMs: number; answerMs: number };
+  hang?: Hang;
 }
 
-/** A process that stands still is noticed within ten seconds (RELIABILITY.md F3). One that only works long answers in time. */
-const defaultHang = { afterMs: 5000, answerMs: 4500 };
+/**
+ * A process that stands still is noticed within ten seconds (RELIABILITY.md F3), one that computes without end within twenty-five. While a
+ * bot's networks are traced it was seen to say that it lives after 3 s, on a machine with nothing else to do.
+ */
+const defaultHang: Hang = { afterMs: 5000, answerMs: 4200, patience: 4 };
 /** Long enough to let the first answers have the processor, short enough that a conversation is quick. */
 const defaultTraceAfter = 3;
 const defaultLaunchMs = 180_000;
@@ -192,6 +196,7 @@ async function launchIn(
     secret,
     key,
     parses: options.parses,
+    maxText: options.maxText ?? Infinity,
     hang,
     log,
   });
