@@ -16,7 +16,7 @@ const goneMs = 2000;
 /** How long a turn that failed waits for news that the process of its actions has died, while that seems to live. */
 const actionsGoneMs = 500;
 /** Long enough to be given a processor on a machine with too much to do. */
-const worksMs = 500;
+const worksMs = 300;
 const canary = 'Are you there?';
 const turnPath = '/webhooks/switchboard/webhook';
 

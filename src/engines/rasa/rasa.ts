@@ -46,7 +46,7 @@ export interface RasaOptions {
  * A process that stands still is noticed within ten seconds (RELIABILITY.md F3), one that computes without end within twenty-five. While a
  * bot's networks are traced it was seen to say that it lives after 3 s, on a machine with nothing else to do.
  */
-const defaultHang: Hang = { afterMs: 5000, answerMs: 4200, patience: 4 };
+const defaultHang: Hang = { afterMs: 5000, answerMs: 4500, patience: 4 };
 /** Long enough to let the first answers have the processor, short enough that a conversation is quick. */
 const defaultTraceAfter = 3;
 const defaultLaunchMs = 180_000;
