@@ -43,6 +43,7 @@ export interface BotParts {
   key: ChannelKey;
   /** What models have understood already. */
   parses: ParseCache;
+  /** Characters of the longest text that it is asked. */
   maxText: number;
   hang: Hang;
   /** The newest lines of its processes, oldest first. */
