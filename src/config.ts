@@ -66,8 +66,6 @@ export interface Config {
   readonly minFreeMemory: number;
   /** Bytes of parses that are kept; 0: none. */
   readonly parseCache: number;
-  /** Characters. */
-  readonly maxText: number;
   readonly idleParkSeconds: number;
   readonly slowAnswerSeconds: number;
   /** Null: for ever. */
@@ -481,13 +479,6 @@ const settings = {
     example: '32m',
     expected: 'a size like 32m, or 0',
     read: bytesOf,
-  },
-  maxText: {
-    name: 'MAX_TEXT',
-    doc: "The longest message that a Rasa bot is asked, in characters: what a network needs for one grows with its length squared, and a very long one would end the bot's process for want of memory. Who sends a longer one is told so.",
-    example: '4096',
-    expected: 'a whole number from 100 to 1000000',
-    read: number(100, 1_000_000),
   },
   idleParkSeconds: {
     name: 'IDLE_PARK_SECONDS',

@@ -523,6 +523,21 @@ describe('the message path', () => {
     assert.match(texts()[0] ?? '', /still working on your earlier messages/);
   });
 
+  it('says so to who writes what is too long for the bot, once and in their language', async () => {
+    let asked = 0;
+    engine.answer = () => {
+      asked += 1;
+      return Promise.reject(new HubError('text_too_long', 'A bot is asked 8000 characters at most.'));
+    };
+    for (const text of ['long', '很长']) await hub.receive(incoming({ text }));
+    await settled(2);
+    assert.equal(asked, 2, 'each once: it would be as long the next time');
+    assert.deepEqual(texts(), [
+      'That is too long for me. Please say it in fewer words.',
+      '这段话对我来说太长了，请简短一些再发给我。',
+    ]);
+  });
+
   it('goes on storing while it stops, answers nothing new, and does so after the next start', async () => {
     await hub.stop();
     await assert.rejects(hub.ask(incoming({ channel: 'rest' })), { code: 'stopping' });

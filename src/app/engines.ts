@@ -142,7 +142,6 @@ export function openRasa(parts: RasaEngineParts): Engine {
     memory: () => warm.memory(),
     traceAfterSeconds: config.rasaTraceSeconds,
     parseCacheBytes: config.parseCache,
-    maxText: config.maxText,
     actions: { egress, customCode: config.customCode },
     hide: (secret) => logs.hide(secret),
   });

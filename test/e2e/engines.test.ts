@@ -148,9 +148,9 @@ describe('the engines', function () {
     });
 
     it('is not asked what is too long for it, and answers what comes next', async () => {
-      const running = await launch({ maxText: 200 });
-      const long = 'open '.repeat(41);
-      const refused = { code: 'text_too_long', message: /at most \(setting MAX_TEXT\), and this one has 205/ };
+      const running = await launch();
+      const long = 'open '.repeat(1601);
+      const refused = { code: 'text_too_long', message: /8000 characters at most, and this text has 8005/ };
       await assert.rejects(running.reply({ ...turn, sender: 'ann', text: long }), refused);
       await assert.rejects(running.parse(long), refused);
       assert.equal((await running.reply({ ...turn, sender: 'ann' })).messages.length, 1);

@@ -17,6 +17,8 @@ const goneMs = 2000;
 const actionsGoneMs = 500;
 /** Long enough to be given a processor on a machine with too much to do. */
 const worksMs = 300;
+/** Characters, as the web channel and the REST routes take. Slack lets 40,000 through, and 16,000 brought a classic bot to its memory cap. */
+const longestText = 8000;
 const canary = 'Are you there?';
 const turnPath = '/webhooks/switchboard/webhook';
 
@@ -43,8 +45,6 @@ export interface BotParts {
   key: ChannelKey;
   /** What models have understood already. */
   parses: ParseCache;
-  /** Characters of the longest text that it is asked. */
-  maxText: number;
   hang: Hang;
   /** The newest lines of its processes, oldest first. */
   log: () => string[];
@@ -55,6 +55,13 @@ interface Asked {
   body?: unknown;
   line?: Pool;
   headers?: Record<string, string>;
+}
+
+/** Throws `text_too_long`: what a network's attention takes grows with the square of a text's length. */
+function refuseLong({ length }: string): void {
+  if (length <= longestText) return;
+  const detail = `A bot is asked ${longestText} characters at most, and this text has ${length}. Send it in parts.`;
+  throw new HubError('text_too_long', detail);
 }
 
 /** An awake bot whose processes are `parts`. */
@@ -82,7 +89,7 @@ export class RasaBot implements RunningEngine {
   }
 
   async reply(turn: Turn): Promise<TurnResult> {
-    this.fits(turn.text);
+    refuseLong(turn.text);
     const tracker = await this.conversation(turn.sender);
     // Whoever took it before may have been given up and have ended it all the same. Only where it stands as it does here a new turn is stored.
     const done = happenedIn(tracker?.events ?? [], turn);
@@ -119,17 +126,9 @@ export class RasaBot implements RunningEngine {
   }
 
   async parse(text: string, language?: string): Promise<Parse> {
-    this.fits(text);
+    refuseLong(text);
     const { parses, model } = this.parts;
     return parses.of(language ? `${model} ${language}` : model, text, () => this.understand(text, language));
-  }
-
-  /** Attention takes memory by the square of a text's length: a hundred thousand characters have ended the process of a classic bot. */
-  private fits({ length }: string): void {
-    const { maxText } = this.parts;
-    if (length <= maxText) return;
-    const detail = `This bot is asked texts of ${maxText} characters at most (setting MAX_TEXT), and this one has ${length}. Send it in parts.`;
-    throw new HubError('text_too_long', detail);
   }
 
   private async understand(text: string, language?: string): Promise<{ parse: Parse; bytes: number }> {

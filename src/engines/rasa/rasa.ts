@@ -36,8 +36,6 @@ export interface RasaOptions {
   actions?: ActionsOptions;
   /** Bytes of parses that are kept, of all bots; absent: none. */
   parseCacheBytes?: number;
-  /** Characters of the longest text that a bot is asked; absent: any. */
-  maxText?: number;
   launchTimeoutMs?: number;
   hang?: Hang;
 }
@@ -196,7 +194,6 @@ async function launchIn(
     secret,
     key,
     parses: options.parses,
-    maxText: options.maxText ?? Infinity,
     hang,
     log,
   });
