@@ -1,5 +1,6 @@
 /** What processes use, as Linux accounts for it. Memory: a page that several processes share is divided among them (PSS), so sums are true. */
 import { readdir, readFile } from 'node:fs/promises';
+import { processorTicks } from '../../src/engines/rasa/memory.js';
 
 const mega = 1 / 1024;
 
@@ -40,8 +41,4 @@ export async function privateOf(pid: number): Promise<number> {
 export const available = async (): Promise<number> => (await kilobytes('/proc/meminfo', 'MemAvailable')) * mega;
 
 /** Processor time that this process has used, in milliseconds. */
-export async function processorOf(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  const [, user = 0, system = 0] = /^\d+ \(.*\) \S (?:-?\d+ ){10}(\d+) (\d+)/s.exec(stat) ?? [];
-  return (Number(user) + Number(system)) * 10;
-}
+export const processorOf = async (pid: number): Promise<number> => (await processorTicks(pid)) * 10;
