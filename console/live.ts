@@ -90,8 +90,11 @@ export function useLive(api: Api, { appIds, current, talks }: Watched): void {
           for await (const { event, data } of api.live({ appIds: watched.split(','), talks }, ended.signal)) {
             tries = 0;
             // The stream before goes on until this one has begun, so that nothing falls between them.
-            if (event === 'open') before();
-            else heard.current(event, JSON.parse(data));
+            if (event === 'open') {
+              before();
+              // What the page has of them was asked before: what happened between that and the stream's beginning nobody tells.
+              for (const key of ['bot', 'bots', 'jobs']) void queries.invalidateQueries({ queryKey: [key] });
+            } else heard.current(event, JSON.parse(data));
           }
         } catch {
           // It is tried again; pages say themselves that the hub does not answer.

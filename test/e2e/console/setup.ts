@@ -132,6 +132,22 @@ export function setup(at: ConsoleSuite, shop: () => string): void {
       const { page, errors } = await at.open(`/bots/${shop()}/process`);
       await at.hub.api('POST', `/bots/${shop()}/park`);
       await page.getByText('asleep').first().waitFor();
+
+      // What happens after the page has asked, and before it hears of news.
+      await at.hub.api('POST', `/bots/${shop()}/wake`);
+      let parked: () => void = () => undefined;
+      const park = new Promise<void>((resolve) => (parked = resolve));
+      await page.route('**/events?*', async (route) => {
+        await park;
+        await route.continue();
+      });
+      await page.reload();
+      await page.getByRole('button', { name: 'Put to sleep' }).waitFor();
+      await at.hub.api('POST', `/bots/${shop()}/park`);
+      parked();
+      await page.getByText('asleep').first().waitFor();
+      await page.unroute('**/events?*');
+
       await at.hub.api('POST', `/bots/${shop()}/wake`);
       await page.getByText('Shop is running').waitFor();
       await page.getByRole('button', { name: 'Put to sleep' }).click();
