@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Parse, StoredMessage, TrainingJob } from '../src/contracts.js';
+import { setTimeout } from 'node:timers/promises';
+import type { Parse, Store, StoredMessage, TrainingJob } from '../src/contracts.js';
 import { openLog } from '../src/log.js';
 import { openStore } from '../src/stores/index.js';
 import { clustersOf } from '../src/training/misses/clusters.js';
@@ -87,6 +88,15 @@ describe('What a bot missed', () => {
   });
 });
 
+/** From now on a write is there for others to read a while before its writer hears of it. */
+function writesTellLate(documents: Store['documents']): void {
+  const put = documents.put.bind(documents);
+  documents.put = async (...write) => {
+    await put(...write);
+    await setTimeout(60);
+  };
+}
+
 describe('An answer to misses', () => {
   let directory: string;
   let misses: Misses;
@@ -115,7 +125,7 @@ describe('An answer to misses', () => {
         entities: [],
       });
     };
-    misses = createMisses({ store, vectors: createVectors({ encode: null }), training, parse, log, gatherMs: 30 });
+    misses = createMisses({ store, vectors: createVectors({ encode: null }), training, parse, log, gatherMs: 300 });
   });
   afterEach(async () => {
     misses.stop();
@@ -156,6 +166,7 @@ describe('An answer to misses', () => {
       ],
     );
     known = { 'open on sunday': 'faq/p', 'gift cards': 'faq/p' };
+    writesTellLate(store.documents);
     await answered('open on sunday', 'p');
     await answered('gift cards', 'q');
     const reports = await ended();

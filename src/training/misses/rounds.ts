@@ -50,7 +50,7 @@ const mostHandled = 50_000;
 const defaultGatherMs = 3000;
 const open: readonly Report['state'][] = ['waiting', 'training', 'asking'];
 
-/** Of one bot: what waits to be trained, and its document's next write. */
+/** Of one bot: what waits to be trained, and the last that was begun with its document. */
 interface Lane {
   waiting: { given: Given; report: Report }[];
   timer: NodeJS.Timeout | undefined;
@@ -94,8 +94,10 @@ class TrainedRounds implements Rounds {
   }
 
   async reports(appId: string): Promise<Report[]> {
-    const { running } = this.lane(appId);
-    const { reports } = await this.read(appId);
+    const lane = this.lane(appId);
+    const { running } = lane;
+    // Behind the writes, so that whoever reads of a proof finds its turns gone from the misses too.
+    const { reports } = await inTurn(lane, () => this.read(appId));
     return reports.map((report) =>
       open.includes(report.state) && !running.has(keyOf(report)) ? { ...report, state: 'interrupted' } : report,
     );
@@ -127,7 +129,6 @@ class TrainedRounds implements Rounds {
       if (!this.stopped) await tell({ state: 'failed', error: reason }).catch(() => undefined);
     } finally {
       for (const { report } of mine) lane.running.delete(keyOf(report));
-      this.onProved(appId);
     }
   }
 
@@ -177,18 +178,16 @@ class TrainedRounds implements Rounds {
 
   /** Puts the report in the place of its older state. */
   private write(appId: string, report: Report, handled: string[] = []): Promise<void> {
-    const lane = this.lane(appId);
     const fresh = { ...report };
-    const mine = lane.last.then(async () => {
+    return inTurn(this.lane(appId), async () => {
       const kept = await this.read(appId);
       const reports = [fresh, ...kept.reports.filter((one) => keyOf(one) !== keyOf(fresh))];
       await this.options.store.documents.put(appId, documentName, {
         reports: reports.sort((one, other) => other.at.localeCompare(one.at)).slice(0, mostReports),
         handled: [...new Set([...kept.handled, ...handled])].slice(-mostHandled),
       });
+      if (handled.length > 0) this.onProved(appId);
     });
-    lane.last = mine.catch(() => undefined);
-    return mine;
   }
 
   private lane(appId: string): Lane {
@@ -198,6 +197,13 @@ class TrainedRounds implements Rounds {
     this.lanes.set(appId, lane);
     return lane;
   }
+}
+
+/** Does it when all that was begun with the document before has ended. */
+function inTurn<T>(lane: Lane, work: () => Promise<T>): Promise<T> {
+  const mine = lane.last.then(work);
+  lane.last = mine.catch(() => undefined);
+  return mine;
 }
 
 const keyOf = ({ clusterId, pairId, at }: Report): string => `${clusterId} ${pairId} ${at}`;
