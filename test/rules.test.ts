@@ -21,7 +21,9 @@ const facts = [
 ];
 const rules: { files: RegExp; own: string | null; may: string[] }[] = [
   { files: /^src\/((app|main|trainer|node|lab)\.ts|app\/\w+\.ts)$/, own: null, may: ['src/', 'connectors/'] },
-  { files: /^src\/(contracts|wire|errors)\.ts$/, own: null, may: [] },
+  { files: /^src\/wire\.ts$/, own: null, may: ['src/wire/'] },
+  { files: /^src\/wire\//, own: '$folder', may: [] },
+  { files: /^src\/(contracts|errors)\.ts$/, own: null, may: [] },
   { files: /^src\/cli\//, own: '$folder', may: [...ground, ...facts, 'src/client.ts', 'src/training/import/tar.ts'] },
   { files: /^src\/\w+\.ts$/, own: null, may: [...ground, ...facts] },
   { files: /^src\/(engines|training)\//, own: '$folder', may: [...ground, ...facts, 'src/child.ts'] },
