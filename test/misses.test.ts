@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Parse, Store, StoredMessage, TrainingJob } from '../src/contracts.js';
 import { openLog } from '../src/log.js';
 import { openStore } from '../src/stores/index.js';
@@ -93,7 +93,7 @@ function writesTellLate(documents: Store['documents']): void {
   const put = documents.put.bind(documents);
   documents.put = async (...write) => {
     await put(...write);
-    await setTimeout(60);
+    await sleep(60);
   };
 }
 
