@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Parse, Store, StoredMessage, TrainingJob } from '../src/contracts.js';
+import type { Leases, Parse, Store, StoredMessage, TrainingJob } from '../src/contracts.js';
 import { openLog } from '../src/log.js';
 import { openStore } from '../src/stores/index.js';
 import { clustersOf } from '../src/training/misses/clusters.js';
@@ -213,6 +213,26 @@ describe('An answer to misses', () => {
       (await again.reports('a')).map(({ state }) => state),
       ['interrupted'],
     );
+  });
+
+  it('is under way for every hub of a shared store while the one that is at it lives', async () => {
+    await store.faq.put('a', [{ id: 'p', questions: ['x'], answer: 'x' }]);
+    await missed('p1', 'gift cards');
+    let living = ['one', 'two'];
+    const hubOf = (id: string): Misses => {
+      const leases = { id, hubs: () => living.map((one) => ({ id: one })) } as Leases;
+      const options = { vectors: createVectors({ encode: null }), training: {} as never, parse: {} as never, log };
+      return createMisses({ store: { ...store, leases }, ...options });
+    };
+    const [one, two] = [hubOf('one'), hubOf('two')];
+    const [cluster] = (await one.find('a')).clusters;
+    await one.answered('a', { clusterId: cluster!.clusterId, pairId: 'p', train: true, by: 'Ann' });
+    one.stop();
+    const states = async (): Promise<string[]> => (await two.reports('a')).map(({ state }) => state);
+    assert.deepEqual(await states(), ['waiting']);
+    assert.doesNotMatch(JSON.stringify(await two.reports('a')), /hub/, 'which one it is stays inside');
+    living = ['two'];
+    assert.deepEqual(await states(), ['interrupted']);
   });
 });
 

@@ -48,7 +48,7 @@ export interface Misses {
   stop(): void;
 }
 export interface MissesOptions {
-  store: Pick<Store, 'bots' | 'log' | 'faq' | 'documents'>;
+  store: Pick<Store, 'bots' | 'log' | 'faq' | 'documents' | 'leases'>;
   vectors: Vectors;
   training: Pick<Training, 'request' | 'ended' | 'current'>;
   parse: (appId: string, text: string) => Promise<Parse>;

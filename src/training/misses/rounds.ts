@@ -41,8 +41,10 @@ export interface Rounds {
 
 /** The document that keeps reports and the ids of messages; never a text. */
 const documentName = 'misses';
+/** `hub`: who is at it, of a store that several hubs share. */
+type KeptReport = Report & { hub?: string };
 interface Kept extends Json {
-  reports: Report[];
+  reports: KeptReport[];
   handled: string[];
 }
 const mostReports = 100;
@@ -95,11 +97,10 @@ class TrainedRounds implements Rounds {
 
   async reports(appId: string): Promise<Report[]> {
     const lane = this.lane(appId);
-    const { running } = lane;
     // Behind the writes, so that whoever reads of a proof finds its turns gone from the misses too.
     const { reports } = await inTurn(lane, () => this.read(appId));
-    return reports.map((report) =>
-      open.includes(report.state) && !running.has(keyOf(report)) ? { ...report, state: 'interrupted' } : report,
+    return reports.map(({ hub, ...report }) =>
+      open.includes(report.state) && !this.isAtIt(lane, report, hub) ? { ...report, state: 'interrupted' } : report,
     );
   }
 
@@ -171,6 +172,13 @@ class TrainedRounds implements Rounds {
     return name === null || name === 'nlu_fallback' ? null : name.replace(/^faq[/_]/, '');
   }
 
+  /** Is somebody at this report: this process, or the hub that wrote it? */
+  private isAtIt({ running }: Lane, report: Report, hub: string | undefined): boolean {
+    const { leases } = this.options.store;
+    if (hub === undefined || hub === leases?.id) return running.has(keyOf(report));
+    return leases?.hubs().some(({ id }) => id === hub) ?? false;
+  }
+
   private async read(appId: string): Promise<Kept> {
     const none: Kept = { reports: [], handled: [] };
     return { ...none, ...(await this.options.store.documents.get(appId, documentName)) };
@@ -178,7 +186,8 @@ class TrainedRounds implements Rounds {
 
   /** Puts the report in the place of its older state. */
   private write(appId: string, report: Report, handled: string[] = []): Promise<void> {
-    const fresh = { ...report };
+    const { leases } = this.options.store;
+    const fresh: KeptReport = { ...report, ...(leases && { hub: leases.id }) };
     return inTurn(this.lane(appId), async () => {
       const kept = await this.read(appId);
       const reports = [fresh, ...kept.reports.filter((one) => keyOf(one) !== keyOf(fresh))];
