@@ -1,8 +1,7 @@
 /** What every store must do with the event stream: every event of a tracker once, in order, and who is sent it. */
 import assert from 'node:assert/strict';
 import type { HeldSending, Json, Store, StreamItem, Subscription } from '../../src/contracts.js';
-import { HubError } from '../../src/errors.js';
-import { bot, day, message, nasty, rejects, walk } from './store.js';
+import { bot, day, message, nasty, patiently, rejects, walk } from './store.js';
 
 export const subscription = (id: string, more: Partial<Subscription> = {}): Subscription => ({
   id,
@@ -27,17 +26,6 @@ const held = (subscriptionId: string, position: number, more: Partial<HeldSendin
   ...more,
 });
 const event = (n: number): Json => ({ event: 'user', text: `${nasty}${n}`, timestamp: 1700000000.25 + n });
-
-/** A test server on a busy machine may take longer than a store waits; what is asked here may be asked again. */
-async function patiently<T>(work: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof HubError && error.code === 'store_unavailable')) throw error;
-    }
-  }
-}
 
 export function streamTests(store: () => Store, reopen: () => Promise<void>, setDay: (n: number) => void): void {
   beforeEach(async () => {
