@@ -65,6 +65,9 @@ export type ErrorCode = keyof typeof table;
 export interface Fault {
   pointer: string;
   detail: string;
+  /** What it is, and what `detail` quotes, where another language can say it by that. */
+  kind?: string;
+  quotes?: string[];
 }
 
 /** An error with a stable code. `detail` says what to do next and never holds a secret. */

@@ -50,6 +50,17 @@ describe('the console’s words', () => {
     );
   });
 
+  it('say each fault of a table', () => {
+    const kinds = ['import', 'table'].flatMap((name) =>
+      [...readFileSync(`src/training/faq/${name}.ts`, 'utf8').matchAll(/\bRemark<([^>]+)>/g)].flatMap(
+        ([, union = '']) => [...union.matchAll(/'(\w+)'/g)].map(([, kind = '']) => kind),
+      ),
+    );
+    const [readings, faults] = ['read', 'fault'].map((part) => kinds.filter((kind) => en[`import.${part}.${kind}`]));
+    assert.deepEqual([...readings!, ...faults!].sort(), kinds.sort());
+    assert.ok(readings!.length > 8 && faults!.length > 8);
+  });
+
   it('are all used', () => {
     const text = sources();
     const prefixes = [...text.matchAll(/t\(`([\w.]+\.)\$\{/g)].map((match) => match[1] ?? '');

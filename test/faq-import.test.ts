@@ -150,7 +150,8 @@ describe('an FAQ from a table', function () {
     it(`is read in Chinese in ${encoding}`, async () => {
       const appId = await bot();
       const { body } = await send(appId, encoding === 'utf-8' ? text : encoder(encoding)(text));
-      assert.match((body.read as string).toLowerCase(), new RegExp(encoding));
+      const [how] = body.read as { kind: string; quotes: string[] }[];
+      assert.deepEqual([how?.kind, how?.quotes.map((name) => name.toLowerCase())], ['text', [encoding]]);
       const lines = text.trim().split('\n').slice(1);
       assert.deepEqual(
         await faq(appId),
@@ -171,7 +172,13 @@ describe('an FAQ from a table', function () {
       { row: 4, outcome: 'joined', detail: 'to row 3' },
       { row: 5, outcome: 'joined', detail: 'to row 3' },
     ]);
-    assert.deepEqual([body.pairs, body.questions, body.notes], [1, 3, ['Not read: owner.']]);
+    assert.deepEqual([body.pairs, body.questions], [1, 3]);
+    assert.deepEqual(body.read, [
+      { kind: 'text', detail: 'Read as utf-8.', quotes: ['utf-8'] },
+      { kind: 'commas', detail: 'There are commas between its columns.', quotes: [] },
+      { kind: 'named_columns', detail: 'Its columns are told by the names in its first row.', quotes: [] },
+      { kind: 'not_read', detail: 'Columns that were not read: owner.', quotes: ['owner'] },
+    ]);
     await send(appId, 'only?,this\n', '?replace=true');
     assert.deepEqual(await faq(appId), [['only?', 'this']]);
   });
@@ -188,7 +195,8 @@ describe('an FAQ from a table', function () {
       (body.errors as { pointer: string }[]).map(({ pointer }) => pointer),
       ['/2', '/4', '/5', '/6'],
     );
-    assert.match(body.errors[2].detail, /row 3 has it with another answer/);
+    const detail = 'row 5: row 3 has it with another answer: "PAY"';
+    assert.deepEqual(body.errors[2], { pointer: '/5', detail, kind: 'answered_in_row', quotes: ['PAY', '3'] });
     assert.match(body.errors[3].detail, /the FAQ has it already with another answer/);
     assert.deepEqual(await faq(appId), [['open?', '9 to 5']]);
   });
@@ -225,8 +233,8 @@ describe('an FAQ from a table', function () {
     interface Found {
       modelId: string | null;
       pairs: { kind: string; pairId: string; question: string; otherPairId?: string; otherQuestion?: string }[];
-      notes: string[];
-      refused: string | null;
+      notes: { kind: string; detail: string; quotes: string[] }[];
+      refused: { code: string } | null;
       project: object[] | null;
     }
     const [version, now] = (await Promise.all(
@@ -249,7 +257,13 @@ describe('an FAQ from a table', function () {
       [version.modelId, unreached?.question, unreached?.otherPairId, unreached?.otherQuestion],
       [modelId, 'Opening hours', stored[0]?.id, 'When are you open?'],
     );
-    assert.match(version.notes.join(), /Left out: .*Earlier pairs ask each of its questions/);
+    assert.deepEqual(
+      version.notes.map(({ kind, quotes }) => [kind, quotes]),
+      [
+        ['asked_before', ['Opening hours', '1', '2']],
+        ['left_out', ['2', 'Opening hours']],
+      ],
+    );
     assert.deepEqual([now.modelId, now.pairs, now.notes, now.refused, now.project], [null, [], [], null, null]);
     const other = await bot();
     assert.equal((await hub.api('GET', `/bots/${other}/findings?model=${modelId}`)).status, 404);

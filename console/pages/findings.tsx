@@ -9,7 +9,7 @@ import type { FoundWire } from '../api-quality';
 import { useAddress } from '../parts/address';
 import { Icon } from '../parts/icons';
 import { ProjectFindings } from '../parts/project-findings';
-import { remarkOf } from '../parts/remarks';
+import { noteOf, remarkOf, titleOfCode } from '../parts/remarks';
 import { Empty, Heading, Loading, Problem } from '../parts/said';
 import { useVersionChoices } from '../parts/versions';
 import { useFaq } from '../queries';
@@ -156,7 +156,10 @@ function Found({ found }: { found: FoundWire }) {
       </Text>
       {refused !== null && (
         <Alert color="red" variant="light" icon={<Icon name="warning" />} title={t('found.refused')}>
-          {refused}
+          {titleOfCode(refused.code) ?? refused.message}
+          <Text size="xs" className="sb-quiet">
+            {refused.message}
+          </Text>
         </Alert>
       )}
       {count === 0 && refused === null && <Fine />}
@@ -168,7 +171,7 @@ function Found({ found }: { found: FoundWire }) {
       <Pairs found={found} there={there} />
       {notes.length > 0 && (
         <Part title={t('found.notes')} text={t('found.notesText')} count={notes.length}>
-          <Some items={notes} row={(note) => <Text size="sm">{note}</Text>} />
+          <Some items={notes} row={(note) => <Text size="sm">{noteOf(note)}</Text>} />
         </Part>
       )}
     </Stack>

@@ -3,9 +3,10 @@ import { Alert, Button, Center, List, Loader, Stack, Text, Title } from '@mantin
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 
-import { HubRefusal } from '../api';
 import { Icon, type IconName } from './icons';
-import { titleOf } from './remarks';
+import { wordsOf } from './remarks';
+
+const mostFaults = 20;
 
 /** It may stand below what is on the screen. */
 const show = (element: HTMLElement | null): void => void element?.scrollIntoView({ block: 'nearest' });
@@ -13,17 +14,18 @@ const show = (element: HTMLElement | null): void => void element?.scrollIntoView
 /** An error as a person reads it: what it is in their language, and the hub's own words on what to do. */
 export function Problem({ error, retry }: { error: unknown; retry?: () => unknown }) {
   const { t } = useTranslation();
-  const faults = error instanceof HubRefusal ? (error.problem.errors ?? []) : [];
+  const { title, text, faults } = wordsOf(error);
   return (
-    <Alert color="red" variant="light" title={titleOf(error)} icon={<Icon name="warning" />} role="alert" ref={show}>
-      <Text size="sm">{error instanceof Error ? error.message : String(error)}</Text>
-      {faults.length > 1 && (
+    <Alert color="red" variant="light" title={title} icon={<Icon name="warning" />} role="alert" ref={show}>
+      {text !== null && <Text size="sm">{text}</Text>}
+      {faults.length > 0 && (
         <List size="sm" mt="xs">
-          {faults.slice(0, 20).map((fault) => (
-            <List.Item key={`${fault.pointer} ${fault.detail}`}>
-              {fault.pointer}: {fault.detail}
-            </List.Item>
+          {faults.slice(0, mostFaults).map((fault, at) => (
+            <List.Item key={at}>{fault}</List.Item>
           ))}
+          {faults.length > mostFaults && (
+            <List.Item>{t('problem.more', { more: faults.length - mostFaults })}</List.Item>
+          )}
         </List>
       )}
       {retry && (

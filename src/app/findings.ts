@@ -1,9 +1,9 @@
 /** Wires what is found in a version: by the linter, by the training, and by Rasa's validator. */
-import type { FaqPair, TrainingContent } from '../contracts.js';
+import type { FaqPair, JobError, TrainingContent } from '../contracts.js';
 import { together, wordsOf } from '../http/faq-import.js';
 import type { FindingsRoutesOptions } from '../http/findings.js';
-import { topicsOf } from '../training/content.js';
-import { TrainingFailure } from '../training/failure.js';
+import { type Note, topicsOf } from '../training/content.js';
+import { jobErrorOf, TrainingFailure } from '../training/failure.js';
 import type { EditLint } from '../training/faq/edits.js';
 import type { LintFinding } from '../training/faq/finding.js';
 import type { lintAside } from '../training/faq/lint-thread.js';
@@ -48,11 +48,11 @@ function named(finding: LintFinding, pairs: readonly FaqPair[]) {
 }
 
 /** What a training makes of the pairs. */
-function heeded(pairs: TrainingContent['pairs']): { notes: string[]; refused: string | null } {
+function heeded(pairs: TrainingContent['pairs']): { notes: Note[]; refused: JobError | null } {
   try {
     return { notes: topicsOf(pairs).notes, refused: null };
   } catch (error) {
-    if (error instanceof TrainingFailure) return { notes: [], refused: error.message };
+    if (error instanceof TrainingFailure) return { notes: [], refused: jobErrorOf(error) };
     throw error;
   }
 }

@@ -171,7 +171,7 @@ export function buildRoutes(parts: Parts, made: RouteParts): { api: Route[]; roo
       store,
       readTable: async (bytes, present) => {
         const table = await tableOf(bytes);
-        return { ...faqImport(table.rows, present), read: table.read, notes: table.notes };
+        return { ...faqImport(table.rows, present), read: table.read };
       },
       ...linter,
     }),

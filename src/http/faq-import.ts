@@ -12,9 +12,8 @@ import { uploadOf, uploadTypes } from './upload.js';
 interface Imported {
   topics: { questions: string[]; answer: string }[];
   report: { row: number; outcome: string; detail?: string }[];
-  faults: { row: number; detail: string }[];
-  read: string;
-  notes: string[];
+  faults: { row: number; kind: string; detail: string; quotes: string[] }[];
+  read: z.input<typeof FaqImportView>['read'];
 }
 export interface FaqImportRoutesOptions {
   store: Pick<Store, 'bots' | 'faq'>;
@@ -46,6 +45,10 @@ interface Found {
 const tableLimit = 20_000_000;
 const mostFaults = 200;
 const mostPairs = 20_000;
+const tooMany = {
+  ...{ row: 1, kind: 'too_many_pairs', quotes: [String(mostPairs)] },
+  detail: `the FAQ would have more than ${mostPairs} pairs`,
+};
 const types = uploadTypes(
   'text/csv',
   'text/tab-separated-values',
@@ -61,7 +64,7 @@ const ImportQuery = z.object({
 function refusal(faults: Imported['faults']): HubError {
   const errors = faults
     .slice(0, mostFaults)
-    .map(({ row, detail }) => ({ pointer: `/${row}`, detail: `row ${row}: ${detail}` }));
+    .map(({ row, detail, ...fault }) => ({ pointer: `/${row}`, detail: `row ${row}: ${detail}`, ...fault }));
   const more = faults.length > 1 ? ` (and ${faults.length - 1} more, see errors)` : '';
   return new HubError('invalid', `Nothing was imported. ${errors[0]?.detail ?? ''}${more}.`, { errors });
 }
@@ -99,21 +102,20 @@ export function faqImportRoutes({ store, readTable, lint, edits }: FaqImportRout
         for (let tries = 0; ; tries += 1) {
           const faq = await store.faq.get(appId);
           const present = replace ? [] : faq.pairs;
-          const { topics, report, faults, read, notes } = await readTable(bytes, present);
+          const { topics, report, faults, read } = await readTable(bytes, present);
           if (faults.length > 0) throw refusal(faults);
           const wire: PairWire[] = topics.map(({ questions, answer }) => ({
             Q: questions.map((q) => ({ q })),
             A: answer,
           }));
           const pairs = [...present, ...pairsOf(wire, replace ? faq.pairs : [])];
-          if (pairs.length > mostPairs)
-            throw refusal([{ row: 1, detail: `the FAQ would have more than ${mostPairs} pairs` }]);
+          if (pairs.length > mostPairs) throw refusal([tooMany]);
           try {
             const version = await store.faq.put(appId, pairs, faq.version);
             const questions = topics.reduce((sum, topic) => sum + topic.questions.length, 0);
             return {
               headers: { etag: `"${version}"` },
-              body: { pairs: topics.length, questions, read, notes, rows: report },
+              body: { pairs: topics.length, questions, read, rows: report },
             };
           } catch (error) {
             // Somebody else wrote meanwhile: the rows are held against what is there now.

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { AnswerPart, FaqPair } from '../contracts.js';
 import { TrainingFailure } from './failure.js';
+import { type Remark, remark } from './remark.js';
 
 /** A pair ready for training. */
 export interface Topic {
@@ -14,10 +15,11 @@ export interface Topic {
   /** The messages of the answer, in order; at least one. */
   parts: AnswerPart[];
 }
-/** Topics, and a sentence for each thing that was left out or changed. */
+/** What a training leaves out of an FAQ or changes of it. `more`: how many notes more there would be. */
+export type Note = Remark<'no_words' | 'cut' | 'asked_before' | 'left_out' | 'more'>;
 export interface Topics {
   topics: Topic[];
-  notes: string[];
+  notes: Note[];
 }
 
 const longest = 8000;
@@ -29,26 +31,27 @@ const mostNotes = 200;
  * @throws TrainingFailure `empty_topic` or `empty_answer`, naming the pair.
  */
 export function topicsOf(pairs: readonly FaqPair[]): Topics {
-  const notes: string[] = [];
+  const notes: Note[] = [];
   const owners = new Map<string, number>();
   const ids = new Set<string>();
   const topics = pairs.flatMap((pair, at) => {
     const questions = wordedQuestions(pair, at, notes).filter((question) => mine(question, at, { owners, notes }));
     if (questions.length === 0) {
       notes.push(
-        `Left out: ${nameOf(pair, at)}. Earlier pairs ask each of its questions, so its answer could never be given; put the right answer there.`,
+        remark(
+          'left_out',
+          [at + 1, wordsOf(pair)],
+          (row, words) =>
+            `Left out: pair ${row} ("${words}"). Earlier pairs ask each of its questions, so its answer could never be given; put the right answer there.`,
+        ),
       );
       return [];
     }
     return [{ id: freshId(idOf(pair.id), ids), questions, parts: partsOf(pair, at) }];
   });
-  return {
-    topics,
-    notes:
-      notes.length <= mostNotes
-        ? notes
-        : [...notes.slice(0, mostNotes), `… and ${notes.length - mostNotes} more of the kind.`],
-  };
+  const more = notes.splice(mostNotes).length;
+  if (more > 0) notes.push(remark('more', [more], (count) => `… and ${count} more of the kind.`));
+  return { topics, notes };
 }
 
 /** The template's chit-chat without the questions that the author answers himself; a topic left without questions is gone. */
@@ -90,15 +93,18 @@ const saysSomething = (part: AnswerPart): boolean =>
 const onlyImage = (part: AnswerPart): boolean =>
   part.image !== undefined && !part.text && (part.buttons ?? []).length === 0;
 
-function wordedQuestions(pair: FaqPair, at: number, notes: string[]): string[] {
+function wordedQuestions(pair: FaqPair, at: number, notes: Note[]): string[] {
   const questions = pair.questions.flatMap((question, number) => {
     const text = question.trim();
-    const where = `Question ${number + 1} of ${nameOf(pair, at)}`;
+    const note = (kind: 'no_words' | 'cut', what: string): void => {
+      const place = [number + 1, at + 1, wordsOf(pair)];
+      notes.push(remark(kind, place, (place, row, words) => `Question ${place} of pair ${row} ("${words}") ${what}`));
+    };
     if (!/[\p{L}\p{N}\p{S}]/u.test(text)) {
-      notes.push(`${where} has no words and was left out.`);
+      note('no_words', 'has no words and was left out.');
       return [];
     }
-    if (text.length > longest) notes.push(`${where} is longer than ${longest} characters; the rest was left out.`);
+    if (text.length > longest) note('cut', `is longer than ${longest} characters; the rest was left out.`);
     return [headOf(text, longest)];
   });
   if (questions.length === 0) {
@@ -111,23 +117,31 @@ function wordedQuestions(pair: FaqPair, at: number, notes: string[]): string[] {
 }
 
 /** Is the question new? If it is a repetition within its pair, nobody needs to hear of it; one of another pair is noted. */
-function mine(question: string, at: number, seen: { owners: Map<string, number>; notes: string[] }): boolean {
+function mine(question: string, at: number, seen: { owners: Map<string, number>; notes: Note[] }): boolean {
   const key = caseless(question).replace(/\s+/g, ' ');
   const owner = seen.owners.get(key);
   if (owner === undefined) seen.owners.set(key, at);
   else if (owner !== at) {
     seen.notes.push(
-      `"${headOf(question, shown)}" is asked in pair ${owner + 1} and again in pair ${at + 1}; pair ${owner + 1} keeps it.`,
+      remark(
+        'asked_before',
+        [headOf(question, shown), owner + 1, at + 1],
+        (asked, first, again) =>
+          `"${asked}" is asked in pair ${first} and again in pair ${again}; pair ${first} keeps it.`,
+      ),
     );
   }
   return owner === undefined;
 }
 
-function nameOf(pair: FaqPair, at: number): string {
+const nameOf = (pair: FaqPair, at: number): string => `pair ${at + 1} ("${wordsOf(pair)}")`;
+
+/** By what a person knows the pair. */
+function wordsOf(pair: FaqPair): string {
   const question = pair.questions.find((text) => text.trim() !== '');
   const answer = typeof pair.answer === 'string' ? pair.answer : '';
   const words = headOf((question ?? answer).trim(), shown);
-  return `pair ${at + 1} ("${words === '' ? pair.id : words}")`;
+  return words === '' ? pair.id : words;
 }
 
 const caseless = (text: string): string => text.normalize('NFKC').toLowerCase().trim();

@@ -43,9 +43,9 @@ const dataKeys = ['nlu', 'rules', 'stories'];
  * @throws TrainingFailure `nothing_to_train`, `empty_topic`, `empty_answer`, `bad_yaml`, `no_config`; each sentence says what to do.
  */
 export function projectOf(content: TrainingContent, template: Template): Project {
-  const { topics, notes } = topicsOf(content.pairs);
+  const { topics, notes: left } = topicsOf(content.pairs);
   const request = requestOf(content.yaml);
-  notes.push(...request.notes);
+  const notes = [...left.map(({ detail }) => detail), ...request.notes];
   const { pipeline } = content.bot;
   if (pipeline === 'project' || request.whole) {
     const own = ownProject(content, topics, request);

@@ -1,6 +1,6 @@
 /** The FAQ: topics as authors send them, as they are stored, and what came of a table of them. */
 import { z } from 'zod';
-import { httpUrl, language, nonBlank } from './fields.js';
+import { httpUrl, language, nonBlank, remark } from './fields.js';
 
 export const Button = z.strictObject({ title: nonBlank(200), payload: nonBlank(2000) }).meta({ id: 'Button' });
 const AnswerPart = z
@@ -37,8 +37,14 @@ export const FaqImportView = z
   .object({
     pairs: z.number().meta({ description: 'how many topics came new' }),
     questions: z.number(),
-    read: z.string().meta({ description: 'how the table was read: encoding, columns' }),
-    notes: z.array(z.string()),
+    read: z
+      .array(
+        remark([
+          ...(['text', 'commas', 'semicolons', 'tabs', 'bars', 'workbook', 'json'] as const),
+          ...(['named_columns', 'two_columns', 'other_sheets', 'not_read'] as const),
+        ]).meta({ id: 'TableReading' }),
+      )
+      .meta({ description: 'how the table was read (encoding, columns), and what of it was not' }),
     rows: z.array(
       z.object({
         row: z.number(),

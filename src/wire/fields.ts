@@ -14,6 +14,13 @@ export const pipeline = z.enum(['semantic', 'classic', 'project']);
 export const when = z.iso
   .datetime({ offset: true, error: 'a time such as 2026-01-31T12:00:00Z' })
   .transform((text) => new Date(text).toISOString());
+/** A sentence in English, by its kind and with what it quotes, so that another language can say it too. */
+export const remark = <const Kinds extends readonly string[]>(kinds: Kinds) =>
+  z.object({
+    kind: z.enum(kinds),
+    detail: z.string(),
+    quotes: z.array(z.string()).meta({ description: 'what `detail` quotes, in its order' }),
+  });
 export const chance = z.coerce.number().min(0).max(1);
 export const review = z.enum(['unread', 'reviewed', 'saved_for_later']);
 export const yes = z.enum(['true', 'false']).transform((word) => word === 'true');

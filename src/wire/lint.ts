@@ -1,6 +1,6 @@
 /** What is found about an FAQ or a project before it is trained. */
 import { z } from 'zod';
-import { language, typed } from './fields.js';
+import { language, remark, typed } from './fields.js';
 
 const whole = z.boolean().meta({ description: 'false: the vectors of some questions are still being made; ask again' });
 /** As the FAQ payload, but as unfinished as authors have it: that is what a linter is for. */
@@ -22,28 +22,15 @@ export const LintPairBody = z
     language: language.optional(),
   })
   .meta({ id: 'LintPair' });
-const LintFinding = z
-  .object({
-    kind: z.enum([
-      'near_duplicate',
-      'alike',
-      'single_question',
-      'empty_answer',
-      'no_question',
-      'never_reached',
-      'other_language',
-      'broken_braces',
-      'broken_link',
-    ]),
+const LintFinding = remark([
+  ...(['near_duplicate', 'alike', 'single_question', 'empty_answer', 'no_question'] as const),
+  ...(['never_reached', 'other_language', 'broken_braces', 'broken_link'] as const),
+])
+  .extend({
     row: z.number(),
     other: z.number().optional().meta({
       description:
         'the other row of a near duplicate, by letters or by meaning (alike), or of an answer that is never reached',
-    }),
-    detail: z.string(),
-    quotes: z.array(z.string()).meta({
-      description:
-        'what `detail` quotes, in its order and shortened alike: the question, that of the other pair; the braces; the link',
     }),
   })
   .meta({ id: 'LintFinding' });
@@ -72,8 +59,13 @@ export const FoundView = z
         }),
       )
       .meta({ description: 'what the linter finds, by row' }),
-    notes: z.array(z.string()).meta({ description: 'what a training leaves out or changes, in words' }),
-    refused: z.string().nullable().meta({ description: 'why a training would not take these pairs' }),
+    notes: z
+      .array(remark(['no_words', 'cut', 'asked_before', 'left_out', 'more']).meta({ id: 'TrainingNote' }))
+      .meta({ description: 'what a training leaves out or changes' }),
+    refused: z
+      .object({ code: z.string(), message: z.string(), detail: z.string().optional() })
+      .nullable()
+      .meta({ description: 'why a training would not take these pairs' }),
     project: z.array(FindingView).nullable().meta({
       description: "what Rasa's validator says; null: the bot is not trained from its files, or there is no Rasa",
     }),

@@ -14,7 +14,16 @@ export const Problem = z
     status: z.number(),
     detail: z.string(),
     code: z.string(),
-    errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+    errors: z
+      .array(
+        z.object({
+          pointer: z.string(),
+          detail: z.string(),
+          kind: z.string().optional().meta({ description: 'what it is, where another language can say it by that' }),
+          quotes: z.array(z.string()).optional().meta({ description: 'what `detail` quotes, in its order' }),
+        }),
+      )
+      .optional(),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details; `code` is stable.' });
 export type ProblemWire = z.infer<typeof Problem>;

@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 
 import type { AnswerWire, FaqImport, StoredPairWire } from '../../api';
+import { readingOf } from '../../parts/remarks';
 import { Problem } from '../../parts/said';
 
 /** The first of them with the questions of all; its answer stands. */
@@ -108,10 +109,9 @@ export function ImportDialog({ pasted, read, close }: ImportProps) {
       {done ? (
         <Stack>
           <Alert color="green" variant="light" role="status" title={t('import.done', { count: done.pairs })}>
-            <Text size="sm">{done.read}</Text>
-            {done.notes.map((note) => (
-              <Text key={note} size="sm">
-                {note}
+            {done.read.map((reading) => (
+              <Text key={reading.kind} size="sm">
+                {readingOf(reading)}
               </Text>
             ))}
           </Alert>

@@ -2,11 +2,12 @@
 import { parse } from 'csv-parse/sync';
 
 /** The first of those that fit equally well counts: tabs stand in no sentence, commas in many. */
-const delimiters = ['\t', '|', ';', ','];
+const delimiters = ['\t', '|', ';', ','] as const;
+export type Delimiter = (typeof delimiters)[number];
 const probed = 60;
 
 /** Each row's cells; a broken quote ends with its line's text as it stands. */
-export function csvRows(text: string): { rows: string[][]; delimiter: string } {
+export function csvRows(text: string): { rows: string[][]; delimiter: Delimiter } {
   const scored = delimiters.map((delimiter) => ({ delimiter, score: scoreOf(cells(text, delimiter, probed)) }));
   const best = scored.reduce((one, other) => (other.score > one.score ? other : one));
   return { rows: cells(text, best.delimiter), delimiter: best.delimiter };

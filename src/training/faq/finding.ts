@@ -1,4 +1,5 @@
-/** What the linter says of one pair: in English, and with what it quotes by itself, so that another language can say it too. Pure. */
+/** What the linter says of one pair. Pure. */
+import type { Remark } from '../remark.js';
 
 export interface LintPair {
   questions: string[];
@@ -7,24 +8,15 @@ export interface LintPair {
   /** Absent: the bot's own. */
   language?: string | undefined;
 }
-export interface LintFinding {
-  kind:
-    | 'near_duplicate'
-    | 'alike'
-    | 'single_question'
-    | 'empty_answer'
-    | 'no_question'
-    | 'never_reached'
-    | 'other_language'
-    | 'broken_braces'
-    | 'broken_link';
+/** Its quotes are shortened: the question, that of the other pair; the braces; the link. */
+export interface LintFinding extends Remark<
+  | ('near_duplicate' | 'alike' | 'single_question' | 'empty_answer' | 'no_question')
+  | ('never_reached' | 'other_language' | 'broken_braces' | 'broken_link')
+> {
   /** Place of the pair in the list, from 1. */
   row: number;
   /** Of a near duplicate, by letters or by meaning (`alike`), and of what is never reached: the other pair. */
   other?: number;
-  detail: string;
-  /** What `detail` quotes, in its order and shortened alike: the question, that of the other pair; the braces; the link. */
-  quotes: string[];
 }
 /** A question and the pair that it is of. */
 interface Asked {

@@ -1,6 +1,7 @@
 /** Rows of a table into an FAQ: what becomes of each row, and every fault of any, before anything is kept. Pure. */
 import type { FaqPair } from '../../contracts.js';
 import { folded } from '../content.js';
+import { type Remark, remark } from '../remark.js';
 import type { FaqRow } from './table.js';
 
 export type RowOutcome = 'topic' | 'joined' | 'there already';
@@ -10,9 +11,11 @@ export interface RowReport {
   /** Which row it went to. */
   detail?: string;
 }
-export interface RowFault {
+type Fault = Remark<
+  'no_question' | 'no_answer' | 'long_question' | 'long_answer' | 'answered_in_row' | 'answered_in_faq'
+>;
+export interface RowFault extends Fault {
   row: number;
-  detail: string;
 }
 /** Topics that come new, without ids. */
 export interface FaqImport {
@@ -23,6 +26,7 @@ export interface FaqImport {
 
 const longestQuestion = 8000;
 const longestAnswer = 20_000;
+const shown = 80;
 
 /**
  * A row without an answer belongs to the topic above it, as the rows of a merged cell do; rows with the same answer are one topic. A
@@ -37,7 +41,7 @@ export function faqImport(rows: readonly FaqRow[], present: readonly FaqPair[]):
   let above: { row: number; answer: string } | null = null;
   for (const { row, questions, answer } of rows) {
     const fault = faultOf({ row, questions, answer }, above !== null);
-    if (fault) result.faults.push({ row, detail: fault });
+    if (fault) result.faults.push({ row, ...fault });
     if (fault || (questions.length === 0 && answer === '')) continue;
     above = answer === '' ? above : { row, answer };
     const said = above?.answer ?? '';
@@ -57,14 +61,31 @@ export function faqImport(rows: readonly FaqRow[], present: readonly FaqPair[]):
   return result;
 }
 
-function faultOf({ questions, answer }: FaqRow, follows: boolean): string | null {
-  if (questions.length === 0 && answer !== '') return 'it has an answer but no question: write one, or remove the row';
+function faultOf({ questions, answer }: FaqRow, follows: boolean): Fault | null {
+  if (questions.length === 0 && answer !== '')
+    return remark('no_question', [], () => 'it has an answer but no question: write one, or remove the row');
   if (answer === '' && questions.length > 0 && !follows)
-    return 'it has a question but no answer: write one, or remove the row';
+    return remark('no_answer', [], () => 'it has a question but no answer: write one, or remove the row');
   if (questions.some((question) => question.length > longestQuestion))
-    return `a question is longer than ${longestQuestion} characters`;
-  if (answer.length > longestAnswer) return `the answer is longer than ${longestAnswer} characters`;
+    return remark('long_question', [longestQuestion], (most) => `a question is longer than ${most} characters`);
+  if (answer.length > longestAnswer)
+    return remark('long_answer', [longestAnswer], (most) => `the answer is longer than ${most} characters`);
   return null;
+}
+
+function answeredOtherwise(question: string, row: number | null): Fault {
+  const asked = question.slice(0, shown);
+  return row === null
+    ? remark(
+        'answered_in_faq',
+        [asked],
+        (text) => `the FAQ has it already with another answer: ${JSON.stringify(text)}`,
+      )
+    : remark(
+        'answered_in_row',
+        [asked, row],
+        (text, first) => `row ${first} has it with another answer: ${JSON.stringify(text)}`,
+      );
 }
 
 interface Asked {
@@ -81,10 +102,7 @@ function newQuestions(
     const key = folded(question);
     const before = askedIn.get(key);
     if (!before) askedIn.set(key, { row, answer: said });
-    else if (before.answer !== said) {
-      const where = before.row === null ? 'the FAQ has it already' : `row ${before.row} has it`;
-      faults.push({ row, detail: `${where} with another answer: ${JSON.stringify(question.slice(0, 80))}` });
-    }
+    else if (before.answer !== said) faults.push({ row, ...answeredOtherwise(question, before.row) });
     return !before;
   });
 }

@@ -1,6 +1,7 @@
 /** A table of questions and answers as people make them, as rows that say what is a question and what the answer. */
 import { HubError } from '../../errors.js';
-import { csvRows } from './csv.js';
+import { type Remark, remark } from '../remark.js';
+import { csvRows, type Delimiter } from './csv.js';
 import { decoded } from './text.js';
 import { xlsxRows } from './xlsx.js';
 
@@ -11,11 +12,14 @@ export interface FaqRow {
   /** Empty: none. */
   answer: string;
 }
+/** How a table was read, and what of it was not. */
+export type Reading = Remark<
+  | ('text' | 'commas' | 'semicolons' | 'tabs' | 'bars' | 'workbook' | 'json')
+  | ('named_columns' | 'two_columns' | 'other_sheets' | 'not_read')
+>;
 export interface FaqTable {
   rows: FaqRow[];
-  /** In words, how it was read. */
-  read: string;
-  notes: string[];
+  read: Reading[];
 }
 type Cells = { row: number; cells: string[] };
 /** Which column is what. */
@@ -26,6 +30,10 @@ interface Columns {
   answer: number;
 }
 
+const delimiters = { ',': 'commas', ';': 'semicolons', '\t': 'tabs', '|': 'bars' } as const satisfies Record<
+  Delimiter,
+  string
+>;
 const questionWords =
   /^(?:(?:main |standard |标准)?(?:questions?|frage|pregunta|ask|query|q)(?:[ _]?\d+)?|问题?\d*|問題?\d*|提问|标准问(?:题|法)?|題目|题目|user|utterance)$/i;
 const variantWords =
@@ -36,14 +44,23 @@ const answerWords =
 /** Rejects with `invalid` for what holds no table of questions and answers. */
 export async function tableOf(bytes: Buffer): Promise<FaqTable> {
   if (bytes.subarray(0, 4).equals(Buffer.from([0xd0, 0xcf, 0x11, 0xe0])))
-    throw refuse('This is a workbook of the old kind (.xls), or it has a password: save it as .xlsx or .csv.');
+    throw refused(
+      remark(
+        'old_workbook',
+        [],
+        () => 'This is a workbook of the old kind (.xls), or it has a password: save it as .xlsx or .csv.',
+      ),
+    );
   if (bytes.subarray(0, 2).toString('latin1') === 'PK') return workbook(bytes);
   const { text, encoding } = decoded(bytes);
   if (/^\s*[[{]/.test(text)) return fromJson(text);
   const { rows, delimiter } = csvRows(text);
   const cells = rows.map((row, at) => ({ row: at + 1, cells: row }));
-  const names: Record<string, string> = { ',': 'commas', ';': 'semicolons', '\t': 'tabs', '|': 'bars' };
-  return fromCells(cells, `as ${encoding}, with ${names[delimiter] ?? delimiter} between the columns`, []);
+  const between = delimiters[delimiter];
+  return fromCells(cells, [
+    remark('text', [encoding], (name) => `Read as ${name}.`),
+    remark(between, [], () => `There are ${between} between its columns.`),
+  ]);
 }
 
 async function workbook(bytes: Buffer): Promise<FaqTable> {
@@ -51,11 +68,13 @@ async function workbook(bytes: Buffer): Promise<FaqTable> {
   const cells = [...rows]
     .sort(([a], [b]) => a - b)
     .map(([row, list]) => ({ row, cells: Array.from(list, (cell: string | undefined) => cell ?? '') }));
-  const notes = others > 0 ? [`Only the first sheet was read; there are ${others} more.`] : [];
-  return fromCells(cells, 'as an Excel workbook', notes);
+  const read: Reading[] = [remark('workbook', [], () => 'Read as an Excel workbook.')];
+  if (others > 0)
+    read.push(remark('other_sheets', [others], (count) => `Only the first sheet was read; there are ${count} more.`));
+  return fromCells(cells, read);
 }
 
-function fromCells(all: Cells[], read: string, notes: string[]): FaqTable {
+function fromCells(all: Cells[], read: Reading[]): FaqTable {
   const filled = all
     .map(({ row, cells }) => ({ row, cells: cells.map((cell) => cell.trim()) }))
     .filter(({ cells }) => cells.some((cell) => cell !== ''));
@@ -63,12 +82,19 @@ function fromCells(all: Cells[], read: string, notes: string[]): FaqTable {
   const columns = header ?? { questions: [0], variants: [], answer: 1 };
   const rows = header ? filled.slice(1) : filled;
   if (!rows.some(({ cells }) => (cells[columns.answer] ?? '') !== ''))
-    throw refuse('No questions and answers were found: the table needs two columns, the question and its answer.');
-  const how = header ? 'by the names in its first row' : 'its first column as questions, its second as answers';
+    throw refused(
+      remark(
+        'no_table',
+        [],
+        () => 'No questions and answers were found: the table needs two columns, the question and its answer.',
+      ),
+    );
+  const how = header
+    ? remark('named_columns', [], () => 'Its columns are told by the names in its first row.')
+    : remark('two_columns', [], () => 'Its first column was taken as questions, its second as answers.');
   return {
     rows: rows.map((one) => rowOf(one, columns)),
-    read: `${read}; ${how}`,
-    notes: [...notes, ...unread(filled, columns, header !== null)],
+    read: [...read, how, ...unread(filled, columns, header !== null)],
   };
 }
 
@@ -81,16 +107,20 @@ function columnsOf(cells: string[]): Columns | null {
   return { questions, variants: places(variantWords), answer };
 }
 
-function unread(rows: Cells[], { questions, variants, answer }: Columns, named: boolean): string[] {
+function unread(rows: Cells[], { questions, variants, answer }: Columns, named: boolean): Reading[] {
   const width = Math.max(...rows.map(({ cells }) => cells.length));
   const used = [...questions, ...variants, answer];
   const others = Array.from({ length: width }, (_, at) => at).filter(
     (at) => !used.includes(at) && rows.some(({ cells }) => (cells[at] ?? '') !== ''),
   );
   if (others.length === 0) return [];
-  const names = others.map((at) => (named && rows[0]?.cells[at]) || `column ${at + 1}`).join(', ');
-  return [`Not read: ${names}.`];
+  const names = others.map((at) => (named && rows[0]?.cells[at]) || letterOf(at)).join(', ');
+  return [remark('not_read', [names], (columns) => `Columns that were not read: ${columns}.`)];
 }
+
+/** The name that a spreadsheet gives the column. */
+const letterOf = (at: number): string =>
+  (at < 26 ? '' : letterOf(Math.floor(at / 26) - 1)) + String.fromCharCode(65 + (at % 26));
 
 function rowOf({ row, cells }: Cells, { questions, variants, answer }: Columns): FaqRow {
   const asked = questions.flatMap((at) => (cells[at] ?? '').split(/\r?\n/));
@@ -105,12 +135,19 @@ function fromJson(text: string): FaqTable {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw refuse(`The text begins like JSON but is none: ${(error as Error).message}.`);
+    const why = (error as Error).message;
+    throw refused(remark('broken_json', [why], (words) => `The text begins like JSON but is none: ${words}.`));
   }
   const list = listIn(value);
   if (list.length === 0)
-    throw refuse('The JSON holds no list of questions and answers: [{"question": "…", "answer": "…"}].');
-  return { rows: list.map((entry, at) => entryOf(entry, at + 1)), read: 'as JSON', notes: [] };
+    throw refused(
+      remark(
+        'no_list',
+        [],
+        () => 'The JSON holds no list of questions and answers: [{"question": "…", "answer": "…"}].',
+      ),
+    );
+  return { rows: list.map((entry, at) => entryOf(entry, at + 1)), read: [remark('json', [], () => 'Read as JSON.')] };
 }
 
 function listIn(value: unknown): unknown[] {
@@ -139,4 +176,5 @@ const textsIn = (value: unknown): string[] => {
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : [];
 };
 
-const refuse = (detail: string): HubError => new HubError('invalid', detail, { errors: [{ pointer: '/', detail }] });
+const refused = (why: Remark<'old_workbook' | 'no_table' | 'broken_json' | 'no_list'>): HubError =>
+  new HubError('invalid', why.detail, { errors: [{ pointer: '/', ...why }] });

@@ -107,6 +107,34 @@ export function questions(at: ConsoleSuite): void {
       await page.getByRole('grid').getByText('From elsewhere').waitFor();
     });
 
+    it('says in the reader’s language what is wrong with a table, each fault with its row, and how one was read', async () => {
+      const id = (await at.hub.api('POST', '/bots', { name: 'Pasted' })).body.appId as string;
+      const pages = [
+        [
+          'en-GB',
+          'Import',
+          'Row 5 has an answer but no question',
+          '… and 5 more.',
+          'There are commas between its columns.',
+        ],
+        ['zh-CN', '导入', '第 5 行有答案但没有问题', '……以及另外 5 条。', '各列以逗号分隔。'],
+      ] as const;
+      for (const [locale, button, fault, more, read] of pages) {
+        const { page } = await at.open(`/bots/${id}`, { locale });
+        await page.getByRole('button', { name: button, exact: true }).click();
+        const dialog = page.getByRole('dialog');
+        const send = dialog.getByRole('button', { name: button, exact: true });
+        await dialog.getByRole('textbox').fill(`question,answer\n${locale},x\n${',no question\n'.repeat(25)}`);
+        await send.click();
+        await dialog.getByRole('alert').getByText(fault).waitFor();
+        await dialog.getByRole('alert').getByText(more).waitFor();
+        assert.deepEqual(await violations(page), []);
+        await dialog.getByRole('textbox').fill(`question,answer\n${locale},x\n`);
+        await send.click();
+        await dialog.getByText(read).waitFor();
+      }
+    });
+
     it('shows in one place what is wrong with a version and with what is kept now, each with the way to its pair', async () => {
       const id = (await at.hub.api('POST', '/bots', { name: 'Flawed' })).body.appId as string;
       const open = { Q: [{ q: 'When are you open?' }, { q: 'opening hours' }], A: '9 to 5' };
@@ -125,7 +153,7 @@ export function questions(at: ConsoleSuite): void {
         .waitFor();
       await page
         .getByRole('region', { name: 'What the training leaves out' })
-        .getByText(/Left out/)
+        .getByText(/earlier pairs ask each of its questions/)
         .waitFor();
       assert.deepEqual(await violations(page), []);
       await picture(page, 'findings-of-pairs');
@@ -134,6 +162,7 @@ export function questions(at: ConsoleSuite): void {
 
       const chinese = (await at.open(`/bots/${id}/findings`, { locale: 'zh-CN' })).page;
       await chinese.getByText('链接“nowhere at all”无法打开').waitFor();
+      await chinese.getByText('第 2 条问答（“Opening hours”）：它的所有问题').waitFor();
       await chinese.goto(`${at.hub.url}/console/bots/${id}`);
       await chinese.getByRole('img', { name: '第 1 行' }).waitFor();
       await chinese.getByRole('button', { name: 'Opening hours', exact: true }).click();
