@@ -297,7 +297,8 @@ describe('the FAQ linter', () => {
   });
 
   it('says apart from its sentence what that quotes, shortened, for other languages', () => {
-    const long = `When ${'and when '.repeat(20)}?`;
+    // Where it is cut, half of a smile would be left.
+    const long = `When ${'and when '.repeat(8)}so🙂 ${'and when '.repeat(9)}?`;
     const found = lintFaq([
       { questions: ['Where is "the shop"?', 'Address'], answer: 'There.' },
       { questions: ['where is "the shop"', 'way'], answer: 'Here: [map](nowhere at all)' },
@@ -308,7 +309,7 @@ describe('the FAQ linter', () => {
       [
         ['near_duplicate', 'where is "the shop"', 'Where is "the shop"?'],
         ['broken_link', 'nowhere at all'],
-        ['single_question', `${long.slice(0, 80)}…`],
+        ['single_question', `${long.slice(0, long.indexOf('🙂'))}…`],
         ['broken_braces', '{name}'],
       ],
     );

@@ -97,8 +97,8 @@ function wordedQuestions(pair: FaqPair, at: number, notes: Note[]): string[] {
   const questions = pair.questions.flatMap((question, number) => {
     const text = question.trim();
     const note = (kind: 'no_words' | 'cut', what: string): void => {
-      const place = [number + 1, at + 1, wordsOf(pair)];
-      notes.push(remark(kind, place, (place, row, words) => `Question ${place} of pair ${row} ("${words}") ${what}`));
+      const quoted = [number + 1, at + 1, wordsOf(pair)];
+      notes.push(remark(kind, quoted, (place, row, words) => `Question ${place} of pair ${row} ("${words}") ${what}`));
     };
     if (!/[\p{L}\p{N}\p{S}]/u.test(text)) {
       note('no_words', 'has no words and was left out.');
@@ -147,7 +147,7 @@ function wordsOf(pair: FaqPair): string {
 const caseless = (text: string): string => text.normalize('NFKC').toLowerCase().trim();
 
 /** The first `length` code units, never half a character pair. */
-function headOf(text: string, length: number): string {
+export function headOf(text: string, length: number): string {
   return text.length <= length ? text : text.slice(0, length).replace(/[\ud800-\udbff]$/, '');
 }
 

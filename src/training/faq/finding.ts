@@ -1,4 +1,5 @@
 /** What the linter says of one pair. Pure. */
+import { headOf } from '../content.js';
 import type { Remark } from '../remark.js';
 
 export interface LintPair {
@@ -31,7 +32,7 @@ export function findingOf(
   texts: readonly string[],
   say: (...quoted: string[]) => string,
 ): LintFinding {
-  const quotes = texts.map((text) => (text.length > shown ? `${text.slice(0, shown)}…` : text));
+  const quotes = texts.map((text) => (text.length > shown ? `${headOf(text, shown)}…` : text));
   return { ...about, detail: say(...quotes.map((text) => JSON.stringify(text))), quotes };
 }
 

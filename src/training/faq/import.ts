@@ -1,6 +1,6 @@
 /** Rows of a table into an FAQ: what becomes of each row, and every fault of any, before anything is kept. Pure. */
 import type { FaqPair } from '../../contracts.js';
-import { folded } from '../content.js';
+import { folded, headOf } from '../content.js';
 import { type Remark, remark } from '../remark.js';
 import type { FaqRow } from './table.js';
 
@@ -74,7 +74,7 @@ function faultOf({ questions, answer }: FaqRow, follows: boolean): Fault | null 
 }
 
 function answeredOtherwise(question: string, row: number | null): Fault {
-  const asked = question.slice(0, shown);
+  const asked = headOf(question, shown);
   return row === null
     ? remark(
         'answered_in_faq',
