@@ -116,9 +116,10 @@ export function people(at: ConsoleSuite): void {
         0,
         'nobody shuts themselves out',
       );
-      // Where they are, at the next thing that they ask for.
-      await other.page.getByRole('link', { name: 'Kiosk', exact: true }).click();
-      await other.page.getByLabel('E-mail address').waitFor();
+      // Where they are, at the next thing that is asked for, be it by the page itself before they click.
+      const signIn = other.page.getByLabel('E-mail address');
+      await other.page.getByRole('link', { name: 'Kiosk', exact: true }).or(signIn).first().click();
+      await signIn.waitFor();
       await row.getByRole('button', { name: 'Delete' }).click();
       await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
       await eventually(async () => (await ann()) === undefined);
