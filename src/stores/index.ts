@@ -9,6 +9,8 @@ export interface StoreOptions {
   now?: (() => Date) | undefined;
   /** Other hubs may have it open as well, where the kind of store allows that. */
   shared?: boolean | undefined;
+  /** How long a call waits for a server that is slow or away before it is refused with `store_unavailable`; 1,200 ms when absent. A file has none. */
+  patienceMs?: number | undefined;
 }
 /** What `migrateStore` did: from which schema version to which, and the names of the steps; none when it was up to date. */
 export interface Migration {

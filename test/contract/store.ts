@@ -1,6 +1,5 @@
 /** What every store of src/stores/index.ts must do. */
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   Aftermath,
   Bot,
@@ -18,7 +17,7 @@ import type {
   StoredTemplate,
   TrainingJob,
 } from '../../src/contracts.js';
-import { type ErrorCode, HubError } from '../../src/errors.js';
+import type { ErrorCode } from '../../src/errors.js';
 import { accessTests } from './access.js';
 import { logTests } from './log.js';
 import { streamTests } from './stream.js';
@@ -1018,18 +1017,6 @@ function channelTests(store: () => Store, reopen: () => Promise<void>): void {
 /** Asserts that `promise` rejects with this code. */
 export async function rejects(promise: Promise<unknown>, code: ErrorCode): Promise<void> {
   await assert.rejects(promise, { name: 'HubError', code });
-}
-
-/** A test server on a busy machine may take longer than a store waits; what is asked here may be asked again. */
-export async function patiently<T>(work: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof HubError && error.code === 'store_unavailable')) throw error;
-    }
-    await sleep(20);
-  }
 }
 
 export function bot(appId: string, more: Partial<Bot> = {}): Bot {

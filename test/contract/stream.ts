@@ -1,7 +1,7 @@
 /** What every store must do with the event stream: every event of a tracker once, in order, and who is sent it. */
 import assert from 'node:assert/strict';
 import type { HeldSending, Json, Store, StreamItem, Subscription } from '../../src/contracts.js';
-import { bot, day, message, nasty, patiently, rejects, walk } from './store.js';
+import { bot, day, message, nasty, rejects, walk } from './store.js';
 
 export const subscription = (id: string, more: Partial<Subscription> = {}): Subscription => ({
   id,
@@ -84,10 +84,10 @@ export function streamTests(store: () => Store, reopen: () => Promise<void>, set
     let at = 0;
     let writing = true;
     // What follows one that failed is shown when that can't appear any more: whoever finds nothing is not at the end yet.
-    const behind = async (): Promise<boolean> => writing || at < (await patiently(() => store().stream.head()));
+    const behind = async (): Promise<boolean> => writing || at < (await store().stream.head());
     const read = async (): Promise<void> => {
       while (await behind()) {
-        const { items, end } = await patiently(() => store().stream.read(at, 7));
+        const { items, end } = await store().stream.read(at, 7);
         for (const { conversation, events } of items)
           seen.set(conversation, [...(seen.get(conversation) ?? []), ...events]);
         at = end;
@@ -97,7 +97,7 @@ export function streamTests(store: () => Store, reopen: () => Promise<void>, set
     const senders = Array.from({ length: 8 }, (_, n) => `s${n}`);
     await Promise.all(
       senders.map(async (sender) => {
-        for (let n = 0; n < 12; n++) await patiently(() => store().trackers.append('a', sender, n, [event(n)]));
+        for (let n = 0; n < 12; n++) await store().trackers.append('a', sender, n, [event(n)]);
       }),
     );
     writing = false;

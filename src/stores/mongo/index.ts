@@ -36,6 +36,8 @@ export interface MongoOptions {
   now?: (() => Date) | undefined;
   /** Several hubs may have it open. */
   shared?: boolean | undefined;
+  /** How long a call may take, with all its tries; 1,200 ms when absent. */
+  patienceMs?: number | undefined;
 }
 
 /**
@@ -43,8 +45,8 @@ export interface MongoOptions {
  * `store_unavailable` when another hub owns it, a newer release wrote it, or it is out of reach.
  */
 export function openMongoStore(url: string, options: MongoOptions = {}): Promise<MongoStore> {
-  const shared = options.shared ?? false;
-  return owned({ url, shared }, async (mongo, owner) => {
+  const { shared = false, patienceMs } = options;
+  return owned({ url, shared, patienceMs }, async (mongo, owner) => {
     await migrate(mongo);
     const store = new MongoStore(mongo, owner, { shared, now: options.now ?? (() => new Date()) });
     await store.recover();
@@ -63,10 +65,10 @@ export function migrateMongo(url: string): Promise<Migrated> {
 
 /** Runs `work` on a database that is ours, without hurry; hangs up when it fails. */
 async function owned<T>(
-  { url, shared }: { url: string; shared: boolean },
+  { url, shared, patienceMs }: { url: string; shared: boolean; patienceMs?: number | undefined },
   work: (mongo: Mongo, owner: Ownership) => Promise<T>,
 ): Promise<T> {
-  const mongo = await connect(url);
+  const mongo = await connect(url, { patienceMs });
   const owner = new Ownership(mongo, shared);
   try {
     await mongo.run(() => owner.take(), { unhurried: true });
