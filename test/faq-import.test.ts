@@ -265,6 +265,12 @@ describe('an FAQ from a table', function () {
       ],
     );
     assert.deepEqual([now.modelId, now.pairs, now.notes, now.refused, now.project], [null, [], [], null, null]);
+    await hub.api('PUT', `/bots/${appId}/faq`, [open, { Q: [{ q: '?!' }], A: 'x' }]);
+    const { refused } = (await hub.api('GET', `/bots/${appId}/findings`)).body as Found;
+    assert.deepEqual(refused, {
+      code: 'empty_topic',
+      message: 'No question of pair 2 ("?!") has words in it. Write at least one, or delete the pair.',
+    });
     const other = await bot();
     assert.equal((await hub.api('GET', `/bots/${other}/findings?model=${modelId}`)).status, 404);
   });

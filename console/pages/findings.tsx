@@ -156,7 +156,7 @@ function Found({ found }: { found: FoundWire }) {
       </Text>
       {refused !== null && (
         <Alert color="red" variant="light" icon={<Icon name="warning" />} title={t('found.refused')}>
-          {titleOfCode(refused.code) ?? refused.message}
+          {titleOfCode(refused.code)}
           <Text size="xs" className="sb-quiet">
             {refused.message}
           </Text>

@@ -37,20 +37,15 @@ export function topicsOf(pairs: readonly FaqPair[]): Topics {
   const topics = pairs.flatMap((pair, at) => {
     const questions = wordedQuestions(pair, at, notes).filter((question) => mine(question, at, { owners, notes }));
     if (questions.length === 0) {
-      notes.push(
-        remark(
-          'left_out',
-          [at + 1, wordsOf(pair)],
-          (row, words) =>
-            `Left out: pair ${row} ("${words}"). Earlier pairs ask each of its questions, so its answer could never be given; put the right answer there.`,
-        ),
-      );
+      const why =
+        'Earlier pairs ask each of its questions, so its answer could never be given; put the right answer there.';
+      notes.push(remark('left_out', `Left out: ${nameOf(pair, at)}. ${why}`, [at + 1, firstWordsOf(pair)]));
       return [];
     }
     return [{ id: freshId(idOf(pair.id), ids), questions, parts: partsOf(pair, at) }];
   });
   const more = notes.splice(mostNotes).length;
-  if (more > 0) notes.push(remark('more', [more], (count) => `… and ${count} more of the kind.`));
+  if (more > 0) notes.push(remark('more', `… and ${more} more of the kind.`, [more]));
   return { topics, notes };
 }
 
@@ -97,8 +92,8 @@ function wordedQuestions(pair: FaqPair, at: number, notes: Note[]): string[] {
   const questions = pair.questions.flatMap((question, number) => {
     const text = question.trim();
     const note = (kind: 'no_words' | 'cut', what: string): void => {
-      const quoted = [number + 1, at + 1, wordsOf(pair)];
-      notes.push(remark(kind, quoted, (place, row, words) => `Question ${place} of pair ${row} ("${words}") ${what}`));
+      const where = `Question ${number + 1} of ${nameOf(pair, at)}`;
+      notes.push(remark(kind, `${where} ${what}`, [number + 1, at + 1, firstWordsOf(pair)]));
     };
     if (!/[\p{L}\p{N}\p{S}]/u.test(text)) {
       note('no_words', 'has no words and was left out.');
@@ -122,22 +117,17 @@ function mine(question: string, at: number, seen: { owners: Map<string, number>;
   const owner = seen.owners.get(key);
   if (owner === undefined) seen.owners.set(key, at);
   else if (owner !== at) {
-    seen.notes.push(
-      remark(
-        'asked_before',
-        [headOf(question, shown), owner + 1, at + 1],
-        (asked, first, again) =>
-          `"${asked}" is asked in pair ${first} and again in pair ${again}; pair ${first} keeps it.`,
-      ),
-    );
+    const [asked, first, again] = [headOf(question, shown), owner + 1, at + 1];
+    const detail = `"${asked}" is asked in pair ${first} and again in pair ${again}; pair ${first} keeps it.`;
+    seen.notes.push(remark('asked_before', detail, [asked, first, again]));
   }
   return owner === undefined;
 }
 
-const nameOf = (pair: FaqPair, at: number): string => `pair ${at + 1} ("${wordsOf(pair)}")`;
+const nameOf = (pair: FaqPair, at: number): string => `pair ${at + 1} ("${firstWordsOf(pair)}")`;
 
 /** By what a person knows the pair. */
-function wordsOf(pair: FaqPair): string {
+function firstWordsOf(pair: FaqPair): string {
   const question = pair.questions.find((text) => text.trim() !== '');
   const answer = typeof pair.answer === 'string' ? pair.answer : '';
   const words = headOf((question ?? answer).trim(), shown);

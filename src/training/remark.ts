@@ -7,12 +7,10 @@ export interface Remark<Kind extends string = string> {
   quotes: string[];
 }
 
-/** `say` makes the sentence of what it quotes. */
 export function remark<Kind extends string>(
   kind: Kind,
-  quoted: readonly (string | number)[],
-  say: (...quotes: string[]) => string,
+  detail: string,
+  quotes: readonly (string | number)[] = [],
 ): Remark<Kind> {
-  const quotes = quoted.map(String);
-  return { kind, detail: say(...quotes), quotes };
+  return { kind, detail, quotes: quotes.map(String) };
 }

@@ -63,29 +63,22 @@ export function faqImport(rows: readonly FaqRow[], present: readonly FaqPair[]):
 
 function faultOf({ questions, answer }: FaqRow, follows: boolean): Fault | null {
   if (questions.length === 0 && answer !== '')
-    return remark('no_question', [], () => 'it has an answer but no question: write one, or remove the row');
+    return remark('no_question', 'it has an answer but no question: write one, or remove the row');
   if (answer === '' && questions.length > 0 && !follows)
-    return remark('no_answer', [], () => 'it has a question but no answer: write one, or remove the row');
+    return remark('no_answer', 'it has a question but no answer: write one, or remove the row');
   if (questions.some((question) => question.length > longestQuestion))
-    return remark('long_question', [longestQuestion], (most) => `a question is longer than ${most} characters`);
+    return remark('long_question', `a question is longer than ${longestQuestion} characters`, [longestQuestion]);
   if (answer.length > longestAnswer)
-    return remark('long_answer', [longestAnswer], (most) => `the answer is longer than ${most} characters`);
+    return remark('long_answer', `the answer is longer than ${longestAnswer} characters`, [longestAnswer]);
   return null;
 }
 
 function answeredOtherwise(question: string, row: number | null): Fault {
   const asked = headOf(question, shown);
+  const otherwise = `with another answer: ${JSON.stringify(asked)}`;
   return row === null
-    ? remark(
-        'answered_in_faq',
-        [asked],
-        (text) => `the FAQ has it already with another answer: ${JSON.stringify(text)}`,
-      )
-    : remark(
-        'answered_in_row',
-        [asked, row],
-        (text, first) => `row ${first} has it with another answer: ${JSON.stringify(text)}`,
-      );
+    ? remark('answered_in_faq', `the FAQ has it already ${otherwise}`, [asked])
+    : remark('answered_in_row', `row ${row} has it ${otherwise}`, [asked, row]);
 }
 
 interface Asked {

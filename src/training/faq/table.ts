@@ -47,8 +47,7 @@ export async function tableOf(bytes: Buffer): Promise<FaqTable> {
     throw refused(
       remark(
         'old_workbook',
-        [],
-        () => 'This is a workbook of the old kind (.xls), or it has a password: save it as .xlsx or .csv.',
+        'This is a workbook of the old kind (.xls), or it has a password: save it as .xlsx or .csv.',
       ),
     );
   if (bytes.subarray(0, 2).toString('latin1') === 'PK') return workbook(bytes);
@@ -58,8 +57,8 @@ export async function tableOf(bytes: Buffer): Promise<FaqTable> {
   const cells = rows.map((row, at) => ({ row: at + 1, cells: row }));
   const between = delimiters[delimiter];
   return fromCells(cells, [
-    remark('text', [encoding], (name) => `Read as ${name}.`),
-    remark(between, [], () => `There are ${between} between its columns.`),
+    remark('text', `Read as ${encoding}.`, [encoding]),
+    remark(between, `There are ${between} between its columns.`),
   ]);
 }
 
@@ -68,9 +67,9 @@ async function workbook(bytes: Buffer): Promise<FaqTable> {
   const cells = [...rows]
     .sort(([a], [b]) => a - b)
     .map(([row, list]) => ({ row, cells: Array.from(list, (cell: string | undefined) => cell ?? '') }));
-  const read: Reading[] = [remark('workbook', [], () => 'Read as an Excel workbook.')];
+  const read: Reading[] = [remark('workbook', 'Read as an Excel workbook.')];
   if (others > 0)
-    read.push(remark('other_sheets', [others], (count) => `Only the first sheet was read; there are ${count} more.`));
+    read.push(remark('other_sheets', `Only the first sheet was read; there are ${others} more.`, [others]));
   return fromCells(cells, read);
 }
 
@@ -85,13 +84,12 @@ function fromCells(all: Cells[], read: Reading[]): FaqTable {
     throw refused(
       remark(
         'no_table',
-        [],
-        () => 'No questions and answers were found: the table needs two columns, the question and its answer.',
+        'No questions and answers were found: the table needs two columns, the question and its answer.',
       ),
     );
   const how = header
-    ? remark('named_columns', [], () => 'Its columns are told by the names in its first row.')
-    : remark('two_columns', [], () => 'Its first column was taken as questions, its second as answers.');
+    ? remark('named_columns', 'Its columns are told by the names in its first row.')
+    : remark('two_columns', 'Its first column was taken as questions, its second as answers.');
   return {
     rows: rows.map((one) => rowOf(one, columns)),
     read: [...read, how, ...unread(filled, columns, header !== null)],
@@ -115,7 +113,7 @@ function unread(rows: Cells[], { questions, variants, answer }: Columns, named: 
   );
   if (others.length === 0) return [];
   const names = others.map((at) => (named && rows[0]?.cells[at]) || letterOf(at)).join(', ');
-  return [remark('not_read', [names], (columns) => `Columns that were not read: ${columns}.`)];
+  return [remark('not_read', `Columns that were not read: ${names}.`, [names])];
 }
 
 /** The name that a spreadsheet gives the column. */
@@ -136,18 +134,14 @@ function fromJson(text: string): FaqTable {
     value = JSON.parse(text);
   } catch (error) {
     const why = (error as Error).message;
-    throw refused(remark('broken_json', [why], (words) => `The text begins like JSON but is none: ${words}.`));
+    throw refused(remark('broken_json', `The text begins like JSON but is none: ${why}.`, [why]));
   }
   const list = listIn(value);
   if (list.length === 0)
     throw refused(
-      remark(
-        'no_list',
-        [],
-        () => 'The JSON holds no list of questions and answers: [{"question": "…", "answer": "…"}].',
-      ),
+      remark('no_list', 'The JSON holds no list of questions and answers: [{"question": "…", "answer": "…"}].'),
     );
-  return { rows: list.map((entry, at) => entryOf(entry, at + 1)), read: [remark('json', [], () => 'Read as JSON.')] };
+  return { rows: list.map((entry, at) => entryOf(entry, at + 1)), read: [remark('json', 'Read as JSON.')] };
 }
 
 function listIn(value: unknown): unknown[] {
