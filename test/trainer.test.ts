@@ -7,6 +7,7 @@ import { Redis } from 'ioredis';
 import type { JobWire } from '../src/wire.js';
 import { labelsOf, needsOf, unmet } from '../src/training/labels.js';
 import { wordsOf } from '../src/training/device.js';
+import { TrainingKeys } from '../src/training/redis.js';
 import { startTrainerProcess } from './faults/training-rig.js';
 import { eventually, type HubOptions, newHub, type TestHub } from './support/hub.js';
 import { freePort, TestRedis } from './support/redis.js';
@@ -121,6 +122,70 @@ describe('Trainers on hosts of their own', function () {
     await eventually(() => trainer.log.some((line) => /did not take a model/.test(line)), 15);
     await openHub();
     assert.equal((await ended(jobId)).state, 'done');
+  });
+  describe('write the log of a job, and the hub keeps all of it', () => {
+    const logOf = async (jobId: string): Promise<string[]> => {
+      const events = (await hub.api('GET', `/jobs/${jobId}/events`)).body as string;
+      return (JSON.parse(/^data: (.*)$/m.exec(events)![1]!) as JobWire & { lines: string[] }).lines;
+    };
+
+    it('also the last lines, of which it did not hear when the model came', async () => {
+      await train({
+        ready: () => {
+          redis.cli('client', 'kill', 'type', 'pubsub');
+          return Promise.resolve();
+        },
+      });
+      const appId = await newBot();
+      const jobId = await submit(appId);
+      await ended(jobId);
+      assert.deepEqual(await logOf(jobId), [`training ${appId}`, 'trained']);
+    });
+    it('also when the job failed while no hub was there', async () => {
+      const appId = await newBot();
+      const jobId = await submit(appId);
+      await hub.app.stop();
+      const trainer = await train({ ready: () => Promise.reject(new Error('broken')) });
+      await eventually(() => trainer.log.some((line) => /training failed/.test(line)), 15);
+      await openHub();
+      assert.equal((await ended(jobId)).state, 'failed');
+      assert.deepEqual(await logOf(jobId), [`training ${appId}`]);
+    });
+    it('also when one hub keeps lines while another looks, and once more when they could not be kept', async () => {
+      const client = new Redis(redis.url);
+      const keys = new TrainingKeys(client, 'switchboard');
+      const kept: string[] = [];
+      const keep = async (lines: string[]): Promise<void> => {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        kept.push(...lines);
+      };
+      await keys.writeLines('a', ['1', '2\n2']);
+      await assert.rejects(
+        keys.keepLines('a', () => Promise.reject(new Error('not now'))),
+        /not now/,
+      );
+      const first = keys.keepLines('a', keep);
+      await keys.writeLines('a', ['3']);
+      const second = await keys.keepLines('a', keep);
+      assert.deepEqual(kept, ['1', '2\n2', '3'], 'who looked second waits for what the first keeps');
+      assert.deepEqual([...(await first), ...second], kept);
+      assert.deepEqual(await keys.keepLines('a', keep), []);
+      client.disconnect();
+    });
+    it('also of the trainer that had it before, and was stopped', async () => {
+      const appId = await newBot();
+      const jobId = await submit(appId);
+      const first = await train({
+        ready: (_appId, signal) =>
+          new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+      });
+      await eventually(async () => (await job(jobId)).stage === 'training', 15);
+      await first.stop();
+      trainers.length = 0;
+      await train();
+      await ended(jobId);
+      assert.deepEqual(await logOf(jobId), [`training ${appId}`, `training ${appId}`, 'trained']);
+    });
   });
   it('fail a job for its content at once, in words, and never twice', async () => {
     await train();

@@ -27,7 +27,7 @@ export interface Entry {
   /** Labels that its trainer must have (labels.ts); absent in jobs of an older release. */
   needs?: readonly string[];
 }
-/** How far a job is, as its trainer last said. `rows`: how many rows its log has. */
+/** How far a job is, as its trainer last said. */
 export interface Progress {
   fence: number;
   trainer: string;
@@ -36,7 +36,6 @@ export interface Progress {
   percent: number;
   stage: string;
   eta: number | null;
-  rows: number;
 }
 /** How a taking ended: `over` (published, or somebody else's by now), `failed` for a reason of the job's own, `returned` (another shall take it). */
 export type Outcome =
@@ -47,8 +46,8 @@ export interface Taken {
   fence: number;
   /** Tells the hub, if it listens. */
   progress(progress: Progress): Promise<void>;
-  /** Adds a row of lines to the job's log; answers how many rows it has. */
-  addRow(lines: string[]): Promise<number>;
+  /** Adds lines to the job's log. */
+  write(lines: string[]): Promise<void>;
   cancelled(): Promise<boolean>;
 }
 export interface Work {
@@ -226,15 +225,9 @@ export class Line {
     });
   }
 
-  /** The rows of a job's log from `first` on. */
-  async rows(jobId: string, first: number): Promise<string[]> {
-    return this.asked(async () => {
-      for (const { queue } of this.lanes) {
-        const { logs } = await queue.getJobLogs(jobId, first, -1);
-        if (logs.length > 0) return logs.flatMap((row) => row.split('\n'));
-      }
-      return [];
-    });
+  /** As `keepLines` of the keys (redis.ts). */
+  async keepLines(jobId: string, keep: (lines: string[]) => Promise<void>): Promise<string[]> {
+    return this.asked(() => this.keys.keepLines(jobId, keep));
   }
 
   /** Starts taking jobs. */
@@ -356,7 +349,7 @@ export class Line {
         entry,
         fence,
         progress: async (progress) => job.progress(progress),
-        addRow: async (lines) => Number(await job.log(lines.join('\n'))),
+        write: (lines) => this.keys.writeLines(entry.id, lines),
         cancelled: () => this.keys.isCancelled(entry.id),
       });
       if (outcome.outcome === 'returned') this.returned.push({ label, entry });

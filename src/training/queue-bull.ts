@@ -142,6 +142,10 @@ class BullQueue implements TrainingQueue {
     );
     const job = await this.jobs.get(jobId);
     if (!job || this.runs.has(jobId)) throw late;
+    // The lines first: who is told of the end finds the log complete.
+    await this.keepLines(job).catch((error: unknown) =>
+      this.options.log?.warn({ err: error, jobId }, 'the log of a job cannot be kept now'),
+    );
     const ended = await this.run(job, { from: unfinished, state: 'evaluating', fence }, handler);
     if (!ended) throw late;
     if (ended.state === 'queued')
@@ -241,17 +245,21 @@ class BullQueue implements TrainingQueue {
   /** Writes what a trainer elsewhere told. */
   private async keep(jobId: string, progress: Progress): Promise<void> {
     if (this.runs.has(jobId)) return;
-    const { fence, trainer, device, startedAt, percent, stage, eta, rows } = progress;
+    const { fence, trainer, device, startedAt, percent, stage, eta } = progress;
     const before = await this.jobs.get(jobId);
     if (!before || !unfinished.includes(before.state)) return;
     const fresh = before.fence < fence ? { attempts: before.attempts + 1 } : {};
     const change = { state: 'running', fence, trainer, device, startedAt, percent, stage, eta, ...fresh } as const;
     const job = await this.jobs.update(jobId, change, ['queued', 'running']);
     if (!job) return;
-    const kept = await this.line.keys.claimRows(jobId, rows);
-    const lines = kept < rows ? await this.line.rows(jobId, kept) : [];
-    if (lines.length > 0) await this.jobs.appendLog(jobId, lines);
-    this.desk.tell({ job, lines });
+    this.desk.tell({ job, lines: [] });
+    await this.keepLines(job);
+  }
+
+  /** Keeps what trainers elsewhere wrote into the job's log by now. */
+  private async keepLines(job: TrainingJob): Promise<void> {
+    const lines = await this.line.keepLines(job.id, (written) => this.jobs.appendLog(job.id, written));
+    if (lines.length > 0 && unfinished.includes(job.state)) this.desk.tell({ job, lines });
   }
 
   private async note(jobId: string, line: string): Promise<void> {
@@ -267,6 +275,7 @@ class BullQueue implements TrainingQueue {
     const place = await this.line.place(jobId);
     if (place?.at !== 'ended') return;
     const job = await this.jobs.get(jobId);
+    if (job) await this.keepLines(job);
     if (job && unfinished.includes(job.state)) await this.settleOpen(job, place);
     else await this.line.remove(jobId);
   }

@@ -1,7 +1,9 @@
 /**
- * What training keeps in Redis beside Bull's own keys: fences, which bot is being trained, cancellations, and who trains. The only importer
- * of ioredis.
+ * What training keeps in Redis beside Bull's own keys: fences, which bot is being trained, cancellations, the lines that trainers write
+ * into the logs of their jobs, and who trains. The only importer of ioredis.
  */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { TrainerStatus } from '../contracts.js';
 import { HubError } from '../errors.js';
@@ -12,6 +14,9 @@ export type { Redis };
 const week = 7 * 24 * 3600;
 /** A trainer that has not shown itself for so long is gone. */
 const shownMs = 15_000;
+/** A hub that keeps lines for so long is gone, and another may. */
+const keepingMs = 10_000;
+const lookMs = 50;
 
 /** Opens a connection that comes back by itself, for as long as it takes. `url` may carry a password: it is never logged. */
 export function connectRedis(url: string): Redis {
@@ -79,17 +84,12 @@ export async function checkPolicy(redis: Redis): Promise<void> {
   );
 }
 
-const takeBot = `
+const take = `
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1`;
-const leaveBot = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 0`;
-const claimRows = `
-local kept = tonumber(redis.call('GET', KEYS[1]) or '0')
-local total = tonumber(ARGV[1])
-if total > kept then redis.call('SET', KEYS[1], total, 'EX', ARGV[2]) end
-return kept`;
+const leave = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 0`;
 
 /** The keys of one hub's training, over one connection. */
 export class TrainingKeys {
@@ -107,14 +107,40 @@ export class TrainingKeys {
   }
   /** Marks the bot as being trained by this job for `ms`; false when another of its jobs is under way. Again: for longer. */
   async takeBot(appId: string, jobId: string, ms: number): Promise<boolean> {
-    return (await this.redis.eval(takeBot, 1, this.key('bot', appId), jobId, ms)) === 1;
+    return this.take(this.key('bot', appId), jobId, ms);
   }
   async leaveBot(appId: string, jobId: string): Promise<void> {
-    await this.redis.eval(leaveBot, 1, this.key('bot', appId), jobId);
+    await this.redis.eval(leave, 1, this.key('bot', appId), jobId);
   }
-  /** How many rows of the job's log others have kept; from now on they count as kept up to `total`. */
-  async claimRows(jobId: string, total: number): Promise<number> {
-    return Number(await this.redis.eval(claimRows, 1, this.key('kept', jobId), total, week));
+  /** Lays lines of the job's log down, for a hub to keep; they outlast the job's place in the line. */
+  async writeLines(jobId: string, lines: string[]): Promise<void> {
+    const key = this.key('lines', jobId);
+    await this.redis
+      .multi()
+      .rpush(key, ...lines)
+      .expire(key, week)
+      .exec();
+  }
+  /**
+   * Hands the lines that no hub has kept yet to `keep`, one hub at a time, and lets go of them when it has kept them. Answers what this
+   * call kept; whoever kept them, every line written before it is kept by then. Rejects as `keep` does; then the lines are still there.
+   */
+  async keepLines(jobId: string, keep: (lines: string[]) => Promise<void>): Promise<string[]> {
+    const [key, lock, holder] = [this.key('lines', jobId), this.key('keeping', jobId), randomUUID()];
+    while ((await this.redis.exists(key)) === 1) {
+      if (await this.take(lock, holder, keepingMs)) {
+        try {
+          const lines = await this.redis.lrange(key, 0, -1);
+          if (lines.length > 0) await keep(lines);
+          await this.redis.ltrim(key, lines.length, -1);
+          return lines;
+        } finally {
+          await this.redis.eval(leave, 1, lock, holder);
+        }
+      }
+      await sleep(lookMs);
+    }
+    return [];
   }
   async flagCancelled(jobId: string): Promise<void> {
     await this.redis.set(this.key('cancelled', jobId), '1', 'EX', week);
@@ -144,6 +170,10 @@ export class TrainingKeys {
     if (ids.length === 0) return [];
     const texts = await this.redis.mget(ids.map((id) => this.key('trainer', id)));
     return texts.flatMap((text) => (text === null ? [] : [JSON.parse(text) as TrainerStatus]));
+  }
+
+  private async take(key: string, holder: string, ms: number): Promise<boolean> {
+    return (await this.redis.eval(take, 1, key, holder, ms)) === 1;
   }
 
   private key(kind: string, id: string): string {

@@ -63,7 +63,6 @@ class Taking {
   private percent = 0;
   private stage = 'starting';
   private lines: string[] = [];
-  private rows = 0;
   private telling: Promise<void> = Promise.resolve();
 
   constructor(
@@ -74,19 +73,18 @@ class Taking {
   async run(stop: AbortSignal): Promise<Outcome> {
     const onStop = (): void => this.abort.abort(stop.reason);
     stop.addEventListener('abort', onStop, { once: true });
-    const timer = setInterval(() => this.tell(), tellMs);
+    const timer = setInterval(() => void this.tell().catch(() => undefined), tellMs);
     const { entry, fence } = this.taken;
     this.options.log.info({ jobId: entry.id, appId: entry.appId, fence }, 'training');
     try {
-      await this.tellNow();
+      await this.tell();
       await this.train();
       return { outcome: 'over' };
     } catch (error) {
       if (this.abort.signal.reason === stopping) return { outcome: 'returned' };
       if (this.abort.signal.aborted) return { outcome: 'over' };
       this.options.log.warn({ err: error, jobId: entry.id }, 'training failed');
-      await this.telling;
-      await this.tellNow();
+      await this.tell();
       return { outcome: 'failed', error: jobErrorOf(error), fence };
     } finally {
       clearInterval(timer);
@@ -106,8 +104,7 @@ class Taking {
     const made = await train(JSON.parse(text) as TrainingContent, this.report, signal);
     try {
       this.report({ percent: 94, stage: 'handing the model over' });
-      await this.telling;
-      await this.tellNow();
+      await this.tell();
       await hub.deliver(held, made, signal);
     } finally {
       await rm(made.archivePath, { force: true });
@@ -121,20 +118,23 @@ class Taking {
   };
 
   /** Tells the hub how far it is, and hears whether it is still wanted. What cannot be told now is told the next time. */
-  private tell(): void {
-    this.telling = this.telling.then(() => this.tellNow()).catch(() => undefined);
+  private tell(): Promise<void> {
+    const told = this.telling.then(() => this.tellNow());
+    this.telling = told.catch(() => undefined);
+    return told;
   }
 
   private async tellNow(): Promise<void> {
     const { taken, options, percent, stage } = this;
     if (await taken.cancelled()) this.abort.abort(cancelled);
-    const lines = this.lines.splice(0);
-    if (lines.length > 0) this.rows = await taken.addRow(lines);
+    const count = this.lines.length;
+    if (count > 0) await taken.write(this.lines.slice(0, count));
+    this.lines.splice(0, count);
     const { name: trainer, device } = options.self.trainer;
     const seconds = (Date.now() - this.startedMs) / 1000;
     const eta = percent < 5 ? null : Math.round(seconds * ((100 - percent) / percent));
     const startedAt = new Date(this.startedMs).toISOString();
-    await taken.progress({ fence: taken.fence, trainer, device, startedAt, percent, stage, eta, rows: this.rows });
+    await taken.progress({ fence: taken.fence, trainer, device, startedAt, percent, stage, eta });
   }
 }
 
