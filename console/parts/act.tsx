@@ -27,7 +27,7 @@ export const tellRefused = (error: unknown): void =>
 
 interface Act<A, R> {
   run: (asked: A) => Promise<R>;
-  /** Keys of queries that know less afterwards. */
+  /** Keys of queries that know less afterwards: the change is under way until they have been asked again. */
   stale?: unknown[][];
   done?: (result: R, asked: A) => void;
   /** In place of a notice, where the page shows a refusal itself. */

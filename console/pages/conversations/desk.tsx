@@ -1,6 +1,6 @@
 /** A person answers in the bot's place: take over, speak, give back; answers at hand; how long people wait. */
 import { ActionIcon, Button, Group, Menu, Modal, NumberInput, Stack, Text, Textarea, TextInput } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { type KeyboardEvent, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 
@@ -83,23 +83,28 @@ function Canned({ appId, choose }: { appId: string; choose: (text: string) => vo
 export function Composer({ appId, talk }: { appId: string; talk: ConversationWire }) {
   const { t } = useTranslation();
   const { api, me } = useSelf();
+  const queries = useQueryClient();
   const [text, setText] = useState('');
   const input = useRef<HTMLTextAreaElement>(null);
   /** Of what is being sent: sent again after no answer, it is said once. */
   const key = useRef(crypto.randomUUID());
+  /** Not waited for: who writes on at once is not kept from sending. */
+  const look = (): void => void queries.invalidateQueries({ queryKey: ['transcript', appId, talk.id] });
   const say = useAct({
     run: (words: string) => api.reply(appId, talk.id, { text: words, agent: me.name, key: key.current }),
-    done: () => {
-      setText('');
+    done: (_said, words) => {
+      // What was written on meanwhile stays.
+      setText((now) => (now.trimStart().startsWith(words) ? now.trimStart().slice(words.length).trimStart() : now));
       key.current = crypto.randomUUID();
       input.current?.focus();
+      look();
     },
     refused: (error) => {
       // What the hub refused was not said: the next try is another one.
       if (error instanceof HubRefusal) key.current = crypto.randomUUID();
       tellRefused(error);
+      look();
     },
-    stale: [['transcript', appId, talk.id]],
   });
   const send = (): void => {
     if (text.trim() !== '' && !say.isPending) say.mutate(text.trim());

@@ -114,12 +114,19 @@ export function conversations(at: ConsoleSuite, store: () => Store): void {
 
       // The hub takes the first, and the page never hears of it.
       let sent = 0;
+      let typed: () => void = () => undefined;
+      const typing = new Promise<void>((resolve) => (typed = resolve));
       await page.route('**/replies', async (route) => {
         sent += 1;
+        if (sent === 3) await typing;
         if (sent > 1) return route.continue();
         await route.fetch();
         await route.abort();
       });
+      // Who writes on does not wait for what the page asks anew meanwhile.
+      let go: () => void = () => undefined;
+      const held = new Promise<void>((resolve) => (go = resolve));
+      await page.route('**/conversations/*?newest=*', (route) => held.then(() => route.continue()));
       await answer.fill('Only once.');
       await answer.press('Enter');
       await chat.getByText('Only once.').waitFor();
@@ -128,7 +135,11 @@ export function conversations(at: ConsoleSuite, store: () => Store): void {
       await eventually(async () => (await answer.inputValue()) === '');
       await answer.fill('And this.');
       await answer.press('Enter');
+      await answer.fill('And this. And');
+      typed();
       await chat.getByText('And this.').waitFor();
+      await eventually(async () => (await answer.inputValue()) === 'And');
+      go();
       assert.equal(await chat.getByText('Only once.').count(), 1);
       // Enter takes what an input method offers, and sends nothing.
       await answer.fill('半句');
