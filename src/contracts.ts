@@ -1087,6 +1087,8 @@ export interface DocumentStore {
   get(appId: string, name: string): Promise<Json | null>;
   /** Rejects with `not_found` when there is no such bot. */
   put(appId: string, name: string, body: Json): Promise<void>;
+  /** Puts `body` in the place of `was` (null: there is none); false, and nothing written, when the document is another by now. Rejects as `put` does. */
+  swap(document: { appId: string; name: string; was: Json | null; body: Json }): Promise<boolean>;
   list(appId: string): Promise<{ name: string; body: Json }[]>;
 }
 /** Replies that have not left yet. `ConversationStore.settle` puts them in. */

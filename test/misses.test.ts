@@ -90,10 +90,11 @@ describe('What a bot missed', () => {
 
 /** From now on a write is there for others to read a while before its writer hears of it. */
 function writesTellLate(documents: Store['documents']): void {
-  const put = documents.put.bind(documents);
-  documents.put = async (...write) => {
-    await put(...write);
+  const swap = documents.swap.bind(documents);
+  documents.swap = async (document) => {
+    const swapped = await swap(document);
     await sleep(60);
+    return swapped;
   };
 }
 

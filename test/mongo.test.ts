@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import mongoose from 'mongoose';
 import type { Store } from '../src/contracts.js';
+import { changeDocument } from '../src/documents.js';
 import { migrateStore, openStore, storePlaceOf } from '../src/stores/index.js';
 import { redisPlaceOf } from '../src/training/redis.js';
 import { connect } from '../src/stores/mongo/database.js';
@@ -19,8 +20,8 @@ const children: ChildProcess[] = [];
 let databases = 0;
 let url = '';
 
-async function open(): Promise<Store> {
-  const store = await openStore(url);
+async function open(options: Parameters<typeof openStore>[1] = {}): Promise<Store> {
+  const store = await openStore(url, options);
   opened.push(store);
   return store;
 }
@@ -105,6 +106,15 @@ describe('The MongoDB store', function () {
       }
       await mongo.close();
     });
+  });
+
+  it('loses no change that two hubs make of one document at once', async () => {
+    const [one, two] = [await open({ shared: true }), await open({ shared: true })];
+    await one.bots.create(bot('a'));
+    const add = (store: Store, n: number) =>
+      changeDocument(store.documents, { appId: 'a', name: 'd' }, (body) => ({ ...body, [n]: true }));
+    await Promise.all(Array.from({ length: 20 }, (_, n) => add(n % 2 === 0 ? one : two, n)));
+    assert.equal(Object.keys((await two.documents.get('a', 'd')) ?? {}).length, 20);
   });
 
   describe('and its owner', () => {

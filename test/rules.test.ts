@@ -7,6 +7,7 @@ import { dirname, join, posix, relative } from 'node:path';
 const ground = ['src/contracts.ts', 'src/errors.ts', 'src/wire.ts'];
 const facts = [
   'src/deadline.ts',
+  'src/documents.ts',
   'src/download.ts',
   'src/egress.ts',
   'src/config.ts',

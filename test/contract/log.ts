@@ -8,6 +8,7 @@ import type {
   RequestFilter,
   Store,
 } from '../../src/contracts.js';
+import { changeDocument } from '../../src/documents.js';
 import { bot, day, message, nasty, rejects, walk } from './store.js';
 
 const everything = 100;
@@ -206,6 +207,26 @@ export function logTests(store: () => Store, reopen: () => Promise<void>, setDay
     assert.deepEqual(await store().documents.get('a', nasty), { [nasty]: [nasty, null, 1.5] });
     assert.deepEqual((await store().documents.list('a')).find(({ name }) => name === 'd')?.body, { new: true });
     await rejects(store().documents.put('nobody', 'd', {}), 'not_found');
+  });
+  it('changes a document by what it is, and loses none of many changes', async () => {
+    const { documents } = store();
+    const count = async () => Object.keys((await documents.get('a', nasty)) ?? {}).length;
+    const of = { appId: 'a', name: nasty };
+    const add = (key: string) => changeDocument(documents, of, (body) => ({ ...body, [key]: [key, null, 1.5] }));
+    await Promise.all([nasty, 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'].map(add));
+    assert.equal(await count(), 10);
+    await changeDocument(documents, of, () => null);
+    const refuse = changeDocument(documents, of, () => {
+      throw new Error('not like this');
+    });
+    await assert.rejects(refuse, /not like this/);
+    assert.equal(await count(), 10);
+    const body = { new: true };
+    assert.equal(await documents.swap({ ...of, was: null, body }), false, 'it is there');
+    assert.equal(await documents.swap({ ...of, was: { old: true }, body }), false, 'it is another');
+    assert.equal(await documents.swap({ ...of, name: 'never', was: {}, body }), false, 'it is not there');
+    assert.deepEqual([await count(), await documents.get('a', 'never')], [10, null]);
+    await rejects(documents.swap({ appId: 'nobody', name: 'd', was: null, body }), 'not_found');
   });
   it('erases a conversation with all that belongs to it, and nothing of another', async () => {
     for (const c of ['c1', 'c2']) {

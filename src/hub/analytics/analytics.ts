@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Json, Store } from '../../contracts.js';
+import { changeDocument } from '../../documents.js';
 import { HubError } from '../../errors.js';
 import type { Log } from '../../log.js';
 import { type Cell, closed, count, type Day, type Figures, figuresOf, openDay, type OpenDay } from './tally.js';
@@ -160,8 +161,7 @@ class CountedLog implements Analytics {
     for (const [appId, counted] of this.bots) {
       const name = documentOf(day);
       try {
-        const kept = await store.documents.get(appId, name);
-        await store.documents.put(appId, name, { ...kept, [day]: closed(day, counted) });
+        await changeDocument(store.documents, { appId, name }, (kept) => ({ ...kept, [day]: closed(day, counted) }));
       } catch (error) {
         // The bot went away, and its figures with it.
         if (!(error instanceof HubError) || error.code !== 'not_found') throw error;

@@ -41,9 +41,20 @@ export class MongoDocuments implements DocumentStore {
   }
 
   put(appId: string, name: string, body: Json): Promise<void> {
-    const _id = idOf(appId, name);
-    const document = { _id, appId, name, body: JSON.stringify(body) };
-    return this.mongo.run(() => this.lanes.run(_id, () => this.bots.within(appId, () => this.table.put(document))));
+    const document = documentOf(appId, name, body);
+    return this.within(document, () => this.table.put(document));
+  }
+
+  swap({ appId, name, was, body }: { appId: string; name: string; was: Json | null; body: Json }): Promise<boolean> {
+    const document = documentOf(appId, name, body);
+    const before = JSON.stringify(was);
+    return this.within(document, async () => {
+      if (was === null) return this.table.insert(document);
+      const swapped = await this.table.change(document._id, (kept) =>
+        kept.body === before ? { set: { body: document.body }, answer: true } : { answer: false },
+      );
+      return swapped ?? false;
+    });
   }
 
   list(appId: string): Promise<{ name: string; body: Json }[]> {
@@ -54,7 +65,15 @@ export class MongoDocuments implements DocumentStore {
       })),
     );
   }
+
+  private within<T>({ _id, appId }: Pick<DocumentDoc, '_id' | 'appId'>, work: () => Promise<T>): Promise<T> {
+    return this.mongo.run(() => this.lanes.run(_id, () => this.bots.within(appId, work)));
+  }
 }
 
 const idOf = (appId: string, name: string): string => JSON.stringify([appId, name]);
+const documentOf = (appId: string, name: string, body: Json): Omit<DocumentDoc, 'rev'> => ({
+  ...{ _id: idOf(appId, name), appId, name },
+  body: JSON.stringify(body),
+});
 const bodyOf = ({ body }: DocumentDoc): Json => JSON.parse(body) as Json;

@@ -3,6 +3,7 @@
  * the model that answers now; then rules let it in, hold it for a person, or refuse it.
  */
 import type { Engines, Json, Model, Store, StoredMessage } from '../../contracts.js';
+import { changeDocument } from '../../documents.js';
 import { HubError } from '../../errors.js';
 import {
   type BotTests,
@@ -93,8 +94,6 @@ export function createGate(options: GateOptions): Gate {
 }
 
 class RehearsedGate implements Gate {
-  private writing: Promise<unknown> = Promise.resolve();
-
   constructor(private readonly options: GateOptions) {}
 
   async settings(appId: string): Promise<GateSettings> {
@@ -240,24 +239,19 @@ class RehearsedGate implements Gate {
   }
 
   private async reports(appId: string): Promise<GateReport[]> {
-    const kept = await this.options.store.documents.get(appId, names.reports);
-    return (kept as { reports?: GateReport[] } | null)?.reports ?? [];
+    return reportsIn(await this.options.store.documents.get(appId, names.reports));
   }
 
-  /** One after the other, so that none is lost. Where there is nothing to change, nothing is written. */
+  /** Where there is nothing to change, nothing is written. */
   private rewrite(appId: string, change: (reports: GateReport[]) => GateReport[]): Promise<void> {
-    const mine = this.writing.then(async () => {
-      const before = await this.reports(appId);
-      const after = change(before).slice(0, mostReports);
-      if (after.length === 0) return;
-      const body: Json = { reports: after };
-      await this.options.store.documents.put(appId, names.reports, body);
+    return changeDocument(this.options.store.documents, { appId, name: names.reports }, (body) => {
+      const reports = change(reportsIn(body)).slice(0, mostReports);
+      return reports.length === 0 ? null : { reports };
     });
-    this.writing = mine.catch(() => undefined);
-    return mine;
   }
 }
 
+const reportsIn = (body: Json | null): GateReport[] => (body as { reports?: GateReport[] } | null)?.reports ?? [];
 /** Something that the bot itself answered. */
 const isTurn = ({ state, turn }: StoredMessage): boolean => state === 'answered' && turn?.agent === undefined;
 

@@ -1,5 +1,6 @@
 /** From an answer to its proof: answers of a few seconds are trained together, then the turns that missed them are asked again. */
 import type { Json, TrainingJob } from '../../contracts.js';
+import { changeDocument } from '../../documents.js';
 import { hubErrorOf } from '../../errors.js';
 import { folded } from '../content.js';
 import type { Missed } from './missed.js';
@@ -47,6 +48,7 @@ interface Kept extends Json {
   reports: KeptReport[];
   handled: string[];
 }
+const none: Kept = { reports: [], handled: [] };
 const mostReports = 100;
 const mostHandled = 50_000;
 const defaultGatherMs = 3000;
@@ -180,7 +182,6 @@ class TrainedRounds implements Rounds {
   }
 
   private async read(appId: string): Promise<Kept> {
-    const none: Kept = { reports: [], handled: [] };
     return { ...none, ...(await this.options.store.documents.get(appId, documentName)) };
   }
 
@@ -189,11 +190,13 @@ class TrainedRounds implements Rounds {
     const { leases } = this.options.store;
     const fresh: KeptReport = { ...report, ...(leases && { hub: leases.id }) };
     return inTurn(this.lane(appId), async () => {
-      const kept = await this.read(appId);
-      const reports = [fresh, ...kept.reports.filter((one) => keyOf(one) !== keyOf(fresh))];
-      await this.options.store.documents.put(appId, documentName, {
-        reports: reports.sort((one, other) => other.at.localeCompare(one.at)).slice(0, mostReports),
-        handled: [...new Set([...kept.handled, ...handled])].slice(-mostHandled),
+      await changeDocument(this.options.store.documents, { appId, name: documentName }, (body) => {
+        const kept: Kept = { ...none, ...body };
+        const reports = [fresh, ...kept.reports.filter((one) => keyOf(one) !== keyOf(fresh))];
+        return {
+          reports: reports.sort((one, other) => other.at.localeCompare(one.at)).slice(0, mostReports),
+          handled: [...new Set([...kept.handled, ...handled])].slice(-mostHandled),
+        };
       });
       if (handled.length > 0) this.onProved(appId);
     });
