@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TrainingJob } from '../src/contracts.js';
 import { openLog } from '../src/log.js';
 import { openStore } from '../src/stores/index.js';
@@ -128,6 +129,29 @@ describe('With a real Redis', () => {
       await rejects(queue.submit((await store.jobs.get('a2'))!), 'queue_unavailable');
       await redis.start();
       await done('a2');
+    });
+    it('runs no more jobs than allowed, whatever lines they wait in', async () => {
+      const { line } = await opened();
+      const labels = ['any', 'gpu'] as const;
+      for (const label of labels) {
+        const entry = { id: label, appId: label, base: 0, digest: '', content: null, token: 't' };
+        await line.add(entry, { label, priority: 1 });
+      }
+      const taken: string[] = [];
+      let most = 0;
+      await line.start({
+        ...{ parallel: 1, labels, offers: [] },
+        // Both are asked for before either runs.
+        holding: () => sleep(50, null),
+        async take({ entry }) {
+          taken.push(entry.id);
+          most = Math.max(most, line.jobs().length);
+          await sleep(100);
+          return { outcome: 'over' };
+        },
+      });
+      await eventually(() => taken.length === 2);
+      assert.equal(most, 1);
     });
     it('refuses a Redis that evicts, with the remedy', async () => {
       const { line } = await opened();

@@ -123,6 +123,19 @@ describe('Trainers on hosts of their own', function () {
     await openHub();
     assert.equal((await ended(jobId)).state, 'done');
   });
+  it('are named in what they trained, though the hub heard of nothing before the model came', async () => {
+    const client = new Redis(redis.url);
+    const deaf = setInterval(() => void client.client('KILL', 'TYPE', 'pubsub'), 20);
+    await client.client('KILL', 'TYPE', 'pubsub');
+    await train();
+    const jobId = await submit(await newBot());
+    const { attempts, trainer, device } = await ended(jobId);
+    clearInterval(deaf);
+    client.disconnect();
+    assert.equal(attempts, 1);
+    assert.ok(trainer);
+    assert.match(device ?? '', /stand-in/);
+  });
   describe('write the log of a job, and the hub keeps all of it', () => {
     const logOf = async (jobId: string): Promise<string[]> => {
       const events = (await hub.api('GET', `/jobs/${jobId}/events`)).body as string;

@@ -124,6 +124,7 @@ export class Line {
   readonly keys: TrainingKeys;
   private readonly lanes: Lane[];
   private readonly running = new Map<string, string>();
+  private entering = 0;
   private readonly returned: { label: Label; entry: Entry }[] = [];
   private readonly timers: NodeJS.Timeout[] = [];
   private readonly connection: Redis;
@@ -222,6 +223,14 @@ export class Line {
         all.ended.push(...seen(await queue.getJobs(['completed', 'failed'])));
       }
       return all;
+    });
+  }
+
+  /** What its trainer told last; null: nothing yet, or it is not there. */
+  async progress(jobId: string): Promise<Progress | null> {
+    return this.asked(async () => {
+      const told = (await this.find(jobId))?.progress() as Progress | 0 | undefined;
+      return told || null;
     });
   }
 
@@ -329,17 +338,30 @@ export class Line {
       .catch((error: unknown) => this.options.log?.debug({ err: error }, 'a training queue closed'));
   }
 
-  private async processOne(label: Label, job: Bull.Job<Entry>, work: Work): Promise<Outcome> {
-    const entry = job.data;
+  /** Makes it one of those that run here; throws `Later` when it may not now. */
+  private async enter({ data: entry, opts }: Bull.Job<Entry>, work: Work): Promise<void> {
     if (unmet(entry.needs ?? [], work.offers).length > 0) throw new Later(unfitMs);
     // One that lost its lock may still be at it in this very process.
     if (this.closing || this.running.has(entry.id)) throw new Later(300);
-    if (this.running.size >= work.parallel || (await work.holding?.())) throw new Later(300);
-    if (!(await this.keys.takeBot(entry.appId, entry.id, this.lockMs))) {
+    // The lanes take at once, and each would find the last place free.
+    if (this.running.size + this.entering >= work.parallel) throw new Later(300);
+    this.entering += 1;
+    try {
+      if (await work.holding?.()) throw new Later(300);
+      if (await this.keys.takeBot(entry.appId, entry.id, this.lockMs)) {
+        this.running.set(entry.id, entry.appId);
+        return;
+      }
       // The further back among its bot's jobs, the later: a hundred of them must not keep trainers from everybody else.
-      throw new Later(Math.min(longestPutOffMs, putOffMs * Math.max(1, (job.opts.priority ?? 1) - 1)));
+      throw new Later(Math.min(longestPutOffMs, putOffMs * Math.max(1, (opts.priority ?? 1) - 1)));
+    } finally {
+      this.entering -= 1;
     }
-    this.running.set(entry.id, entry.appId);
+  }
+
+  private async processOne(label: Label, job: Bull.Job<Entry>, work: Work): Promise<Outcome> {
+    const entry = job.data;
+    await this.enter(job, work);
     const holding = setInterval(() => {
       void this.keys.takeBot(entry.appId, entry.id, this.lockMs).catch(() => undefined);
     }, this.lockMs / 2);

@@ -140,12 +140,13 @@ class BullQueue implements TrainingQueue {
       'stale_result',
       'That job has ended, or another trainer has it by now: this result is not wanted.',
     );
-    const job = await this.jobs.get(jobId);
-    if (!job || this.runs.has(jobId)) throw late;
-    // The lines first: who is told of the end finds the log complete.
-    await this.keepLines(job).catch((error: unknown) =>
-      this.options.log?.warn({ err: error, jobId }, 'the log of a job cannot be kept now'),
+    // First, so that who is told of the end finds the log complete, and who trained it.
+    await this.catchUp(jobId).catch((error: unknown) =>
+      this.options.log?.warn({ err: error, jobId }, 'what a trainer told cannot be kept now'),
     );
+    const job = await this.jobs.get(jobId);
+    // Nothing is awaited between this look and the run: a second model of the job finds it.
+    if (!job || this.runs.has(jobId)) throw late;
     const ended = await this.run(job, { from: unfinished, state: 'evaluating', fence }, handler);
     if (!ended) throw late;
     if (ended.state === 'queued')
@@ -242,24 +243,24 @@ class BullQueue implements TrainingQueue {
     return run.over.finally(() => this.runs.delete(job.id));
   }
 
-  /** Writes what a trainer elsewhere told. */
+  /** Writes what a trainer elsewhere told, and the lines that it wrote into the job's log by now. */
   private async keep(jobId: string, progress: Progress): Promise<void> {
     if (this.runs.has(jobId)) return;
     const { fence, trainer, device, startedAt, percent, stage, eta } = progress;
     const before = await this.jobs.get(jobId);
-    if (!before || !unfinished.includes(before.state)) return;
-    const fresh = before.fence < fence ? { attempts: before.attempts + 1 } : {};
-    const change = { state: 'running', fence, trainer, device, startedAt, percent, stage, eta, ...fresh } as const;
+    if (!before) return;
+    const attempts = before.attempts + (before.fence < fence ? 1 : 0);
+    const change = { state: 'running', fence, attempts, trainer, device, startedAt, percent, stage, eta } as const;
     const job = await this.jobs.update(jobId, change, ['queued', 'running']);
-    if (!job) return;
-    this.desk.tell({ job, lines: [] });
-    await this.keepLines(job);
+    if (job) this.desk.tell({ job, lines: [] });
+    const lines = await this.line.keepLines(jobId, (written) => this.jobs.appendLog(jobId, written));
+    if (job && lines.length > 0) this.desk.tell({ job, lines });
   }
 
-  /** Keeps what trainers elsewhere wrote into the job's log by now. */
-  private async keepLines(job: TrainingJob): Promise<void> {
-    const lines = await this.line.keepLines(job.id, (written) => this.jobs.appendLog(job.id, written));
-    if (lines.length > 0 && unfinished.includes(job.state)) this.desk.tell({ job, lines });
+  /** Writes what a trainer elsewhere told last, whether this hub heard of it or not. */
+  private async catchUp(jobId: string): Promise<void> {
+    const progress = await this.line.progress(jobId);
+    if (progress) await this.keep(jobId, progress);
   }
 
   private async note(jobId: string, line: string): Promise<void> {
@@ -274,8 +275,8 @@ class BullQueue implements TrainingQueue {
     if (this.runs.has(jobId)) return;
     const place = await this.line.place(jobId);
     if (place?.at !== 'ended') return;
+    await this.catchUp(jobId);
     const job = await this.jobs.get(jobId);
-    if (job) await this.keepLines(job);
     if (job && unfinished.includes(job.state)) await this.settleOpen(job, place);
     else await this.line.remove(jobId);
   }
