@@ -1,5 +1,5 @@
 /** What happens in the hub, as it happens: into the queries' answers, and as notices. */
-import { type InfiniteData, useQueryClient } from '@tanstack/react-query';
+import { type InfiniteData, type Query, type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 
@@ -18,17 +18,45 @@ interface Watched {
   /** The bot whose conversations are on the screen. */
   talks: string | null;
 }
+
+/** What a stream tells changes of. */
+const told = ['bot', 'bots', 'jobs', 'conversations', 'waiting', 'transcript'];
+
+/** What the page has was asked before a stream began, or is being asked: what happened between that and the beginning nobody tells. */
+async function askAnew(queries: QueryClient, queryKey: string[]): Promise<void> {
+  const isFirst = ({ state }: Query): boolean => state.data === undefined && state.fetchStatus === 'fetching';
+  const first = queries.getQueryCache().findAll({ queryKey }).some(isFirst);
+  // A first answer that is on its way is waited for, not asked for again.
+  await queries.invalidateQueries({ queryKey });
+  if (first) await queries.invalidateQueries({ queryKey });
+}
+
+/** Tells of the bot's process beginning and ending, whoever learns of it first. */
+function useStateNotices(appId: string | null): void {
+  const queries = useQueryClient();
+  const { t } = useTranslation();
+  useEffect(() => {
+    let state: BotWire['state'] | undefined;
+    return queries.getQueryCache().subscribe((event) => {
+      // What is left of an earlier visit is no news.
+      if (event.type !== 'updated' || event.action.type !== 'success') return;
+      const [kind, of] = event.query.queryKey as unknown[];
+      if (kind !== 'bot' || of !== appId) return;
+      const bot = event.query.state.data as BotWire | undefined;
+      if (!bot || bot.state === state) return;
+      const isNews = state !== undefined;
+      state = bot.state;
+      if (isNews && state === 'awake') tell('good', t('notice.running', { name: bot.name }));
+      if (isNews && state === 'quarantined') tell('bad', t('notice.quarantined', { name: bot.name }), bot.reason ?? '');
+    });
+  }, [appId, queries, t]);
+}
+
 export function useLive(api: Api, { appIds, current, talks }: Watched): void {
   const queries = useQueryClient();
   const { t } = useTranslation();
   const watched = [...new Set([...(current ? [current] : []), ...appIds])].slice(0, 200).join(',');
 
-  const known = (appId: string): BotWire | undefined =>
-    queries.getQueryData<BotWire>(['bot', appId]) ??
-    queries
-      .getQueryData<BotPages>(['bots'])
-      ?.pages.flatMap(({ items }) => items)
-      .find((bot) => bot.appId === appId);
   const change = (appId: string, fields: Partial<BotWire>): void => {
     const changed = (bot: BotWire): BotWire => (bot.appId === appId ? { ...bot, ...fields } : bot);
     queries.setQueryData<BotWire>(['bot', appId], (bot) => bot && changed(bot));
@@ -49,20 +77,13 @@ export function useLive(api: Api, { appIds, current, talks }: Watched): void {
     if (state === 'failed') tell('bad', t('notice.failed', { name }), error?.message ?? '');
   };
   /** Trainings whose end was told: two streams overlap when one follows the other. */
-  const told = useRef(new Set<string>());
+  const endings = useRef(new Set<string>());
   const hearTalk = useConversationNews();
+  useStateNotices(current);
   const heard = useRef<(event: string, data: unknown) => void>(() => undefined);
   heard.current = (event, data) => {
     if (event === 'conversation') return void hearTalk(data as Parameters<typeof hearTalk>[0]);
-    if (event === 'bot') {
-      const bot = data as BotWire;
-      const before = known(bot.appId)?.state;
-      change(bot.appId, bot);
-      if (bot.appId !== current || before === bot.state) return;
-      if (bot.state === 'awake') tell('good', t('notice.running', { name: bot.name }));
-      if (bot.state === 'quarantined') tell('bad', t('notice.quarantined', { name: bot.name }), bot.reason ?? '');
-      return;
-    }
+    if (event === 'bot') return void change((data as BotWire).appId, data as BotWire);
     const job = data as JobWire;
     change(job.appId, { trainingJob: isOver(job) ? null : job });
     queries.setQueryData<JobWire[]>(['jobs', job.appId], (jobs) =>
@@ -70,8 +91,8 @@ export function useLive(api: Api, { appIds, current, talks }: Watched): void {
         ? jobs.map((one) => (one.jobId === job.jobId ? { ...one, ...job } : one))
         : jobs && [job, ...jobs],
     );
-    if (!isOver(job) || told.current.has(job.jobId)) return;
-    told.current.add(job.jobId);
+    if (!isOver(job) || endings.current.has(job.jobId)) return;
+    endings.current.add(job.jobId);
     for (const key of ['bot', 'models', 'jobs', 'topics', 'misses'])
       void queries.invalidateQueries({ queryKey: [key, job.appId] });
     void end(job);
@@ -92,8 +113,7 @@ export function useLive(api: Api, { appIds, current, talks }: Watched): void {
             // The stream before goes on until this one has begun, so that nothing falls between them.
             if (event === 'open') {
               before();
-              // What the page has of them was asked before: what happened between that and the stream's beginning nobody tells.
-              for (const key of ['bot', 'bots', 'jobs']) void queries.invalidateQueries({ queryKey: [key] });
+              for (const key of told) void askAnew(queries, [key]);
             } else heard.current(event, JSON.parse(data));
           }
         } catch {

@@ -52,6 +52,8 @@ class Line {
 }
 const eventOf = (name: string, data: unknown): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 
+/** In the place of a state that could not be told: the next look finds another. */
+const untold = '';
 /** Conversations that changed between two looks are told once; of more than these only the newest, and lists are read anew anyway. */
 const mostTold = 50;
 
@@ -72,15 +74,17 @@ function botLook({ store, engines, present }: EventRoutesOptions, { appIds, call
   const seen = new Map(appIds.map((appId) => [appId, stateOf(appId)]));
   const tell = async (appId: string): Promise<void> => {
     const bot = await store.bots.get(appId);
-    if (bot) line.push(eventOf('bot', await present(bot)));
+    const shown = bot && (await present(bot));
+    // Seen is what is told, which may be newer than what was looked at.
+    seen.set(appId, stateOf(appId));
+    if (shown) line.push(eventOf('bot', shown));
   };
   return () => {
     for (const [appId, before] of seen) {
       const now = stateOf(appId);
       if (now === before) continue;
       seen.set(appId, now);
-      // A store that cannot be asked now is asked again at the next change.
-      if (caller.may('read', appId)) tell(appId).catch(() => undefined);
+      if (caller.may('read', appId)) tell(appId).catch(() => seen.set(appId, untold));
     }
   };
 }

@@ -8,6 +8,7 @@ import type { ConversationWire, ReviewWord } from '../../api-conversations';
 import { SureButton, tell, useAct } from '../../parts/act';
 import { When } from '../../parts/facts';
 import { Guarded, Only } from '../../parts/only';
+import { typedSince } from '../../parts/typed';
 import { useSelf } from '../../session';
 
 const reviews = ['unread', 'reviewed', 'saved_for_later'] as const;
@@ -17,8 +18,8 @@ function Notes({ appId, talk, stale }: { appId: string; talk: ConversationWire; 
   const { api, me } = useSelf();
   const [text, setText] = useState('');
   const note = useAct({
-    run: () => api.note(appId, talk.id, { text: text.trim(), agent: me.name }),
-    done: () => setText(''),
+    run: (words: string) => api.note(appId, talk.id, { text: words, agent: me.name }),
+    done: (_noted, words) => setText((now) => typedSince(words, now)),
     stale,
   });
   return (
@@ -50,7 +51,7 @@ function Notes({ appId, talk, stale }: { appId: string; talk: ConversationWire; 
           variant="default"
           loading={note.isPending}
           disabled={text.trim() === ''}
-          onClick={() => note.mutate()}
+          onClick={() => note.mutate(text.trim())}
         >
           {t('talk.addNote')}
         </Button>

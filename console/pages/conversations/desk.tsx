@@ -9,6 +9,7 @@ import type { ConversationWire, DeskWire } from '../../api-conversations';
 import { SureButton, tellRefused, useAct } from '../../parts/act';
 import { Icon } from '../../parts/icons';
 import { Only } from '../../parts/only';
+import { typedSince } from '../../parts/typed';
 import { useApi, useSelf } from '../../session';
 
 function useDesk(appId: string) {
@@ -85,6 +86,7 @@ export function Composer({ appId, talk }: { appId: string; talk: ConversationWir
   const { api, me } = useSelf();
   const queries = useQueryClient();
   const [text, setText] = useState('');
+  const box = useRef<HTMLDivElement>(null);
   const input = useRef<HTMLTextAreaElement>(null);
   /** Of what is being sent: sent again after no answer, it is said once. */
   const key = useRef(crypto.randomUUID());
@@ -93,10 +95,11 @@ export function Composer({ appId, talk }: { appId: string; talk: ConversationWir
   const say = useAct({
     run: (words: string) => api.reply(appId, talk.id, { text: words, agent: me.name, key: key.current }),
     done: (_said, words) => {
-      // What was written on meanwhile stays.
-      setText((now) => (now.trimStart().startsWith(words) ? now.trimStart().slice(words.length).trimStart() : now));
+      setText((now) => typedSince(words, now));
       key.current = crypto.randomUUID();
-      input.current?.focus();
+      // Who has gone on to something else meanwhile is left there.
+      if (document.activeElement === document.body || box.current?.contains(document.activeElement))
+        input.current?.focus();
       look();
     },
     refused: (error) => {
@@ -115,7 +118,7 @@ export function Composer({ appId, talk }: { appId: string; talk: ConversationWir
     send();
   };
   return (
-    <div className="sb-composer">
+    <div ref={box} className="sb-composer">
       <Textarea
         ref={input}
         aria-label={t('talk.say')}

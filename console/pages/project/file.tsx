@@ -1,7 +1,7 @@
 /** One file of the project: its text, what is wrong with it, saving. */
 import { Alert, Button, Group, Text } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useMemo, useState } from 'react';
+import { useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 
 import { HubRefusal } from '../../api';
@@ -45,13 +45,15 @@ function Editing({ appId, path, stored, findings, found }: EditingProps) {
   const { drafts, keep } = useDrafts(appId);
   const [first] = useState(drafts[path] ?? stored);
   const [text, setText] = useState(first);
+  const newest = useRef(text);
+  newest.current = text;
   const [kept, setKept] = useState(stored);
   const [refused, setRefused] = useState<unknown>(null);
   const save = useAct({
     run: (given: string) => api.writeFile(appId, path, given),
     done: (answer, given) => {
       setKept(given);
-      keep(path, null);
+      keep(path, newest.current === given ? null : newest.current);
       setRefused(null);
       queries.setQueryData(['file', appId, path], given);
       found(answer.findings);

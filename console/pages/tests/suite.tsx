@@ -1,6 +1,6 @@
 /** The tests of a bot: conversations that must go as they went, and questions that it is not taught. */
 import { ActionIcon, Anchor, Button, Card, Group, Modal, Stack, Table, Text, Textarea, TextInput } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
@@ -20,8 +20,18 @@ type Test = TestsWire['conversations'][number];
 
 function useTests(appId: string) {
   const api = useApi();
-  const query = useQuery({ queryKey: ['tests', appId], queryFn: () => api.tests(appId) });
-  const put = useAct({ run: (tests: TestsWire) => api.putTests(appId, tests), stale: [['tests', appId]] });
+  const queries = useQueryClient();
+  const queryKey = ['tests', appId];
+  const query = useQuery({ queryKey, queryFn: () => api.tests(appId) });
+  const put = useAct({
+    async run(tests: TestsWire) {
+      // Shown at once: the next change is one of this, and takes nothing back.
+      await queries.cancelQueries({ queryKey });
+      queries.setQueryData(queryKey, tests);
+      return api.putTests(appId, tests);
+    },
+    stale: [queryKey],
+  });
   return { ...query, put };
 }
 

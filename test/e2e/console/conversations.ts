@@ -233,7 +233,7 @@ export function conversations(at: ConsoleSuite, store: () => Store): void {
         await page.evaluate(`${box}.scrollTop = ${box}.scrollHeight`);
         await eventually(async () => (await height()) > before);
       }
-      assert.ok(asked.length >= 4 && asked.every((url) => /cursor=/.test(url)));
+      assert.ok(asked.filter((url) => /cursor=/.test(url)).length >= 4);
       assert.ok((await list.getByRole('listitem').count()) < 40);
       // What comes in goes to the top, and moves nobody who reads further down.
       const before = await page.evaluate<number>(`${box}.scrollTop`);
