@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { eventRoutes } from '../src/http/events.js';
 import { eventually, newHub, type TestHub } from './support/hub.js';
 
 const words = (language: string): Record<string, string> =>
@@ -171,6 +172,42 @@ describe('GET /events', () => {
     await until(new RegExp(`event: bot\\ndata: [^\\n]*"appId":"${appId}"[^\\n]*"state":"awake"`));
     assert.doesNotMatch(text, new RegExp(`event: bot\\ndata: [^\\n]*"appId":"${other}"`));
     await reader.cancel();
+  });
+
+  it('tells a state as it is when it is told, and the next one however soon it comes', async () => {
+    let state = 'asleep';
+    let shown: (() => void) | null = null;
+    const [events] = eventRoutes({
+      store: { bots: { get: () => Promise.resolve({}) } } as never,
+      engines: { status: () => ({ state, engineInUse: 'lite', pids: [] }) as never },
+      queue: { watch: () => () => undefined },
+      news: { watch: () => () => undefined },
+      // The store takes its time, and the state goes on.
+      present: () => new Promise((resolve) => (shown = () => resolve({ state }))),
+    });
+    const gone = new AbortController();
+    const asked = { query: { appId: 'a' }, caller: { may: () => true }, gone: () => gone.signal };
+    const { stream } = await events!.handle(asked as never);
+    const told: string[] = [];
+    const reading = (async () => {
+      for await (const text of stream!) told.push(...(/"state":"(\w+)"/.exec(String(text))?.slice(1) ?? []));
+    })();
+    const show = async (): Promise<void> => {
+      await eventually(() => shown !== null);
+      shown!();
+      shown = null;
+    };
+    state = 'awake';
+    await eventually(() => shown !== null);
+    state = 'asleep';
+    await show();
+    await eventually(() => told.length === 1);
+    state = 'awake';
+    await show();
+    await eventually(() => told.length === 2);
+    gone.abort();
+    await reading;
+    assert.deepEqual(told, ['asleep', 'awake']);
   });
 
   it('tells whoever may read one bot of that bot alone, as long as they may', async () => {

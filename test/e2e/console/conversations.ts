@@ -116,9 +116,12 @@ export function conversations(at: ConsoleSuite, store: () => Store): void {
       let sent = 0;
       let typed: () => void = () => undefined;
       const typing = new Promise<void>((resolve) => (typed = resolve));
+      let gone: () => void = () => undefined;
+      const elsewhere = new Promise<void>((resolve) => (gone = resolve));
       await page.route('**/replies', async (route) => {
         sent += 1;
         if (sent === 3) await typing;
+        if (sent === 4) await elsewhere;
         if (sent > 1) return route.continue();
         await route.fetch();
         await route.abort();
@@ -148,7 +151,13 @@ export function conversations(at: ConsoleSuite, store: () => Store): void {
       );
       await answer.fill('整句');
       await answer.press('Enter');
+      // Who has gone on to a note meanwhile is not called back.
+      const note = page.getByLabel('A note that');
+      await note.focus();
+      gone();
       await chat.getByText('整句').waitFor();
+      await eventually(async () => (await answer.inputValue()) === '');
+      await page.locator('textarea:focus').and(note).waitFor();
       assert.equal(await chat.getByText('半句').count(), 0);
       assert.deepEqual(errors, []);
     });
@@ -167,9 +176,16 @@ export function conversations(at: ConsoleSuite, store: () => Store): void {
       await about.getByLabel('Tags').fill('parcel');
       await page.keyboard.press('Enter');
       await eventually(async () => (await talk()).tags[0] === 'parcel');
-      await about.getByLabel('A note that').fill('She called twice.');
+      const note = about.getByLabel('A note that');
+      let keep: () => void = () => undefined;
+      const keeping = new Promise<void>((resolve) => (keep = resolve));
+      await page.route('**/notes', (route) => keeping.then(() => route.continue()));
+      await note.fill('She called twice.');
       await about.getByRole('button', { name: 'Add the note' }).click();
-      await about.getByText('She called twice.').waitFor();
+      await note.fill('She called twice. And');
+      keep();
+      await about.getByText('She called twice.', { exact: true }).waitFor();
+      await eventually(async () => (await note.inputValue()) === 'And');
 
       await page.getByRole('button', { name: 'Waiting and answers' }).click();
       const dialog = page.getByRole('dialog');

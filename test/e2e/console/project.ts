@@ -47,10 +47,24 @@ export function project(at: ConsoleSuite): void {
       await tree.getByRole('link', { name: 'domain.yml' }).getByLabel('Changed, not saved yet').waitFor();
       await tree.getByRole('link', { name: 'domain.yml' }).click();
       await editor.getByText('# mended').waitFor();
+      // What is typed on while it is saved is kept, also for who looks elsewhere then.
+      let save: () => void = () => undefined;
+      const saving = new Promise<void>((resolve) => (save = resolve));
+      await page.route('**/files/domain.yml', (route) => saving.then(() => route.continue()));
       await page.getByRole('button', { name: 'Save' }).click();
+      await editor.click();
+      await page.keyboard.press('Control+Home');
+      await page.keyboard.type('# more\n');
+      save();
       await page.getByText('The file is saved').waitFor();
+      await page.unroute('**/files/domain.yml');
+      await page.getByRole('link', { name: 'Training' }).click();
+      await page.getByRole('link', { name: 'Stories & project' }).click();
+      await tree.getByRole('link', { name: 'domain.yml' }).click();
+      await editor.getByText('# more').waitFor();
+      await page.getByRole('button', { name: 'Save' }).click();
       await tree.getByLabel('Changed, not saved yet').waitFor({ state: 'detached' });
-      assert.match(String(await stored('domain.yml')), /^# mended/);
+      assert.match(String(await stored('domain.yml')), /^# more\n# mended/);
       assert.equal(await page.locator('.cm-lint-marker-error').count(), 0);
 
       await page.getByLabel('Path of a new file').fill('data/more.yml');

@@ -112,6 +112,10 @@ export function quality(at: ConsoleSuite): void {
       await tests.getByText('Prices').waitFor();
 
       await page.getByRole('tab', { name: 'Held-out questions' }).click();
+      // The hub takes its time: what is added meanwhile takes nothing back.
+      let take: () => void = () => undefined;
+      const taken = new Promise<void>((resolve) => (take = resolve));
+      await page.route('**/tests', (route) => taken.then(() => route.continue()));
       for (const text of ['how much does a ticket cost', 'where is the car park']) {
         await page.getByLabel('Question', { exact: true }).fill(text);
         await page.getByRole('combobox', { name: 'Answered by' }).fill('tickets');
@@ -119,6 +123,10 @@ export function quality(at: ConsoleSuite): void {
         await page.getByRole('button', { name: 'Add the question' }).click();
         await page.getByRole('cell', { name: text, exact: true }).waitFor();
       }
+      take();
+      const added = async () => (await at.hub.api('GET', `/bots/${appId}/tests`)).body.questions.length as number;
+      await eventually(async () => (await added()) === 2);
+      await page.unroute('**/tests');
       await page.getByRole('button', { name: 'Run the tests' }).click();
       const results = page.getByRole('region', { name: 'Run the tests' });
       await results.getByText('1 step goes otherwise').waitFor({ timeout: 60_000 });
