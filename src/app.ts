@@ -144,8 +144,9 @@ async function startParts(options: AppOptions, life: Lifecycle): Promise<App> {
     return Promise.resolve();
   });
   if (replicas) {
-    await replicas.start({ ...path, engines, subscriptions, forget: (appId) => metrics.forget(appId) });
+    // First, so that no other hub ever finds this one without its address.
     replicas.show(url);
+    await replicas.start({ ...path, engines, subscriptions, forget: (appId) => metrics.forget(appId) });
     life.onStop('replicas', () => replicas.leave());
   }
   void analytics.catchUp();

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { ChannelCheck, ConnectionContext, Connector, Json, SendResult } from '../src/contracts.js';
 import { scriptedEngine } from './support/engines.js';
+import { createChannelNotes } from '../src/hub/channel-notes.js';
+import { openLog } from '../src/log.js';
 import { eventually, newHub, type TestHub } from './support/hub.js';
 
 const secret = 'xoxb-canary-secret-1';
@@ -21,6 +23,28 @@ interface Channel {
   lastError: string | null;
   lastErrorAt: string | null;
 }
+
+describe('What was last seen of a channel', () => {
+  it('is known also while it is being written', async () => {
+    let wrote: () => void = () => undefined;
+    const { log } = openLog({ level: 'silent', pretty: false });
+    const notes = createChannelNotes(
+      {
+        note: () => new Promise((resolve) => (wrote = resolve)),
+        health: () => Promise.resolve(new Map()),
+      },
+      log,
+    );
+    notes.note('a', 'slack', { lastEventAt: 'then' });
+    const written = notes.stop();
+    await Promise.resolve();
+    notes.note('a', 'slack', { lastError: 'since' });
+    const known = { lastEventAt: 'then', lastErrorAt: null, lastError: 'since' };
+    assert.deepEqual((await notes.read('a')).get('slack'), known);
+    wrote();
+    await written;
+  });
+});
 
 describe('the channels of a bot', () => {
   let hub: TestHub;

@@ -11,14 +11,20 @@ export interface ChannelNotes {
 }
 
 const writeEveryMs = 5000;
+/** By bot and channel. */
+type Notes = Map<string, Map<string, Partial<ChannelHealth>>>;
 const nothing: ChannelHealth = { lastEventAt: null, lastErrorAt: null, lastError: null };
 
 /** Writes at most once per channel in five seconds, however much happens. */
 export function createChannelNotes(store: Pick<ChannelStore, 'note' | 'health'>, log: Log): ChannelNotes {
-  const waiting = new Map<string, Map<string, Partial<ChannelHealth>>>();
+  const waiting: Notes = new Map();
+  /** What the store has been given and may not have yet. */
+  let leaving: Notes = new Map();
+  let written: Promise<void> = Promise.resolve();
 
-  const write = async (): Promise<void> => {
+  const writeNow = async (): Promise<void> => {
     const all = [...waiting].flatMap(([appId, channels]) => [...channels].map((entry) => [appId, ...entry] as const));
+    leaving = new Map(waiting);
     waiting.clear();
     await Promise.all(
       all.map(([appId, channel, change]) =>
@@ -28,7 +34,9 @@ export function createChannelNotes(store: Pick<ChannelStore, 'note' | 'health'>,
           .catch((error: unknown) => log.debug({ appId, err: error }, 'a note was lost')),
       ),
     );
+    leaving = new Map();
   };
+  const write = (): Promise<void> => (written = written.then(writeNow));
   const timer = setInterval(() => void write(), writeEveryMs).unref();
   return {
     note(appId, channel, change) {
@@ -36,8 +44,10 @@ export function createChannelNotes(store: Pick<ChannelStore, 'note' | 'health'>,
       waiting.set(appId, channels.set(channel, { ...channels.get(channel), ...change }));
     },
     async read(appId) {
+      // Taken first: what the store is asked for may leave here before it answers.
+      const newer = [leaving, waiting].flatMap((notes) => [...(notes.get(appId) ?? [])]);
       const stored = await store.health(appId);
-      for (const [channel, change] of waiting.get(appId) ?? []) {
+      for (const [channel, change] of newer) {
         stored.set(channel, { ...nothing, ...stored.get(channel), ...change });
       }
       return stored;

@@ -215,9 +215,10 @@ class StreamPump implements Pump {
     // Cut off by us: nobody knows, and the next run sends it again.
     if (!sent || (this.stopped && sent.outcome !== 'sent')) return;
     if (sent.outcome === 'sent') {
-      this.options.onSent?.('sent', events.length);
       await this.ledger.recovered();
-      return this.leave(lane, entry);
+      await this.leave(lane, entry);
+      this.options.onSent?.('sent', events.length);
+      return;
     }
     if (sent.outcome === 'gone') return this.switchOff(sent.reason);
     await this.failed(lane, entry, sent.reason);
@@ -244,13 +245,14 @@ class StreamPump implements Pump {
     const attempts = (entry.held?.attempts ?? 0) + 1;
     const wait = this.paces.retries[attempts - 1];
     await this.troubled(reason);
-    this.options.onSent?.(wait === undefined ? 'dead' : 'failed', 1);
     if (wait === undefined) {
       await this.ledger.bury(lane.of, entry, { attempts, error: reason });
       this.open.delete(entry.position);
       lane.entries.shift();
+      this.options.onSent?.('dead', 1);
       return;
     }
+    this.options.onSent?.('failed', 1);
     // In their order: in a crash between two, those that are not held yet are read again, and follow.
     await this.hold(lane.of, entry, { attempts, error: reason, nextAt: this.now() + wait });
     for (const later of lane.entries)
