@@ -1097,7 +1097,7 @@ export interface OutboxStore {
   pending(page: Page): Promise<Listed<OutboxEntry>>;
   /** Those of one message, in that order. */
   of(messageId: string): Promise<OutboxEntry[]>;
-  /** It has left: removes it, and marks the message as delivered when it was its last, as `maybeTwice` when it may have left twice. */
+  /** It has left: removes it, and marks the message as delivered when it was the last of an answer that went out whole, as `maybeTwice` when it may have left twice. */
   sent(entry: OutboxEntry): Promise<void>;
   /** Notes a failed sending: `attempts`, `maybeSent`, `error` and `hold` as they stand in `entry`. */
   retry(entry: OutboxEntry): Promise<void>;

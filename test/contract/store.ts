@@ -739,6 +739,14 @@ function outboxTests(store: () => Store, reopen: () => Promise<void>): void {
     const [after] = await logged();
     assert.deepEqual([after!.state, after!.delivered], ['received', false]);
   });
+  it('does not count an apology that leaves after its answer was dropped', async () => {
+    const [apology] = await store().conversations.settle(stored.id, { replies: say('sorry') }, { send: say('sorry') });
+    const dropped = { state: 'answered', error: 'late', replies: say('sorry', 'one'), delivered: false } as const;
+    await store().conversations.settle(stored.id, dropped);
+    await store().outbox.sent(apology!);
+    const [after] = await logged();
+    assert.deepEqual([after!.state, after!.delivered], ['answered', false]);
+  });
   it('marks a message whose reply may have left twice', async () => {
     const [entry] = await answered('e2', 'one');
     await store().outbox.sent({ ...entry!, maybeSent: true });

@@ -48,9 +48,10 @@ export class MongoOutbox implements OutboxStore {
   }
 
   sent(entry: OutboxEntry): Promise<void> {
-    return this.leave(entry, ({ state, letters }, outbox) => {
-      // A message with a dead letter was not delivered, whatever of it was.
-      const whole = state !== 'received' && outbox.length === 0 && letters.every(({ kind }) => kind !== 'reply');
+    return this.leave(entry, ({ state, error, letters }, outbox) => {
+      // A message whose answer did not go out, or is a dead letter, was not delivered, whatever of it was.
+      const wentOut = state !== 'received' && !(state === 'answered' && error !== null);
+      const whole = wentOut && outbox.length === 0 && letters.every(({ kind }) => kind !== 'reply');
       return { ...carrying(outbox, letters), ...(whole && { delivered: true }) };
     });
   }

@@ -32,10 +32,11 @@ const retry = `
   UPDATE outbox SET attempts = @attempts, maybe_sent = @maybeSent, error = @error, hold_until = @until, hold_scope = @scope
   WHERE seq = @seq`;
 const twice = 'UPDATE messages SET maybe_twice = 1 WHERE seq = @message';
-// A message with a dead letter was not delivered, whatever of it was.
+// A message whose answer did not go out, or is a dead letter, was not delivered, whatever of it was.
 const delivered = `
   UPDATE messages SET delivered = 1
-  WHERE seq = @message AND state <> 'received' AND NOT EXISTS (SELECT 1 FROM outbox WHERE message_seq = @message)
+  WHERE seq = @message AND state <> 'received' AND NOT (state = 'answered' AND error IS NOT NULL)
+    AND NOT EXISTS (SELECT 1 FROM outbox WHERE message_seq = @message)
     AND NOT EXISTS (SELECT 1 FROM dead_letters WHERE message_seq = @message AND kind = 'reply')`;
 
 /** The outbox of one SQLite file. */
