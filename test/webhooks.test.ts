@@ -65,6 +65,8 @@ describe('the webhooks', () => {
     assert.deepEqual(requests[0]!.body, body);
     assert.equal(requests[0]!.headers['x-signature'], 'abc');
     assert.deepEqual({ ...requests[0]!.query }, { a: '1', b: ['2', '3'] });
+    // What the bot says to it is this test's, not the next one's.
+    await eventually(() => sent.length === 1);
   });
 
   it('answer the message by the channel it came from, a repeated event once', async () => {
