@@ -53,7 +53,8 @@ describe('A backup', function () {
   async function hub(kind: keyof typeof urls): Promise<Hub> {
     number += 1;
     const dataDir = join(folder, `data${number}`);
-    const store = await openStore(urls[kind]());
+    // What is read and written is asked here, not how soon.
+    const store = await openStore(urls[kind](), { patienceMs: 20_000 });
     stores.push(store);
     return { store, shelf: await openModelShelf(join(dataDir, 'models')), dataDir };
   }
