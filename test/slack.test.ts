@@ -18,6 +18,7 @@ describe('Slack', () => {
   let troubles: string[];
   let known: string[];
   let refuse: HubError | null;
+  let refused: number;
   const egress = createEgress(['127.0.0.1']);
   /** A name of the fake that does not say that it is on this machine. */
   const elsewhere = 'slack.test';
@@ -32,7 +33,10 @@ describe('Slack', () => {
       settings,
       publicUrl,
       receive: (message) => {
-        if (refuse) return Promise.reject(refuse);
+        if (refuse) {
+          refused += 1;
+          return Promise.reject(refuse);
+        }
         received.push(message);
         return Promise.resolve();
       },
@@ -55,7 +59,7 @@ describe('Slack', () => {
     });
 
   beforeEach(async () => {
-    [received, troubles, known, refuse] = [[], [], [], null];
+    [received, troubles, known, refuse, refused] = [[], [], [], null, 0];
     slack = new FakeSlackSockets();
     await slack.open();
   });
@@ -169,6 +173,7 @@ describe('Slack', () => {
     it('acknowledges an envelope when its message is stored, and not before', async () => {
       refuse = new HubError('store_unavailable', 'locked');
       say('1');
+      await eventually(() => refused > 0);
       await new Promise((resolve) => setTimeout(resolve, 100));
       assert.equal(slack.acknowledged.size, 0);
       refuse = null;

@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 
 import type { Ack } from '../connectors/web/protocol.js';
 import { collect, next, outcome, say, session, until, webFixture } from './support/clients.js';
@@ -188,16 +189,17 @@ describe('the web channel', () => {
       const seen = [one, two, stranger].map(
         (client) => [collect(client, 'bot_uttered'), collect(client, 'user_echo')] as const,
       );
+      const counts = () => seen.map(([bot, echo]) => [bot.length, echo.length]);
       await say(one, { message: 'hello', session_id: id, id: 'm1' });
-      await sleep(100);
-      assert.deepEqual(
-        seen.map(([bot, echo]) => [bot.length, echo.length]),
-        [
-          [1, 0],
-          [1, 1],
-          [0, 0],
-        ],
-      );
+      const tabs = [
+        [1, 0],
+        [1, 1],
+      ];
+      await until('what both tabs see', () => isDeepStrictEqual(counts().slice(0, 2), tabs));
+      // Whatever the stranger was shown came before the answer to what the stranger says.
+      await say(stranger, { message: 'mine' });
+      await until('the stranger’s own answer', () => seen[2]![0].length > 0);
+      assert.deepEqual(counts(), [...tabs, [1, 0]]);
     });
   });
 

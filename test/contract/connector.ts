@@ -347,6 +347,7 @@ export function connectorContract(platform: FakePlatform): void {
         const group = platform.group(next);
         const other = await newBot();
         await platform.say(webhook(), act('begin', group, { group: 'named' }));
+        await shown(1);
         for (let heard = 0; heard < 5; heard += 1) {
           // Whatever either says is shown to the other, naming it.
           const posts = await eventually(() => (platform.posts.length > heard ? platform.posts : null), 1).catch(

@@ -104,15 +104,15 @@ describe('Two hubs that work together', function () {
     await eventually(async () => {
       const { body } = await b().api('POST', `/bots/${appId}/channels/rest/check`);
       return /have an address/.test(body.detail as string);
-    }, 3);
+    });
     const again = [{ Q: [{ q: 'opening hours' }], A: 'At ten.' }];
     await a().api('POST', `/bots/${appId}/train?wait=true`, again);
     await eventually(async () => {
       const answers = await Promise.all([1, 2, 3, 4].map((n) => ask(b(), appId, `late${n}`)));
       return answers.every(({ body }) => body[0]?.text === 'At ten.');
-    }, 3);
+    });
     await b().api('DELETE', `/bots/${appId}`);
-    await eventually(async () => (await ask(a(), appId, 'gone')).status === 404, 3);
+    await eventually(async () => (await ask(a(), appId, 'gone')).status === 404);
   });
 
   it('tell of each other: trainings that end, and conversations, live', async () => {
@@ -160,8 +160,9 @@ describe('Two hubs that work together', function () {
       for (let n = 0; n < times; n += 1) if ((await asked(hubs[n % 2]!)) === 200) passed += 1;
       return passed;
     };
-    // Three a second over ten, at both hubs together.
-    assert.equal(await count(40), 30);
+    // Three a second over ten, at both hubs together. Each counts for itself what Redis answers too late, and alone would let all pass.
+    const passed = await count(40);
+    assert.ok(passed >= 30 && passed < 40, `${passed} passed`);
   });
 
   it('shut out at both whom one shuts out', async () => {
@@ -201,18 +202,22 @@ describe('Two hubs that work together', function () {
       id: string;
       receiver: Receiver;
     }
-    /** So many that each hub has some. */
+    /** So many that each hub has some: to which one falls is chance. */
     let subscribers: Subscriber[];
     let appId: string;
     before(async () => {
       subscribers = [];
-      for (let n = 0; n < 8; n += 1) {
-        const receiver = await Receiver.open();
-        const { status, body } = await hubs[n % 2]!.api('POST', '/subscriptions', { url: receiver.url });
-        assert.equal(status, 201, JSON.stringify(body));
-        receiver.secret = body.secret as string;
-        subscribers.push({ id: body.id as string, receiver });
-      }
+      const sentBy = (): Promise<string[][]> => Promise.all(hubs.map(lagging));
+      do {
+        for (let n = 0; n < 8; n += 1) {
+          const receiver = await Receiver.open();
+          const { status, body } = await hubs[n % 2]!.api('POST', '/subscriptions', { url: receiver.url });
+          assert.equal(status, 201, JSON.stringify(body));
+          receiver.secret = body.secret as string;
+          subscribers.push({ id: body.id as string, receiver });
+        }
+        await eventually(async () => (await sentBy()).flat().length === subscribers.length);
+      } while ((await sentBy()).some((ids) => ids.length === 0));
     });
     after(async () => {
       for (const { receiver } of subscribers) await receiver.close();

@@ -22,6 +22,7 @@ import { freePort } from './redis.js';
 
 const pom = fileURLToPath(new URL('../../../test/support/kafka/pom.xml', import.meta.url));
 const remedy = 'The Kafka tests need Java 11 or newer and Maven (Debian: apt-get install default-jdk-headless maven).';
+const longestReadMs = 60_000;
 const flags = ['-Xmx320m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto'];
 
 /** Answers the folder of the broker's jars, fetched now if need be. Rejects with an Error that says what to install. */
@@ -111,18 +112,22 @@ export class KafkaBroker {
     await producer.close();
   }
 
-  /** Reads a topic from its beginning until `enough` says so, or nothing has come for `quietMs`. */
+  /**
+   * Reads a topic from its beginning until `enough` says so, or nothing more has come for `quietMs`. The first may take its time: who reads
+   * joins a group.
+   */
   async consume(topic: string, enough: (seen: Seen[]) => boolean, quietMs = 5000): Promise<Seen[]> {
     const options = { clientId: 'test', groupId: randomUUID(), bootstrapBrokers: [this.at] };
     const consumer = new Consumer({ ...options, deserializers: stringDeserializers, maxWaitTime: 100 });
     const stream = await consumer.consume({ topics: [topic], mode: MessagesStreamModes.EARLIEST });
     const seen: Seen[] = [];
-    let newest = Date.now();
+    const end = Date.now() + longestReadMs;
+    let newest = Infinity;
     stream.on('data', ({ partition, key, value }: Message<string, string, string, string>) => {
       seen.push({ partition, key, value });
       newest = Date.now();
     });
-    while (!enough(seen) && Date.now() - newest < quietMs) await sleep(20);
+    while (!enough(seen) && Date.now() - newest < quietMs && Date.now() < end) await sleep(20);
     await stream.close();
     await consumer.close();
     return seen;
