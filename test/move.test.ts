@@ -20,7 +20,7 @@ import { openModelShelf } from '../src/training/models.js';
 import { check, type Counts } from './faults/checker.js';
 import { Rig } from './faults/rig.js';
 import { eventually, newHub, type TestHub } from './support/hub.js';
-import { freePort } from './support/redis.js';
+import { freePort } from './support/ports.js';
 import { platformNames } from './support/standins.js';
 
 const appId = 'moves';

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { scriptedEngine } from './support/engines.js';
 import { eventually, type HubOptions, newHub, type TestHub } from './support/hub.js';
 import { type NodeProcess, nodeToken, quick, startNodeProcess } from './support/node.js';
-import { freePort } from './support/redis.js';
+import { freePort } from './support/ports.js';
 import { standInTrainer } from './support/trainer.js';
 
 const faq = [{ Q: [{ q: 'When are you open?' }, { q: 'opening hours' }], A: 'From nine to five.' }];

@@ -10,7 +10,8 @@ import { wordsOf } from '../src/training/device.js';
 import { TrainingKeys } from '../src/training/redis.js';
 import { startTrainerProcess } from './faults/training-rig.js';
 import { eventually, type HubOptions, newHub, type TestHub } from './support/hub.js';
-import { freePort, TestRedis } from './support/redis.js';
+import { freePort } from './support/ports.js';
+import { TestRedis } from './support/redis.js';
 import { anyModelEngine, newTrainer, standInTrainer, type TestTrainer, trainerToken } from './support/trainer.js';
 
 const faq = [{ Q: [{ q: 'When are you open?' }, { q: 'opening hours' }], A: 'From nine to five.' }];

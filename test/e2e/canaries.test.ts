@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually, realRasa } from '../support/hub.js';
-import { freePort } from '../support/redis.js';
+import { freePort } from '../support/ports.js';
 
 /** A secret of each kind, as nobody else would write it. */
 const planted = {

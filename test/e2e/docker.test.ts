@@ -14,7 +14,7 @@ import { type Compose, composeOf, demandedBy, type Service } from '../support/co
 import { Builder, healthy, type Image, pathIn, stagesOf, start } from '../support/dockerfile.js';
 import { eventually, realRasa } from '../support/hub.js';
 import { MongoServer } from '../support/mongo.js';
-import { freePort } from '../support/redis.js';
+import { freePort } from '../support/ports.js';
 
 const composeFile = 'docker/compose.yml';
 const secrets = Object.fromEntries(demandedBy(composeFile).map((name) => [name, `${name.toLowerCase()}-0123456789`]));

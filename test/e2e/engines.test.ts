@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Child, startChild } from '../../src/child.js';
@@ -18,6 +17,7 @@ import { createRasaTrainer } from '../../src/training/train.js';
 import { engineContract, knownAnswer, knownQuestion } from '../contract/engine.js';
 import { someBot, someModel } from '../support/engines.js';
 import { eventually, realRasa } from '../support/hub.js';
+import { freePort } from '../support/ports.js';
 
 const packageDir = join(process.cwd(), 'src', 'engines', 'rasa');
 const env = configOf(process.env).childEnv;
@@ -31,15 +31,6 @@ const content: TrainingContent = {
   files: [],
   yaml: null,
 };
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  assert.ok(typeof address === 'object' && address);
-  return address.port;
-}
 
 /** The same trained bot behind each engine: in our child, in a plain `rasa run` elsewhere, and from its pairs alone. */
 describe('the engines', function () {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FakePlatform } from '../../src/lab/platforms/platform.js';
@@ -12,15 +11,7 @@ import { contractKey } from '../contract/connector.js';
 import { eventually, newHub, type TestHub } from '../support/hub.js';
 import { FakeRest } from '../support/platforms/rest.js';
 import { FakeWeb } from '../support/platforms/web.js';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  assert.ok(typeof address === 'object' && address);
-  return address.port;
-}
+import { freePort } from '../support/ports.js';
 
 const stillSeconds = Number(process.env['SWITCHBOARD_STILL_SECONDS'] ?? 0);
 

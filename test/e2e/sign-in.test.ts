@@ -3,16 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { openBrowser } from '../support/browser.js';
 import { eventually, newHub, type TestHub } from '../support/hub.js';
 import { openProvider, type TestProvider } from '../support/openid.js';
-
-/** The hub's port has to be known to the provider before the hub starts. */
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net');
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
+import { freePort } from '../support/ports.js';
 
 describe('Signing in, in a browser', function () {
   this.timeout(60_000);
@@ -22,6 +13,7 @@ describe('Signing in, in a browser', function () {
   let bot: string;
 
   before(async () => {
+    // The provider has to know the hub's port before the hub starts.
     const port = await freePort();
     provider = await openProvider(() => `http://127.0.0.1:${port}/sign-in/provider/callback`);
     const { issuer, clientId, clientSecret } = provider;

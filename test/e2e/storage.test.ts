@@ -11,7 +11,7 @@ import { openShelf } from '../../src/training/shelf.js';
 import { shelfContract } from '../contract/shelf.js';
 import { rejects } from '../contract/store.js';
 import { eventually, realRasa } from '../support/hub.js';
-import { freePort } from '../support/redis.js';
+import { freePort } from '../support/ports.js';
 import { provideTool } from '../support/tools.js';
 
 interface Storage {

@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -11,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type PlatformName, platformNames } from '../support/standins.js';
 import { MongoServer } from '../support/mongo.js';
+import { freePort } from '../support/ports.js';
 import { TestRedis } from '../support/redis.js';
 import { JournalBot } from './bot.js';
 import { check, type Counts } from './checker.js';
@@ -84,15 +84,6 @@ export function randomOf(seed: number): () => number {
 const entry = fileURLToPath(new URL('hub-process.js', import.meta.url));
 const mostStarts = 10;
 const adminToken = 'rig-admin-token-0123456789';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** kill -9, and waits until it has gone. */
 async function ended(hub: ChildProcess): Promise<void> {

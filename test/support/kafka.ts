@@ -18,7 +18,7 @@ import {
   stringSerializers,
 } from '@platformatic/kafka';
 import { provideJars } from './jars.js';
-import { freePort } from './redis.js';
+import { freePort } from './ports.js';
 
 const pom = fileURLToPath(new URL('../../../test/support/kafka/pom.xml', import.meta.url));
 const remedy = 'The Kafka tests need Java 11 or newer and Maven (Debian: apt-get install default-jdk-headless maven).';

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { provideJars } from './jars.js';
+import { freePort } from './ports.js';
 
 const source = fileURLToPath(new URL('../../../test/support/mongo/', import.meta.url));
 /** Named after what test/support/mongo/pom.xml asks for. */
@@ -30,6 +31,8 @@ export class MongoServer {
   /** Starts it; after `stop`, with what it held. Rejects in words when Java is missing. */
   async start(): Promise<this> {
     const classpath = join(await provideMongo(), '*');
+    // Of those that nobody is given while it is stopped.
+    if (this.port === 0) this.port = await freePort();
     if (this.folder === '') this.folder = await mkdtemp(join(tmpdir(), 'switchboard-mongo-'));
     const flags = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', classpath];
     const args = [join(source, 'MongoServerForTests.java'), join(this.folder, 'data'), String(this.port)];

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { Pool } from 'undici';
 import { type Child, startChild } from '../../src/child.js';
 import { configOf } from '../../src/config.js';
+import { freePort } from './ports.js';
 import type { RasaProject } from './rasa-projects.js';
 
 /** Archives that no test asked for in so long are removed from the cache. */
@@ -37,15 +37,6 @@ function endsWithUs(child: Child): Child {
   process.once('exit', kill);
   void child.exited.then(() => process.off('exit', kill));
   return child;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  assert.ok(typeof address === 'object' && address);
-  return address.port;
 }
 
 export async function writeProject(folder: string, { files }: RasaProject): Promise<void> {

@@ -2,21 +2,11 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-
-/** Answers a port of this machine that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
+import { freePort } from './ports.js';
 
 /** A server that can be stopped and started again with what it had. */
 export class TestRedis {
@@ -41,12 +31,18 @@ export class TestRedis {
   /** Every write is on disk before it is answered: what was there when it was killed is there when it comes back. */
   async start(args: string[] = []): Promise<void> {
     const words = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.folder, '--save', '', ...args];
-    this.server = spawn('redis-server', [...words, '--appendonly', 'yes', '--appendfsync', 'always'], {
+    const server = spawn('redis-server', [...words, '--appendonly', 'yes', '--appendfsync', 'always'], {
       stdio: 'ignore',
     });
-    const failed = once(this.server, 'error').then(([error]) => {
-      throw new Error(`redis-server does not start: ${String(error)}. Debian: apt-get install redis-server`);
-    });
+    this.server = server;
+    const failed = once(server, 'exit').then(
+      ([code]) => {
+        throw new Error(`redis-server ended with exit code ${String(code)}: is its port ${this.port} another's?`);
+      },
+      (error: unknown) => {
+        throw new Error(`redis-server does not start: ${String(error)}. Debian: apt-get install redis-server`);
+      },
+    );
     failed.catch(() => undefined);
     await Promise.race([failed, this.answering()]);
   }
@@ -67,14 +63,14 @@ export class TestRedis {
   cli(...words: string[]): string {
     return execFileSync('redis-cli', ['-p', String(this.port), ...words], { encoding: 'utf8' }).trim();
   }
+  /** Resolves when it answers itself, and no other Redis on its port. */
   private async answering(): Promise<void> {
     for (const end = Date.now() + 10_000; Date.now() < end; await sleep(30)) {
       const client = new Redis({ port: this.port, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => null });
       client.on('error', () => undefined);
       try {
         await client.connect();
-        await client.ping();
-        return;
+        if (new RegExp(`^process_id:${this.pid}\r?$`, 'm').test(await client.info('server'))) return;
       } catch {
         // Not yet.
       } finally {
