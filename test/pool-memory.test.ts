@@ -145,11 +145,13 @@ describe('the memory of awake bots', () => {
 
     it('parks the larger of two that are idle', async () => {
       open({ budget: 320 * mb });
-      engine.bytes = 50 * mb;
+      // What a busy machine adds to a launch or to the time between is little beside such wake times and sizes.
+      engine.launchMs = 100;
+      engine.bytes = 1 * mb;
       await pool.use('small', nothing);
-      engine.bytes = 250 * mb;
+      engine.bytes = 300 * mb;
       await pool.use('large', nothing);
-      engine.bytes = 50 * mb;
+      engine.bytes = 1 * mb;
       await soon(30);
       await pool.use('new', nothing);
       assert.deepEqual(statesOf('small', 'large', 'new'), ['awake', 'asleep', 'awake']);
@@ -385,15 +387,21 @@ describe('the memory of awake bots', () => {
     });
 
     it('never installs a process that was launched with the model of before', async () => {
-      engine.launchMs = 40;
       open({});
+      const launch = engine.launch.bind(engine);
+      let begun = false;
+      let come = (): void => undefined;
+      const held = new Promise<void>((resolve) => (come = resolve));
+      engine.launch = async (bot, model, how) => {
+        if (begun) return launch(bot, model, how);
+        begun = true;
+        await held;
+        return launch(bot, model, how);
+      };
       const asked = pool.use('a', (bot) => Promise.resolve((bot as ScriptedBot).model));
-      await soon(10);
-      const swapped = pool.swap('a', models.get('m2')!, () =>
-        Promise.resolve(void bots.set('a', { activeModel: 'm2' })),
-      );
-      engine.launchMs = 1;
-      await swapped;
+      await until(() => begun);
+      await pool.swap('a', models.get('m2')!, () => Promise.resolve(void bots.set('a', { activeModel: 'm2' })));
+      come();
       assert.equal(await asked, 'm2');
       await until(() => running().length === 1);
       assert.equal(running()[0]!.model, 'm2');
