@@ -23,6 +23,8 @@ export interface QueueParts {
   clock: () => number;
   trainer: { name: string; device: string };
   self: () => Promise<Omit<TrainerStatus, 'parallel' | 'jobs'>>;
+  /** How long a job is held for a trainer that has died. Also one that stands still for half of it may lose its job. */
+  lockMs: number;
 }
 /** An empty store, and how to open a queue over it. Each call is another start of the hub. */
 export interface OpenQueue {
@@ -80,7 +82,7 @@ class Stage {
     this.store = opened.store;
   }
   /** Another start of the hub. */
-  start(jobs: JobStore = this.store.jobs): TrainingQueue {
+  start(jobs: JobStore = this.store.jobs, { lockMs = 5000 }: Partial<Pick<QueueParts, 'lockMs'>> = {}): TrainingQueue {
     const { log } = openLog({ level: 'debug', pretty: false, write: (line) => this.logged.push(line) });
     const queue = this.opened.queue({
       jobs,
@@ -88,6 +90,7 @@ class Stage {
       clock: () => this.nowMs,
       trainer: self,
       self: () => Promise.resolve(self),
+      lockMs,
     });
     queue.watch((event) => this.events.push(event));
     this.queues.push(queue);
@@ -525,18 +528,19 @@ function restartTests(stage: () => Stage): void {
   });
   it('takes a job again whose trainer died, and fails it when that happens too often', async function () {
     this.timeout(30_000);
-    const { takings } = stage();
+    const { takings, store } = stage();
+    const start = (): TrainingQueue => stage().start(store.jobs, { lockMs: 600 });
     for (let taking = 1; taking <= takings; taking += 1) {
-      const queue = stage().start();
+      const queue = start();
       await queue.work(stage().handler, 1);
       if (taking === 1) await stage().submit(queue, 'a1');
       await until(() => stage().started.length === taking, `taking ${taking}`);
       const { job } = await stage().taken('a1');
       assert.deepEqual([job.attempts, job.fence >= taking], [taking, true]);
-      if (taking === 2) await stage().store.jobs.update('a1', { state: 'evaluating' });
+      if (taking === 2) await store.jobs.update('a1', { state: 'evaluating' });
       stage().crash();
     }
-    const last = stage().start();
+    const last = start();
     await last.work(stage().handler, 1);
     const { error, endedAt } = await stage().reaches('a1', 'failed');
     assert.equal(error?.code, 'trainer_lost');
