@@ -7,10 +7,12 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { scriptedEngine } from './support/engines.js';
 import { eventually, type HubOptions, newHub, type TestHub } from './support/hub.js';
-import { type NodeProcess, nodeToken, quick, startNodeProcess } from './support/node.js';
+import { type NodeProcess, nodeToken, startNodeProcess } from './support/node.js';
 import { freePort } from './support/ports.js';
 import { standInTrainer } from './support/trainer.js';
 
+/** A node in a process of its own that waits for a processor is not taken for one that stands still. */
+const patient = { askMs: 300, silentMs: 3000 };
 const faq = [{ Q: [{ q: 'When are you open?' }, { q: 'opening hours' }], A: 'From nine to five.' }];
 interface NodeWire {
   id: string;
@@ -31,7 +33,7 @@ describe('Nodes', function () {
     newHub({
       engines: 'never',
       env: { NODE_TOKEN: nodeToken },
-      standIns: { engines: { rasa: scriptedEngine() }, training: { train: standInTrainer() }, nodeLimits: quick },
+      standIns: { engines: { rasa: scriptedEngine() }, training: { train: standInTrainer() }, nodeLimits: patient },
       ...over,
     });
   const start = async (address: string, to: string | string[] = hub.url): Promise<NodeProcess> => {
