@@ -30,7 +30,7 @@ interface Suites {
 }
 const { junitCounts, mocha: mochaPart } = (await import(join(scripts, 'lib', 'suites.mjs'))) as Suites;
 
-/** A small checkout: its build writes one line in a journal and a hub that does what its first word after `start` says. */
+/** A small checkout: its build writes one line in a journal, waits while there is a file `hold`, and writes a hub that does what its first word after `start` says. */
 class Checkout {
   readonly root = mkdtempSync(join(tmpdir(), 'switchboard-start-'));
   constructor() {
@@ -54,6 +54,10 @@ class Checkout {
   installed(version: string): void {
     this.write('node_modules/.package-lock.json', JSON.stringify({ packages: { 'node_modules/koa': { version } } }));
   }
+  /** Lets the build go on. */
+  release(): void {
+    rmSync(join(this.root, 'hold'), { force: true });
+  }
   builds(): number {
     const path = join(this.root, 'journal');
     return existsSync(path) ? readFileSync(path, 'utf8').length : 0;
@@ -71,9 +75,9 @@ class Checkout {
   }
 }
 const buildScript = `
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 appendFileSync('journal', '.');
-await new Promise((resolve) => setTimeout(resolve, 500));
+while (existsSync('hold')) await new Promise((resolve) => setTimeout(resolve, 50));
 mkdirSync('dist/src', { recursive: true });
 writeFileSync('dist/src/main.js', \`
   console.log('hub ' + process.argv.slice(2).join(' '));
@@ -136,9 +140,12 @@ describe('npm start', () => {
   });
 
   it('builds once for two starts at the same time, hands the words on and answers with the exit code of the hub', async () => {
+    checkout.write('hold', '');
     const first = checkout.start('quit', '--port', '1');
     await heard(first, 'Building');
     const second = checkout.start('quit');
+    await heard(second, 'Waiting for process');
+    checkout.release();
     assert.deepEqual(await Promise.all([first.code, second.code]), [5, 5]);
     assert.match(first.output(), /hub start quit --port 1/);
     assert.match(second.output(), /Waiting for process \d+, which is installing or building/);
@@ -150,9 +157,11 @@ describe('npm start', () => {
   });
 
   it('takes over from a start that was killed while it built', async () => {
+    checkout.write('hold', '');
     const first = checkout.start('quit');
     await heard(first, 'Building');
     first.child.kill('SIGKILL');
+    checkout.release();
     await first.code;
     const second = checkout.start('quit');
     assert.equal(await second.code, 5);
