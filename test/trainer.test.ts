@@ -107,6 +107,8 @@ describe('Trainers on hosts of their own', function () {
       return items[0]?.jobs.length ? items : null;
     }, 15);
     assert.deepEqual(shown!.jobs, [{ jobId, appId }]);
+    // A trainer shows its job before its hub has heard of it.
+    await eventually(async () => (await job(jobId)).state === 'running', 15);
     const running = (await hub.api('GET', '/jobs')).body.items as { jobId: string; state: string }[];
     assert.deepEqual(
       running.map((one) => [one.jobId, one.state]),
@@ -314,18 +316,23 @@ describe('Trainers on hosts of their own', function () {
       },
     });
     const jobId = await submit(appId);
-    await eventually(async () => (await job(jobId)).state === 'running', 15);
-    // As a blocked event loop would, the first trainer lets its lock go.
-    redis.cli('del', `switchboard:line:any:${jobId}:lock`);
-    await train({
-      ready: () => {
-        order.push('second');
-        return Promise.resolve();
-      },
-    });
-    const done = await ended(jobId);
-    assert.deepEqual([done.state, done.attempts], ['done', 2]);
-    release();
+    let done: JobWire;
+    try {
+      await eventually(async () => (await job(jobId)).state === 'running', 15);
+      // As a blocked event loop would, the first trainer lets its lock go.
+      redis.cli('del', `switchboard:line:any:${jobId}:lock`);
+      await train({
+        ready: () => {
+          order.push('second');
+          return Promise.resolve();
+        },
+      });
+      done = await ended(jobId);
+      assert.deepEqual([done.state, done.attempts], ['done', 2]);
+    } finally {
+      // Whatever was found: who stops this trainer waits for it.
+      release();
+    }
     await eventually(() => first.log.some((line) => /training/.test(line)), 5);
     await new Promise((resolve) => setTimeout(resolve, 1000));
     assert.equal((await job(jobId)).modelId, done.modelId);
@@ -351,10 +358,10 @@ describe('Trainers on hosts of their own', function () {
     };
 
     it('get the jobs that gain by one, and leave them to the others when the last of them goes', async () => {
-      const gpu = await train({ ready: forever }, { cuda: true });
+      const gpu = await train({ ready: forever }, { cuda: true, env: { MAX_PARALLEL_TRAININGS: '2' } });
       await deviceShown('gpu');
       const [first, second] = [await submit(await newClassicBot()), await submit(await newClassicBot())];
-      await eventually(async () => (await job(first)).state === 'running', 15);
+      for (const one of [first, second]) await eventually(async () => (await job(one)).state === 'running', 15);
       await train();
       const plain = await submit(await newBot());
       assert.equal((await ended(plain)).state, 'done');
