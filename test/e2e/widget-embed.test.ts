@@ -23,11 +23,15 @@ describe('the widget on another page', function () {
       greeting: 'Need help? <b>',
       greetingSeconds: 0,
     } as const;
-    const answer = async (text: string): Promise<BotMessage[]> => (
-      await sleep(300),
-      [say(`re ${text}`), say('and more')]
-    );
-    const { page, errors } = await newChat({ host: host(tag()), path: '/site', appearance, answer });
+    let closed = (): void => undefined;
+    const close = new Promise<void>((resolve) => (closed = resolve));
+    const answer = async (text: string): Promise<BotMessage[]> => {
+      if (text === 'again') await close;
+      return [say(`re ${text}`), say('and more')];
+    };
+    // What fades in is too faint until it is there.
+    const context = { reducedMotion: 'reduce' } as const;
+    const { page, errors } = await newChat({ host: host(tag()), path: '/site', appearance, answer, context });
     await page.addInitScript(listening);
     const button = page.getByRole('button', { name: 'Ask Ann' });
     await page.getByRole('status').getByText('Need help? <b>').waitFor();
@@ -45,11 +49,13 @@ describe('the widget on another page', function () {
 
     await page.evaluate('Switchboard.say("from the page")');
     const frame = page.frameLocator('iframe');
-    await frame.getByText('re from the page').waitFor();
+    for (const text of ['re from the page', 'and more']) await frame.getByText(text).waitFor();
     assert.equal(await page.evaluate('Switchboard.isOpen'), true);
     await frame.getByRole('textbox', { name: 'Your message' }).fill('again');
     await page.keyboard.press('Enter');
     await page.evaluate('Switchboard.close()');
+    assert.equal(await page.evaluate('Switchboard.isOpen'), false);
+    closed();
     await page.getByRole('button', { name: 'Ask Ann (2 unread)' }).waitFor();
     assert.equal(await page.evaluate('Switchboard.unread'), 2);
     await page.evaluate('Switchboard.toggle()');
@@ -91,6 +97,7 @@ describe('the widget on another page', function () {
     const frame = page.frameLocator('iframe[title="Chat"]');
     await frame.getByRole('textbox', { name: 'Your message' }).waitFor();
     await page.evaluate(`document.body.append(Object.assign(document.createElement('iframe'), { name: 'advert' }))`);
+    await until('the advert', () => page.frame('advert') !== null);
     await page
       .frame('advert')
       ?.evaluate(
@@ -151,7 +158,7 @@ describe('the widget on another page', function () {
       appearance,
       answer,
       path: '/bots/a/chat?lang=ar',
-      context: { locale: 'en-GB' },
+      context: { locale: 'en-GB', reducedMotion: 'reduce' },
     });
     await page.addInitScript(
       'window.rung = 0; window.AudioContext = class { constructor() { window.rung += 1; throw new Error(); } };',

@@ -100,10 +100,9 @@ describe('the page of the chat', function () {
     ];
     const { page } = await newChat({ answer: () => hard.map((text) => say(text)) });
     await page.locator('.state-line').getByText('Ready').waitFor();
-    const start = Date.now();
     await tell(page, 'go');
+    // A pattern that looks back again and again takes minutes for one of these.
     await until('all drawn', async () => (await page.locator('.message.bot').count()) === hard.length);
-    assert.ok(Date.now() - start < 3000, `${Date.now() - start} ms`);
   });
 
   it('can be used by keyboard alone', async () => {
@@ -155,8 +154,13 @@ describe('the page of the chat', function () {
     for (const text of ['one', 'two', 'three']) await tell(page, text);
     await until('three answers', async () => (await page.locator('.message.bot').count()) === 3);
     const log = `document.querySelector('.log')`;
-    await page.evaluate(`${log}.scrollTo({ top: 0 })`);
-    await sleep(100);
+    // The page learns of it by an event of the next frame; what is drawn before that takes it to the end again.
+    await until('they read further up', () =>
+      page.evaluate<boolean>(`new Promise((resolve) => {
+        ${log}.addEventListener('scroll', () => resolve(${log}.scrollTop === 0), { once: true });
+        ${log}.scrollTo({ top: 0 });
+      })`),
+    );
     await sendAll(hub.connections.get('a'), `${hub.stored[0]!.to}x`, [say('news')]);
     await page.getByRole('button', { name: 'New messages' }).waitFor();
     assert.equal(await page.evaluate(`${log}.scrollTop`), 0);
@@ -190,6 +194,7 @@ describe('the page of the chat', function () {
       });
       await tell(page, 'x'.repeat(300));
       await page.getByRole('button', { name: long.title }).waitFor();
+      await until('both answers', async () => (await page.locator('.message.bot').count()) === 2);
       const overflow = await page.evaluate<string[]>(
         `[...document.querySelectorAll('html, body, .chat, .log, .message, .bubble')].filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.className || one.tagName)`,
       );
@@ -262,18 +267,25 @@ describe('the page of the chat', function () {
     });
 
     it('marks a reply that came while it was closed, and listens to its own frame only', async () => {
+      let answer = (): void => undefined;
+      const closed = new Promise<void>((resolve) => (answer = resolve));
       const { page } = await newChat({
         host,
         path: '/site',
-        answer: async (text) => (await sleep(600), [say(`re ${text}`)]),
+        answer: async (text) => (await closed, [say(`re ${text}`)]),
       });
       await open(page);
       await frame(page).getByPlaceholder('Write a message').fill('hi');
       await page.keyboard.press('Enter');
-      await page.evaluate('postMessage({ switchboard: "close" }, "*")');
-      await sleep(100);
+      // Heard after the chat's own listener has heard it.
+      await page.evaluate(`new Promise((resolve) => {
+        addEventListener('message', resolve, { once: true });
+        postMessage({ switchboard: 'close' }, '*');
+      })`);
       assert.equal(await page.locator('iframe').isVisible(), true);
       await page.keyboard.press('Escape');
+      await page.getByRole('button', { name: 'Ask us' }).waitFor();
+      answer();
       await page.locator('[data-switchboard] i').waitFor();
     });
 
@@ -288,13 +300,11 @@ describe('the page of the chat', function () {
       await frame(page).getByPlaceholder('Write a message').waitFor();
       assert.equal(await page.locator('[data-switchboard]').count(), 1);
       const whole = { x: 0, y: 0, width: 360, height: 640 };
-      let box = await page.locator('iframe').boundingBox();
       // Opening is animated.
-      for (let wait = 0; wait < 50 && !isDeepStrictEqual(box, whole); wait += 1) {
-        await sleep(20);
-        box = await page.locator('iframe').boundingBox();
-      }
-      assert.deepEqual(box, whole);
+      const box = () => page.locator('iframe').boundingBox();
+      await until('the whole screen', async () => isDeepStrictEqual(await box(), whole)).catch(async () =>
+        assert.deepEqual(await box(), whole),
+      );
     });
   });
 

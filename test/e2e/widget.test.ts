@@ -68,6 +68,8 @@ describe('the chat page', function () {
     await tell(page, 'show me');
     const reply = page.locator('.message.bot .bubble').first();
     await reply.locator('ul li').nth(1).waitFor();
+    // The last of the four.
+    await page.getByText('Data', { exact: true }).waitFor();
     assert.equal(await reply.locator('strong').innerText(), 'Bold');
     assert.equal(await reply.locator('em').innerText(), 'soft');
     assert.equal(await reply.locator('code').innerText(), 'code');
@@ -113,7 +115,7 @@ describe('the chat page', function () {
       hub.cut();
     }
     await until('all stored', () => hub.stored.length >= 12, 25_000);
-    await until('all answers shown', async () => (await page.getByText('and more').count()) >= 12, 10_000);
+    await until('all shown', async () => (await messages(page)).length >= 36, 10_000);
     assert.deepEqual(
       hub.stored.map((message) => message.text),
       expected,
@@ -140,7 +142,7 @@ describe('the chat page', function () {
     await page.context().setOffline(false);
     await page.reload();
     await shows(page, ['before', 'You said before', 'meanwhile', 'You said meanwhile']);
-    assert.equal(await page.locator('[data-state=pending]').count(), 0);
+    await until('nothing pending', async () => (await page.locator('[data-state=pending]').count()) === 0);
   });
 
   it('does not count a dropped connection as a refusal', async () => {
@@ -194,9 +196,12 @@ describe('the chat page', function () {
   });
 
   it('shows that the bot is typing', async () => {
-    const { page } = await newChat({ answer: async () => (await sleep(600), [say('done')]) });
+    let answer = (): void => undefined;
+    const seen = new Promise<void>((resolve) => (answer = resolve));
+    const { page } = await newChat({ answer: async () => (await seen, [say('done')]) });
     await tell(page, 'think');
     await page.locator('.typing').waitFor();
+    answer();
     await shows(page, ['think', 'done']);
     assert.equal(await page.locator('.typing').isVisible(), false);
   });
