@@ -62,7 +62,7 @@ export function conversations(at: ConsoleSuite, store: () => Store): void {
       await page.getByRole('row').filter({ hasText: 'waits for a person' }).getByRole('link').click();
       const transcript = page.getByRole('log', { name: 'What was said' });
       await transcript.getByText('a person, please').waitFor();
-      assert.match(await transcript.innerText(), /echo · 100 %/);
+      await eventually(async () => /echo · 100 %/.test(await transcript.innerText()));
       const address = page.url();
       await page.getByRole('button', { name: 'Take over' }).click();
       await page.getByText('held: admin').first().waitFor();

@@ -161,6 +161,8 @@ export function entry(at: ConsoleSuite): void {
           body: JSON.stringify({ type: 'x', title: 'x', status: 503, code: 'store_down', detail: 'The store rests.' }),
         }),
       );
+      // A stream that begins has the page ask anew by itself; one that breaks off does so too.
+      await page.route('**/events?*', () => new Promise(() => undefined));
       await page.reload();
       await page.getByText('The store rests.').waitFor();
       await page.unroute('**/api/v1/bots?*');

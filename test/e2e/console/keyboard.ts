@@ -28,6 +28,8 @@ const isMarked = `(() => {
 /** Goes on by Tab until the focus is on `wanted`, where it can be seen. */
 async function reach(page: Page, wanted: Locator): Promise<void> {
   await wanted.waitFor();
+  // Tab passes by what cannot be pressed yet.
+  await eventually(() => wanted.isEnabled());
   for (let stops = 0; stops < most; stops += 1) {
     if (await wanted.evaluate((element) => element === element.ownerDocument.activeElement)) {
       assert.ok(await page.evaluate<boolean>(isMarked), `the focus is not seen on ${String(wanted)}`);

@@ -109,7 +109,7 @@ export function people(at: ConsoleSuite): void {
       assert.match(await page.getByTestId('secret').innerText(), /\/sign-in#/);
       await page.getByRole('button', { name: 'I have kept it' }).click();
       await row.getByRole('button', { name: 'Shut out' }).click();
-      await row.getByText('shut out').waitFor();
+      await row.getByRole('button', { name: 'Let in' }).waitFor();
       const own = page.getByRole('row').filter({ hasText: 'admin@example.org' });
       assert.equal(
         await own.getByRole('button', { name: /Shut out|Delete/ }).count(),
@@ -153,7 +153,10 @@ export function people(at: ConsoleSuite): void {
         assert.equal(await page.getByRole('link', { name, exact: true }).count(), 0, name);
       for (const path of ['channels', 'training', 'conversations', 'misses', 'tests', 'tests/rules', 'process']) {
         await walkTo(page, `/bots/${appId}/${path}`);
-        if (path === 'channels') await page.getByRole('button', { name: /^Slack/ }).click();
+        if (path === 'channels') {
+          await page.getByRole('button', { name: /^Slack/ }).click();
+          await page.getByLabel('Signing Secret').waitFor();
+        }
         const offered = await page.getByRole('main').getByRole('button', { disabled: false }).allInnerTexts();
         assert.deepEqual(
           offered.filter((words) => changing.test(words)),
@@ -164,11 +167,13 @@ export function people(at: ConsoleSuite): void {
       await page.goto(`${at.hub.url}/console/bots/${hidden}`);
       await page.getByText(`There is no bot ${hidden}`).waitFor();
       // Live, though they have no role on the at.hub.
+      const stream = page.waitForResponse(/\/events\?/);
       await page.goto(`${at.hub.url}/console/bots/${appId}/process`);
+      assert.equal((await stream).status(), 200);
       await at.hub.api('POST', `/bots/${appId}/park`);
-      await page.getByText('asleep').first().waitFor();
+      await page.getByText('asleep', { exact: true }).first().waitFor();
       await at.hub.api('POST', `/bots/${appId}/wake`);
-      await page.getByText('Kiosk is running').waitFor();
+      await page.getByText('awake', { exact: true }).first().waitFor();
       assert.equal(await page.getByRole('button', { name: 'Put to sleep' }).count(), 0);
       assert.equal(await page.getByRole('button', { name: 'Save' }).isDisabled(), true);
       assert.deepEqual(errors, []);

@@ -69,8 +69,7 @@ export function quality(at: ConsoleSuite): void {
       const dog = page.getByRole('listitem').filter({ hasText: /dog/i }).first();
       await dog.getByText('3 people asked this').waitFor();
       await dog.getByRole('button', { name: 'Answer' }).click();
-      const address = page.url();
-      assert.match(address, /misses\?open=[0-9a-f]{12}/);
+      await page.waitForURL(/misses\?open=[0-9a-f]{12}/);
       await page.reload();
       await dog.getByLabel('Answer', { exact: true }).fill('Dogs are welcome on Mondays.');
       assert.equal(await dog.getByRole('checkbox', { checked: true }).count(), 3);
@@ -189,10 +188,12 @@ export function quality(at: ConsoleSuite): void {
       const { page, errors } = await open('/training');
       const table = page.getByRole('table').last();
       await table.getByRole('button', { name: 'Try', exact: true }).first().click();
-      assert.match(page.url(), /training\?try=/);
+      await page.waitForURL(/training\?try=/);
       await page.getByRole('link', { name: 'Channels' }).click();
       await page.getByRole('link', { name: 'Training', exact: true }).click();
       await table.getByRole('button', { name: 'Try', exact: true }).first().click();
+      // From here on what is said is said to both.
+      await page.getByText('In a process of its own').waitFor();
       const say = page.getByRole('textbox', { name: 'Say something' });
       await say.fill('May I bring my dog?');
       await page.keyboard.press('Enter');
@@ -226,7 +227,7 @@ export function quality(at: ConsoleSuite): void {
       await page.getByRole('combobox', { name: 'Show one language' }).click();
       await page.getByRole('option', { name: 'Chinese (1)' }).click();
       await page.getByRole('grid').getByText('[zh]').waitFor();
-      assert.equal(await page.getByRole('grid').getByRole('row').count(), 1);
+      await eventually(async () => (await page.getByRole('grid').getByRole('row').count()) === 1);
       const { items } = (await at.hub.api('POST', `/bots/${appId}/faq/lint`)).body as { items: { kind: string }[] };
       assert.ok(!items.some(({ kind }) => kind === 'other_language'), JSON.stringify(items));
       assert.deepEqual(errors, []);

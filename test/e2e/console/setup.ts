@@ -29,7 +29,11 @@ export function setup(at: ConsoleSuite, shop: () => string): void {
       const before = await active();
       await page.getByRole('button', { name: 'Back one version' }).click();
       await page.getByText('The version answers now').waitFor();
-      assert.notEqual(await active(), before);
+      const now = await active();
+      assert.notEqual(now, before);
+      // Until the table is read anew, its button is that of the version that answers already.
+      const answering = page.getByRole('row').filter({ hasText: 'answers now' });
+      await answering.locator(`a[href$="version=${now}"]`).waitFor();
       await page.getByRole('button', { name: 'Use this' }).click();
       await eventually(async () => (await active()) === before);
       assert.deepEqual(errors, []);
@@ -131,7 +135,7 @@ export function setup(at: ConsoleSuite, shop: () => string): void {
     it('wakes a bot and puts it to sleep, as others see at once, and keeps options', async () => {
       const { page, errors } = await at.open(`/bots/${shop()}/process`);
       await at.hub.api('POST', `/bots/${shop()}/park`);
-      await page.getByText('asleep').first().waitFor();
+      await page.getByText('asleep', { exact: true }).first().waitFor();
 
       // What happens after the page has asked, and before it hears of news.
       await at.hub.api('POST', `/bots/${shop()}/wake`);
@@ -145,11 +149,11 @@ export function setup(at: ConsoleSuite, shop: () => string): void {
       await page.getByRole('button', { name: 'Put to sleep' }).waitFor();
       await at.hub.api('POST', `/bots/${shop()}/park`);
       parked();
-      await page.getByText('asleep').first().waitFor();
+      await page.getByText('asleep', { exact: true }).first().waitFor();
       await page.unroute('**/events?*');
 
       await at.hub.api('POST', `/bots/${shop()}/wake`);
-      await page.getByText('Shop is running').waitFor();
+      await page.getByText('awake', { exact: true }).first().waitFor();
       await page.getByRole('button', { name: 'Put to sleep' }).click();
       await eventually(async () => ((await at.hub.api('GET', `/bots/${shop()}`)).body.state as string) === 'asleep');
       await page.getByLabel('What it says when it does not know').fill('Ask my colleague.');
