@@ -132,8 +132,12 @@ describe('the chat page', function () {
 
   it('keeps what is written offline, also over a reload, and sends it later', async () => {
     const { hub, page } = await newChat();
+    // The answer may be here before the page hears that its message is stored.
+    const allSent = () =>
+      until('nothing is pending', async () => (await page.locator('[data-state=pending]').count()) === 0);
     await tell(page, 'before');
     await shows(page, ['before', 'You said before']);
+    await allSent();
     await page.context().setOffline(true);
     await page.getByText('You are offline. What you write is sent when you are back.').first().waitFor();
     hub.cut();
@@ -142,7 +146,7 @@ describe('the chat page', function () {
     await page.context().setOffline(false);
     await page.reload();
     await shows(page, ['before', 'You said before', 'meanwhile', 'You said meanwhile']);
-    await until('nothing pending', async () => (await page.locator('[data-state=pending]').count()) === 0);
+    await allSent();
   });
 
   it('does not count a dropped connection as a refusal', async () => {
