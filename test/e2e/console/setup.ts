@@ -154,6 +154,8 @@ export function setup(at: ConsoleSuite, shop: () => string): void {
 
       await at.hub.api('POST', `/bots/${shop()}/wake`);
       await page.getByText('awake', { exact: true }).first().waitFor();
+      // Told whoever learns of it first, the stream or what is asked anew.
+      await page.getByText('Shop is running').waitFor();
       await page.getByRole('button', { name: 'Put to sleep' }).click();
       await eventually(async () => ((await at.hub.api('GET', `/bots/${shop()}`)).body.state as string) === 'asleep');
       await page.getByLabel('What it says when it does not know').fill('Ask my colleague.');
