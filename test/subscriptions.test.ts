@@ -350,7 +350,6 @@ describe('Subscriptions', () => {
     assert.ok((await figure('switchboard_stream_lag_seconds', id)) > 0);
     await eventually(async () => (await ended('dead')) === 1);
     assert.equal(await ended('sent'), 2);
-    // It is counted before it is buried.
-    await eventually(async () => (await figure('switchboard_stream_lag_seconds', id)) === 0);
+    assert.equal(await figure('switchboard_stream_lag_seconds', id), 0);
   });
 });
