@@ -78,8 +78,9 @@ export class TrainingRig {
     return this;
   }
 
-  async trainer(): Promise<TrainerProcess> {
-    const { lockMs, jobMs } = this.settings;
+  /** `jobMs`: how long its jobs last; as the rig's settings say when absent. */
+  async trainer({ jobMs = this.settings.jobMs } = {}): Promise<TrainerProcess> {
+    const { lockMs } = this.settings;
     const spec: TrainerSpec = {
       redis: this.redis.url,
       hub: this.hub.url,

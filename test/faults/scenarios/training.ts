@@ -27,6 +27,11 @@ function judged(counts: Counts, more: string[] = []): string[] {
   const bad = Object.entries(counts).filter(([name, count]) => name !== 'ok' && Number(count) > 0);
   return [...more, ...bad.map(([name, count]) => `${name} ${String(count)}`)];
 }
+/** Jobs in the line that have a trainer, and those that wait for one or were put off. */
+const inList = (rig: TrainingRig, command: 'llen' | 'zcard', list: string): number =>
+  Number(rig.redis.cli(command, `switchboard:line:any:${list}`));
+const active = (rig: TrainingRig): number => inList(rig, 'llen', 'active');
+const waiting = (rig: TrainingRig): number => inList(rig, 'llen', 'wait') + inList(rig, 'zcard', 'delayed');
 async function withRig(
   settings: ConstructorParameters<typeof TrainingRig>[0],
   work: (rig: TrainingRig) => Promise<Finding>,
@@ -150,19 +155,25 @@ async function trainerKilled({ short, seed }: RigOptions): Promise<Finding> {
     }
     if (!(await rig.ended(ids, 60))) failures.push('a job is left');
     const counts = await counted(rig, ids);
+    // A job that is done is in the line until its trainer has said so there.
+    if (!(await rig.until(() => waiting(rig) + active(rig) === 0, 30))) failures.push('a job is left in the line');
+    // From now on none ends before its trainer is killed.
+    const slow = { jobMs: 60_000 };
+    await current.kill();
+    current = await rig.trainer(slow);
     const doomedBot = await rig.bot('doomed');
     const doomed = (await rig.submit(doomedBot))!;
     for (let i = 0; i < 3; i += 1) {
       // It may have taken the job before it was said to be there.
       await rig.until(() => current.jobs.includes(doomedBot), 30);
       await current.kill();
-      current = await rig.trainer();
+      current = await rig.trainer(slow);
     }
     await rig.ended([doomed], 30);
     const { state, error } = await rig.job(doomed);
     if (state !== 'failed' || error?.code !== 'trainer_lost')
       failures.push(`killed three times: ${state} ${error?.code ?? ''}`);
-    if (Number(rig.redis.cli('llen', 'switchboard:line:any:active')) > 0) failures.push('a job is left active');
+    if (active(rig) > 0) failures.push('a job is left active');
     return {
       faults: times + 3,
       counts,
@@ -220,14 +231,12 @@ async function manyJobs({ short, seed }: RigOptions): Promise<Finding> {
       await rig.store.jobs.create({ ...model, id, state: 'queued', createdAt: new Date().toISOString() });
       ids.push(id);
     }
-    await rig.until(() => Number(rig.redis.cli('llen', 'switchboard:line:any:wait')) >= half - 1, 60);
+    await rig.until(() => inList(rig, 'llen', 'wait') >= half - 1, 60);
     const trainers = [await rig.trainer(), await rig.trainer(), await rig.trainer()];
     await sleep(2000);
     const single = await rig.bot('single');
     const asked = performance.now();
-    const count = (command: string, list: string): number =>
-      Number(rig.redis.cli(command, `switchboard:line:any:${list}`));
-    const waited = count('llen', 'wait') + count('zcard', 'delayed');
+    const waited = waiting(rig);
     const lone = (await rig.submit(single))!;
     ids.push(lone);
     const took = { ms: 0, passed: Infinity };
