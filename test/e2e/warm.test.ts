@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,7 +13,7 @@ import { openLog } from '../../src/log.js';
 import { openStore } from '../../src/stores/index.js';
 import { loadTemplates, templateOf } from '../../src/training/templates.js';
 import { TrainingFailure } from '../../src/training/failure.js';
-import { trainWithRasa } from '../../src/training/train.js';
+import { type StartTraining, trainWithRasa } from '../../src/training/train.js';
 import { engineContract, knownAnswer, knownQuestion } from '../contract/engine.js';
 import { someBot, someModel } from '../support/engines.js';
 import { eventually, newHub, realRasa, type TestHub } from '../support/hub.js';
@@ -94,10 +95,13 @@ describe('Rasa processes from a preloaded parent', function () {
     });
   const launch = (from: WarmRasa, of = model, runtime: string | null = null): Promise<RunningEngine> =>
     engineOf(from).launch(someBot({ runtime }), of);
-  const train = async (given: TrainingContent): Promise<LoadableModel> => {
+  const train = async (
+    given: TrainingContent,
+    start: StartTraining = (child) => warm.start(child),
+  ): Promise<LoadableModel> => {
     const templates = await loadTemplates('templates');
     const { archivePath } = await trainWithRasa(
-      { python: python(), packageDir, workDir: folder, env: {}, start: (child) => warm.start(child) },
+      { python: python(), packageDir, workDir: folder, env: {}, start },
       {
         content: given,
         template: templateOf(templates, given.bot),
@@ -184,7 +188,13 @@ describe('Rasa processes from a preloaded parent', function () {
   });
 
   it('end a training with words when the parent dies under it, and when it is cancelled', async () => {
-    const dying = train(content);
+    const dying = train(content, async (child) => {
+      // It reads its config until somebody has written one: so it is under way when its parent dies.
+      const config = join(String(child.spec['project']), 'config.yml');
+      await rm(config);
+      execFileSync('mkfifo', [config]);
+      return warm.start(child);
+    });
     const training = await eventually(() => titled('rasa-train-bot-1')[0], 30);
     process.kill(titled('rasa-host-light')[0]!, 'SIGKILL');
     await assert.rejects(dying, (error: unknown) => error instanceof TrainingFailure && error.code === 'training_died');
