@@ -289,6 +289,20 @@ describe('the message path', () => {
       );
     });
 
+    it('says what the bot answered also when the store goes away just then', async () => {
+      slowly(() => sent.length > 0);
+      const get = store.bots.get.bind(store.bots);
+      let refusals = 0;
+      store.bots.get = (appId) => {
+        if (sent.length === 0 || refusals === 2) return get(appId);
+        refusals += 1;
+        return Promise.reject(new HubError('store_unavailable', 'The store is away.'));
+      };
+      await hub.receive(incoming());
+      await settled(2);
+      assert.deepEqual([texts()[1], refusals], ['late', 2]);
+    });
+
     it('drops the late answer where the bot says so, and notes that', async () => {
       await store.bots.update('bot-1', { lateAnswers: 'drop' });
       slowly(() => sent.length > 0);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { npm, run, say } from './run.mjs';
 
 const timeoutMs = 25 * 60_000;
-const pythonMs = 10 * 60_000;
+const pythonMs = 20 * 60_000;
 /** Nobody is asked anything: a test run has no terminal. `out` is a file descriptor, or `inherit`. */
 const stdioTo = (out) => ['ignore', out, out];
 

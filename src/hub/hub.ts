@@ -315,10 +315,16 @@ class MessagePath implements Hub {
     const said = messages.map((reply) => ({ ...reply, metadata: { engine } }));
     const intent = parse?.intent.full_retrieval_intent_name ?? parse?.intent.name ?? null;
     const confidence = parse?.intent.confidence ?? null;
-    const dropped = waiting.late && (await this.options.store.bots.get(message.appId))?.lateAnswers === 'drop';
+    const dropped = waiting.late && (await this.dropsLate(message));
     const error = dropped ? 'late: this bot drops answers that come after the apology' : null;
     const change = { error, intent, confidence, ms: Date.now() - started, ...factsOf(answer) };
     return { change: { state: 'answered', ...change }, said, send: !dropped, calls: asksForPerson(answer) };
+  }
+
+  /** An answer is there by now: it waits for a store that is away. */
+  private async dropsLate({ appId }: StoredMessage): Promise<boolean> {
+    const bot = await untilStored(() => this.options.store.bots.get(appId), this.closing.signal);
+    return bot?.lateAnswers === 'drop';
   }
 
   private async failed({ message }: Waiting, error: HubError): Promise<Outcome> {
