@@ -166,11 +166,11 @@ export function people(at: ConsoleSuite): void {
       }
       await page.goto(`${at.hub.url}/console/bots/${hidden}`);
       await page.getByText(`There is no bot ${hidden}`).waitFor();
-      // Live, though they have no role on the at.hub.
+      // Live, though they have no role on the at.hub. Asleep before: a state that comes and goes between two looks is told to nobody.
+      await at.hub.api('POST', `/bots/${appId}/park`);
       const stream = page.waitForResponse(/\/events\?/);
       await page.goto(`${at.hub.url}/console/bots/${appId}/process`);
       assert.equal((await stream).status(), 200);
-      await at.hub.api('POST', `/bots/${appId}/park`);
       await page.getByText('asleep', { exact: true }).first().waitFor();
       await at.hub.api('POST', `/bots/${appId}/wake`);
       await page.getByText('awake', { exact: true }).first().waitFor();
